@@ -1,0 +1,84 @@
+"""Which memory an IOP may write: buffers that are allocated right now, whole and in one piece.
+
+An IOP writes wherever it is told, and Linux lives in the same DDR. So every request is checked against the buffers of
+this Python process, which numpy can name and Python's garbage collector can list.
+"""
+
+import gc
+
+import numpy as np
+from pynq.buffer import PynqBuffer
+
+DDR_SIZE = 0x20000000  # bytes: the 512 MB of a PYNQ-Z1 or PYNQ-Z2, from physical address 0
+ADVICE = "give a buffer from xlnk.cma_array() or pynq.allocate(), or its physical_address"
+
+
+def room_in(buffer):
+    """Where a buffer lies: (physical address, room), both in bytes.
+
+    buffer: a PynqBuffer of a 32-bit dtype, or a view of one that is in one piece (any shape), or the physical address
+    of a word in an allocated buffer; the room reaches to the end of the view, or of the buffer.
+    TypeError if it is none of these, ValueError for memory that the IOP must not write.
+    """
+    if isinstance(buffer, np.ndarray):
+        return _room_in_array(buffer)
+    return _room_at(integer("address", buffer))
+
+
+def integer(name, value):
+    """`value` as a Python int. TypeError if it is not an integer of Python's or numpy's."""
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value)
+    raise TypeError("{} is {!r}, a {}: give an integer{}.".format(
+        name, value, type(value).__name__, " or a buffer" if name == "address" else ""))
+
+
+def _room_in_array(buffer):
+    if not isinstance(buffer, PynqBuffer):
+        raise TypeError("buffer is a plain numpy array, whose memory the IOP cannot reach: {}.".format(ADVICE))
+    root = _allocated_root(buffer)
+    if buffer.dtype.itemsize != 4:
+        raise ValueError("buffer has dtype {}, and the IOP writes words of 32 bits: allocate it with dtype=np.int32, "
+                         "np.uint32 or np.float32.".format(buffer.dtype))
+    if not buffer.flags.c_contiguous:
+        raise ValueError("buffer is a view with gaps (strides {}), and the IOP writes words one after the other: give a "
+                         "part that is in one piece, like buffer[10:20].".format(buffer.strides))
+    return root.physical_address + buffer.virtual_address - root.virtual_address, buffer.nbytes
+
+
+def _room_at(address):
+    if not 0 < address < DDR_SIZE:
+        raise ValueError("address is {:#x}, and DDR memory goes up to {:#x}, 0 being no address at all: {}.".format(
+            address, DDR_SIZE - 1, ADVICE))
+    if address % 4:
+        raise ValueError("address is {:#x}, and a 32-bit word begins at a multiple of 4: {}.".format(address, ADVICE))
+    for candidate in gc.get_objects():
+        if type(candidate) is PynqBuffer and is_allocated(candidate):
+            start = candidate.physical_address
+            if start <= address < start + candidate.nbytes:
+                return address, start + candidate.nbytes - address
+    raise ValueError("address is {:#x}, which lies in no buffer that is allocated now; Linux itself may be there: {}."
+                     .format(address, ADVICE))
+
+
+def _allocated_root(buffer):
+    """The buffer that was allocated, of which `buffer` is a view or which it is itself."""
+    root = buffer
+    while isinstance(root.base, PynqBuffer):
+        root = root.base
+    if not is_allocated(root):
+        if _was_allocated(root):
+            raise ValueError("buffer was freed, and its memory may belong to something else now: allocate a new one.")
+        raise TypeError("buffer is the result of a computation or a copy, whose memory the IOP cannot reach: {}."
+                        .format(ADVICE))
+    return root
+
+
+def _was_allocated(buffer):
+    # A copy gets a PynqBuffer's address, but what allocate() itself sets stays with the original.
+    return "pointer" in vars(buffer) or "memory" in vars(buffer)
+
+
+def is_allocated(buffer):
+    # freebuffer() leaves one or both of these behind, depending on pynq's version.
+    return _was_allocated(buffer) and not getattr(buffer, "freed", False) and getattr(buffer, "pointer", True) != 0

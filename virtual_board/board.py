@@ -1,0 +1,62 @@
+"""The virtual board: what belongs together and begins and ends together."""
+
+import atexit
+import os
+
+from .cma import CmaPool
+from .memory import SharedMemory
+from .microblaze import MicroBlaze
+
+
+class VirtualBoard:
+    """Belongs to the process that made it; virtual_board.activate() makes one."""
+
+    def __init__(self):
+        from pynq.pl_server import Device
+        from . import linux  # noqa: F401 (puts the stand-ins in place)
+        from .device import VirtualDevice
+
+        self._process = os.getpid()
+        self._microblaze = None
+        self.memory = SharedMemory()
+        self.cma = CmaPool(self.memory)
+        Device.active_device = VirtualDevice(self)
+        atexit.register(self.close)
+
+    @property
+    def microblaze(self):
+        """The I/O processor. RuntimeError before an overlay is downloaded: only then is there one in the fabric."""
+        if self._microblaze is None:
+            raise RuntimeError('There is no IOP yet: download the overlay first, with '
+                               'Overlay("./bitstream/pynq_tutorial.bit").')
+        return self._microblaze
+
+    def has_overlay(self):
+        return self._microblaze is not None
+
+    def download(self):
+        """A bitstream was loaded: all of the fabric starts anew, the IOP in reset."""
+        if not self.is_open():
+            raise RuntimeError("This virtual board is closed: restart the kernel, or call virtual_board.activate().")
+        if self._microblaze is None:
+            self._microblaze = MicroBlaze(self.memory)
+        self._microblaze.reset(active=True)
+        self.memory.bram[:] = 0
+
+    def stray_writes(self):
+        """[(physical address, length in bytes), ...] of DDR that was changed outside every buffer allocated at the
+        time. On a real board each of them would have hit Linux."""
+        return self.cma.stray_writes()
+
+    def is_open(self):
+        """Whether it can be used: not closed, and not a copy that a fork made."""
+        return self._process == os.getpid() and not self.memory.closed
+
+    def close(self):
+        """Ends QEMU and gives the memory back. Buffers stay readable until they are gone. Does nothing twice."""
+        if self.is_open():
+            if self._microblaze is not None:
+                self._microblaze.close()
+                self._microblaze = None
+            self.memory.close()
+            atexit.unregister(self.close)

@@ -1,0 +1,137 @@
+"""The virtual board as a pynq Device, which is the package's own way to another board."""
+
+import os
+import weakref
+
+import numpy as np
+from pynq.buffer import PynqBuffer
+from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
+from pynq.pl_server import Device
+from pynqmetadata.frontends import Metadata
+
+from .memory import BRAM_SIZE, DDR_SIZE
+
+# What answers on the board's AXI bus, as Linux sees it: address, bytes
+BRAM = 0x40000000, BRAM_SIZE  # iop1's memory
+INTERRUPT_CONTROLLER = 0x41800000, 0x10000  # base.hwh: system_interrupts
+SLCR = 0xF8000000, 0x1000  # UG585: system level control registers, the clocks among them
+
+# UG585's reset values of the SLCR's clock registers do not make a PYNQ-Z1's clocks; these, which its boot loader
+# leaves behind, do: 50 MHz x 26 / 2 for the ARM cores, 50 MHz x 20 for what the fabric's clocks are divided from.
+CLOCKS = {0x100: 26 << 12,  # ARM_PLL_CTRL: PLL_FDIV
+          0x108: 20 << 12,  # IO_PLL_CTRL: PLL_FDIV
+          0x120: 2 << 8}    # ARM_CLK_CTRL: DIVISOR
+
+IOP1_RESET = 0  # base.hwh: EMIO GPIO pin, active high
+
+
+class Allocation:
+    """What stands behind one PynqBuffer, and what pynq hands back to free or synchronise it."""
+
+    def __init__(self, address, ddr, cache):
+        self.address = address
+        self.ddr = ddr  # the buffer's bytes in DDR
+        self.cache = cache  # for a cacheable buffer, the bytes that Python sees instead
+        self.buffer = None  # weak reference
+
+
+class VirtualDevice(Device):
+    """A Zynq with nothing but the tutorial's parts. `board` brings memory, the CMA pool and the MicroBlaze."""
+
+    _probe_priority_ = 300  # a real board's is 50, and the lowest wins
+
+    @classmethod
+    def _probe_(cls):
+        return []  # activate() makes the one there is
+
+    def __init__(self, board):
+        super().__init__("virtual_board")
+        self.name = "virtual_board"
+        self.arch = "armv7l"  # what decides between a Zynq's registers and an UltraScale's
+        self.capabilities = {"MEMORY_MAPPED": True}
+        self._board = board
+        self._registers = {base: np.zeros(size // 4, np.uint32) for base, size in (INTERRUPT_CONTROLLER, SLCR)}
+        for offset, value in CLOCKS.items():
+            self._registers[SLCR[0]][offset // 4] = value
+
+    def mmap(self, base_addr, length):
+        """The uint32 array that answers at a physical address, for pynq.MMIO. ValueError where nothing answers, which
+        on a board stops the bus or the whole system."""
+        memory = self._board.memory
+        places = [(0, DDR_SIZE, memory.ddr)]
+        if self._board.has_overlay():
+            places.append(BRAM + (memory.bram,))
+        places += [(base, array.nbytes, array.view(np.uint8)) for base, array in self._registers.items()]
+        for base, size, array in places:
+            if base <= base_addr and base_addr + length <= base + size:
+                return array[base_addr - base:base_addr - base + length // 4 * 4].view(np.uint32)
+        raise ValueError("Nothing answers at {:#x}: with {} there is only {}.".format(
+            base_addr, "this overlay" if self._board.has_overlay() else "no overlay downloaded yet",
+            ", ".join("{:#x} to {:#x}".format(base, base + size - 1) for base, size, _ in places)))
+
+    def allocate(self, shape, dtype, cacheable=0):
+        """A PynqBuffer of zeros in CMA memory. A cacheable one has a cache: what the IOP writes is not seen until
+        buffer.invalidate(), nor is what Python writes seen by the IOP until buffer.flush(). (A board's cache forgets and
+        writes back at times of its own; this one only when told.) RuntimeError if there is no room."""
+        shape = (shape,) if np.isscalar(shape) else tuple(shape)
+        size = np.dtype(dtype).itemsize
+        for dimension in shape:
+            size *= int(dimension)
+        address = self._board.cma.allocate(size)
+        ddr = self._board.memory.ddr[address:address + size]
+        allocation = Allocation(address, ddr, np.zeros(size, np.uint8) if cacheable else None)
+        buffer = PynqBuffer(shape, dtype, buffer=ddr if allocation.cache is None else allocation.cache,
+                            device=self, device_address=address, bo=allocation, coherent=False)
+        allocation.buffer = weakref.ref(buffer)
+        # These three make buffer.freebuffer() and the end of its last reference call return_pointer(), below.
+        buffer.memory = buffer.return_to = self
+        buffer.pointer = allocation
+        return buffer
+
+    def return_pointer(self, allocation):
+        """Frees a buffer; pynq calls this once a buffer."""
+        buffer = allocation.buffer()
+        if buffer is not None:
+            buffer.freed = True
+        if self._board.is_open():
+            self._board.cma.free(allocation.address)
+
+    def flush(self, bo, offset, ptr, size):
+        """Cache to DDR: `size` bytes from `offset` in a buffer."""
+        if bo.cache is not None:
+            bo.ddr[offset:offset + size] = bo.cache[offset:offset + size]
+
+    def invalidate(self, bo, offset, ptr, size):
+        """DDR to cache: `size` bytes from `offset` in a buffer."""
+        if bo.cache is not None:
+            bo.cache[offset:offset + size] = bo.ddr[offset:offset + size]
+
+    def cma_available(self):
+        """Bytes of CMA memory that are free; on a board Linux tells, in /proc/meminfo."""
+        return self._board.cma.available()
+
+    def get_bitfile_metadata(self, bitfile_name, partial=False):
+        """What the .hwh beside a .bit says. FileNotFoundError if there is none."""
+        hwh = os.path.splitext(bitfile_name)[0] + ".hwh"
+        if not os.path.isfile(hwh):
+            raise FileNotFoundError("{} is missing, which describes the overlay: it belongs beside {}.".format(
+                hwh, os.path.basename(bitfile_name)))
+        parser = RuntimeMetadataParser(Metadata(input=hwh))
+        # Elsewhere the board's memory manager adds these: where each memory is, and the PS's own.
+        for memory in parser.mem_dict.values():
+            memory.update(base_address=memory["phys_addr"], size=memory["addr_range"], streaming=False)
+        parser.mem_dict["PSDDR"] = dict(type="DDR4", base_address=0, size=256 << 20, streaming=False, used=1, idx=0,
+                                        raw_type=2, tag="PSDDR")
+        parser.refresh_hierarchy_dict()
+        return parser
+
+    def download(self, bitstream, parser=None):
+        """Configures the fabric: the IOP's memory is empty and the IOP stands still."""
+        self._board.download()
+        self._registers[INTERRUPT_CONTROLLER[0]][:] = 0
+        self.post_download(bitstream, parser, self.name)
+
+    def gpio(self, pin, value):
+        """Drives an EMIO GPIO pin of the PS."""
+        if pin == IOP1_RESET:
+            self._board.microblaze.reset(active=bool(value))

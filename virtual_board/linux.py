@@ -1,0 +1,73 @@
+"""Stand-ins for what pynq takes from Linux or from disk past its Device, where it has no plug-in point.
+
+They are put in place of names of the imported package; its files stay as they are.
+"""
+
+import os
+
+import pynq.bitstream
+import pynq.gpio
+import pynq.interrupt
+from pynq.pl_server import Device
+
+GPIO_CHIP = 906  # the number Linux gives a Zynq's first GPIO, and
+FIRST_EMIO = 54  # how many of them are MIO pins (UG585), ahead of the EMIO pins that go to the fabric
+
+
+class GpioPin:
+    """One pin, with the interface of pynq.gpio._GPIO, which writes files in /sys/class/gpio."""
+
+    def __init__(self, gpio_index, direction):
+        if direction not in ("in", "out"):
+            raise ValueError("Direction should be in or out.")
+        self.index = gpio_index
+        self.direction = direction
+        self.path = "/sys/class/gpio/gpio{}/".format(gpio_index)
+        self._exported = True
+
+    def read(self):
+        if self.direction != "in":
+            raise AttributeError("Cannot read GPIO output.")
+        return 0  # nothing drives a pin towards the PS
+
+    def write(self, value):
+        if self.direction != "out":
+            raise AttributeError("Cannot write GPIO input.")
+        if value not in (0, 1):
+            raise ValueError("Can only write integer 0 or 1.")
+        Device.active_device.gpio(self.index - GPIO_CHIP - FIRST_EMIO, value)
+
+    def unexport(self):
+        self._exported = False
+
+    def is_exported(self):
+        return self._exported
+
+
+class UioController:
+    """The line from the fabric's interrupt controller to Linux, with the interface of pynq.uio.UioController. The
+    virtual IOP has no part that could raise it, so waiting for it is an error and not an endless wait."""
+
+    def __init__(self, device):
+        pass
+
+    def add_event(self, event, number):
+        raise NotImplementedError("The virtual board has no interrupt from the IOP to Linux: poll the mailbox instead.")
+
+
+def resolve_bitstream(bitfile_path, device):
+    """A .bit with a .hwh beside it counts as there: the virtual board reads only the .hwh, and a made-up .bit that
+    could find its way to a board should not exist."""
+    if not os.path.isfile(bitfile_path) and os.path.isfile(os.path.splitext(bitfile_path)[0] + ".hwh"):
+        return bitfile_path
+    return _resolve_on_disk(bitfile_path, device)
+
+
+_resolve_on_disk = pynq.bitstream._resolve_bitstream
+pynq.bitstream._resolve_bitstream = resolve_bitstream
+pynq.gpio._GPIO = GpioPin
+pynq.gpio.GPIO._GPIO_MIN_USER_PIN = FIRST_EMIO
+pynq.gpio.GPIO.get_gpio_base_path = staticmethod(
+    lambda target_label=None: "/sys/class/gpio/gpiochip{}".format(GPIO_CHIP))
+pynq.interrupt.get_uio_irq = "/dev/uio-virtual-{}".format
+pynq.interrupt.UioController = UioController

@@ -1,0 +1,68 @@
+"""The board's memory as one piece that numpy and QEMU share: the I/O processor's BRAM and the board's DDR."""
+
+import mmap
+import os
+import tempfile
+
+import numpy as np
+
+# Addresses as the MicroBlaze sees them (base.tcl of every stock image): its own BRAM, and DDR through a window.
+BRAM_SIZE = 0x10000
+DDR_WINDOW = 0x20000000
+DDR_SIZE = 0x20000000
+SIZE = DDR_WINDOW + DDR_SIZE
+PAGE = 4096
+
+
+class SharedMemory:
+    """1 GB of address space, of which only the pages that are used take memory. It has no name, so that nothing is
+    left of it when the last process that uses it ends, whatever way that was.
+
+    words: all of it as numpy uint32; the index is the MicroBlaze's address divided by 4
+    bram:  the 64 KB of BRAM as numpy uint8
+    ddr:   the 512 MB of DDR as numpy uint8; the index is the physical address
+    """
+
+    def __init__(self):
+        if hasattr(os, "memfd_create"):  # Linux, Python 3.8: no limit, where a container's /dev/shm has one
+            self.file = os.memfd_create("pynq-virtual-board")
+        else:
+            with tempfile.TemporaryFile() as unnamed:
+                self.file = os.dup(unnamed.fileno())
+        os.ftruncate(self.file, SIZE)
+        self.closed = False
+        everything = np.frombuffer(mmap.mmap(self.file, SIZE), np.uint8)
+        self.words = everything.view(np.uint32)
+        self.bram = everything[:BRAM_SIZE]
+        self.ddr = everything[DDR_WINDOW:]
+
+    def written_pages(self):
+        """Yields (start, end) of each part of DDR that was ever touched, as physical addresses."""
+        end = DDR_WINDOW
+        while end < SIZE:
+            try:
+                start = os.lseek(self.file, end, os.SEEK_DATA)
+            except OSError:  # nothing from here on
+                return
+            end = os.lseek(self.file, start, os.SEEK_HOLE)
+            yield start - DDR_WINDOW, end - DDR_WINDOW
+
+    def nonzero(self, start, end):
+        """Yields (address, length) of each run of 32-bit words with a byte that is not zero between the physical
+        addresses start and end; where these cut a word in two, only the part between them counts."""
+        if start >= end:
+            return
+        first = start - start % 4
+        used = self.ddr[first:end + -end % 4].view(np.uint32) != 0
+        if start % 4:
+            used[0] = self.ddr[start:min(first + 4, end)].any()
+        if end % 4:
+            used[-1] = self.ddr[max(start, end - end % 4):end].any()
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], used, [False])).astype(np.int8)))
+        for begin, stop in zip(edges[::2].tolist(), edges[1::2].tolist()):
+            yield first + 4 * begin, 4 * (stop - begin)
+
+    def close(self):
+        """Gives up the file; arrays over the memory stay valid for as long as they are there."""
+        os.close(self.file)
+        self.closed = True
