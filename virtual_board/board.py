@@ -36,8 +36,7 @@ class VirtualBoard:
 
     def download(self):
         """A bitstream was loaded: all of the fabric starts anew, the IOP in reset."""
-        if not self.is_open():
-            raise RuntimeError("This virtual board is closed: restart the kernel, or call virtual_board.activate().")
+        self.check_open()
         if self._microblaze is None:
             self._microblaze = MicroBlaze(self.memory)
         self._microblaze.reset(active=True)
@@ -47,6 +46,12 @@ class VirtualBoard:
         """[(physical address, length in bytes), ...] of DDR that was changed outside every buffer allocated at the
         time. On a real board each of them would have hit Linux."""
         return self.cma.stray_writes()
+
+    def check_open(self):
+        """RuntimeError unless is_open()."""
+        if not self.is_open():
+            raise RuntimeError("This virtual board is closed, or another process's: call virtual_board.activate(), or "
+                               "restart the kernel.")
 
     def is_open(self):
         """Whether it can be used: not closed, and not a copy that a fork made."""

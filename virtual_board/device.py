@@ -73,6 +73,7 @@ class VirtualDevice(Device):
         """A PynqBuffer of zeros in CMA memory. A cacheable one has a cache: what the IOP writes is not seen until
         buffer.invalidate(), nor is what Python writes seen by the IOP until buffer.flush(). (A board's cache forgets and
         writes back at times of its own; this one only when told.) RuntimeError if there is no room."""
+        self._board.check_open()
         shape = (shape,) if np.isscalar(shape) else tuple(shape)
         size = np.dtype(dtype).itemsize
         for dimension in shape:

@@ -20,9 +20,16 @@ CPU = ("microblaze,version=10.0,endianness=on,use-barrel=off,use-hw-mul=0,use-di
        "use-msr-instr=off,use-pcmp-instr=off")
 
 # QEMU's bare machine never resets its CPU unless a loader device gives it a reset address, and that may not be 0. So it
-# resets to these two instructions, in a place that answers to nothing on the board, and they jump to 0.
+# resets to this, in a place that answers to nothing on the board, and that jumps to 0. First it writes each word of
+# program memory back: QEMU keeps translations of what it ran, does not see Python load another program over it, but
+# drops them for what the processor itself writes.
 RESET_STUB = 0x1FFF0000
-JUMP_TO_0 = (0xB0000000, 0xB8080000)  # imm 0; brai 0
+RESET_CODE = (0xB0000000, 0x3060EFFC,  # imm 0; addik r3, r0, 0xEFFC   the last word before the mailbox
+              0xE8830000,              # lwi   r4, r3, 0
+              0xF8830000,              # swi   r4, r3, 0
+              0xBE23FFF8,              # bneid r3, -8
+              0x3063FFFC,              # addik r3, r3, -4
+              0xB8080000)              # brai  0
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -46,9 +53,6 @@ class MicroBlaze:
 
     def __init__(self, memory):
         self._memory = memory
-        self._process = None
-        self._control = None
-        self._stderr = ""
         self._start()
 
     def _start(self):
@@ -58,7 +62,8 @@ class MicroBlaze:
         with theirs:
             started = threading.Event()
             # Linux ends QEMU when the thread that started it ends, which this thread does only with its process.
-            threading.Thread(target=self._live, args=(theirs.fileno(), started), name="QEMU", daemon=True).start()
+            self._life = threading.Thread(target=self._live, args=(theirs.fileno(), started), name="QEMU", daemon=True)
+            self._life.start()
             started.wait()
         self._control = ours
         self._control.settimeout(10)
@@ -91,10 +96,11 @@ class MicroBlaze:
                 raise QemuError("QEMU (process {}) does not answer: download the overlay again, which starts another."
                                 .format(self.pid)) from None
             if not line:
-                code = self._process.wait()
+                self._life.join()
                 raise QemuError("QEMU ended with code {}{}; download the overlay again, which starts another. If it "
                                 "does not start at all it may be older than 6.2: {}.".format(
-                                    code, " ({})".format(self._stderr) if self._stderr else "", GET_QEMU))
+                                    self._process.returncode, " ({})".format(self._stderr) if self._stderr else "",
+                                    GET_QEMU))
             reply = json.loads(line)
             if "event" not in reply:
                 return reply
@@ -121,7 +127,7 @@ class MicroBlaze:
             except QemuError:  # it was killed, or hangs: the pin revives a processor in any state
                 self.close()
                 self._start()
-            self._memory.words[RESET_STUB // 4:RESET_STUB // 4 + 2] = JUMP_TO_0
+            self._memory.words[RESET_STUB // 4:RESET_STUB // 4 + len(RESET_CODE)] = RESET_CODE
             self._execute("system_reset")
         else:
             self._execute("cont")
@@ -129,6 +135,6 @@ class MicroBlaze:
     def close(self):
         """Ends QEMU and waits for its end."""
         self._process.kill()
-        self._process.wait()
+        self._life.join()
         self._replies.close()
         self._control.close()

@@ -1,0 +1,48 @@
+# The kit's commands; `make help` lists them. Each does its own set-up first (setup.sh) and works from a fresh clone.
+
+# A board has a way to load its FPGA, and Python with pynq in its image; a PC has neither, and uses .venv/.
+BOARD_HERE := $(wildcard /sys/class/fpga_manager/fpga0/firmware)
+ifdef BOARD_HERE
+VENV   := $(wildcard /usr/local/share/pynq-venv)
+BIN    := $(if $(VENV),$(VENV)/bin/)
+export XILINX_XRT ?= /usr
+SETUP  :=
+else
+BIN    := .venv/bin/
+SETUP  := @PYTHON='$(PYTHON)' sh setup.sh
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help lab run test doctor firmware firmware-check clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
+
+lab: ## JupyterLab on the notebooks
+	$(SETUP)
+ifdef BOARD_HERE
+	@echo "This board's own Jupyter serves the notebooks: open http://$$(hostname):9090 in a browser."
+else
+	@$(BIN)jupyter lab --notebook-dir=notebooks $(LAB)
+endif
+
+run: ## the IOP example in the terminal
+	$(SETUP)
+	@$(BIN)python3 run.py notebooks/2_iop_example.ipynb
+
+test: ## all tests, the notebooks among them
+	$(SETUP)
+	@$(BIN)python3 -m pytest tests notebooks
+
+doctor: ## what this machine lacks, and the remedy
+	@python3 doctor.py
+
+firmware: ## builds iop/pynq_tutorial.bin from mb_src/
+	@$(MAKE) -C mb_src --no-print-directory
+
+firmware-check: ## is iop/pynq_tutorial.bin what mb_src/ makes?
+	@$(MAKE) -C mb_src --no-print-directory check
+
+clean: ## removes what was built here; the compiler in the user's cache folder stays
+	rm -rf .venv mb_src/build .pytest_cache
+	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""doctor.py: what this machine has of what the kit needs, a line each: ok, or what is missing and the remedy.
+
+Changes nothing, and needs nothing but Python 3.6. Ends with 1 if something is missing that `make test` needs.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.abspath(__file__))
+VENV_PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
+QEMU = "qemu-system-microblazeel"
+COMPILER = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
+                        "pynq-tutorial", "mb-gcc-12.2.0", "bin", "mb-gcc")
+INSTALL = [  # package manager, and what gets QEMU with it
+    ("apt-get", "sudo apt-get install qemu-system-misc"),
+    ("dnf", "sudo dnf install qemu-system-microblaze"),
+    ("pacman", "sudo pacman -S qemu-system-microblaze"),
+    ("brew", "brew install qemu"),
+]
+
+
+def output(*command):
+    """What a command prints, or None if there is no such command or it fails."""
+    try:
+        return subprocess.check_output(command, stderr=subprocess.STDOUT, universal_newlines=True).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def python():
+    version = "import sys; print('%d.%d.%d' % sys.version_info[:3]); sys.exit(not (3, 10) <= sys.version_info < (3, 13))"
+    for name in (VENV_PYTHON, "python3.12", "python3.11", "python3.10", "python3"):
+        found = output(name, "-c", version)
+        if found:
+            return True, found
+    return False, "none from 3.10 to 3.12, and pynq works on no other: install one, and give its path with PYTHON=..."
+
+
+def environment():
+    if output(VENV_PYTHON, "-c", "import pynq, nbval, jupyterlab") is not None:
+        return True, "has pynq, JupyterLab and nbval"
+    return False, "not made yet, or not whole: `make lab` and `make test` make it (about a minute)"
+
+
+def qemu():
+    version = re.search(r"version (\d+)\.(\d+)", output(QEMU, "--version") or "")
+    if version and (int(version.group(1)), int(version.group(2))) >= (6, 2):
+        return True, version.group(0)
+    remedy = next((line for manager, line in INSTALL if shutil.which(manager)), "install QEMU with its MicroBlaze")
+    return False, "{}: {}".format("older than 6.2" if version else "not installed", remedy)
+
+
+def virtual_board():
+    run = "import virtual_board; board = virtual_board.activate(); board.download(); board.close()"
+    if output(VENV_PYTHON, "-c", run) is not None:
+        return True, "its MicroBlaze starts"
+    return False, "does not start: mend the lines above first"
+
+
+def links():
+    wrong = [name for name in ("iop", "bitstream") if not os.path.isdir(os.path.join(ROOT, "notebooks", name))]
+    if not wrong:
+        return True, "iop and bitstream are where a notebook looks for them"
+    return False, "notebooks/{} leads nowhere: clone with git on a file system that has links".format(wrong[0])
+
+
+def program():
+    size = os.path.getsize(os.path.join(ROOT, "iop", "pynq_tutorial.bin")) if os.path.isfile(
+        os.path.join(ROOT, "iop", "pynq_tutorial.bin")) else 0
+    return (True, "{} bytes".format(size)) if size else (False, "missing: git checkout iop")
+
+
+def compiler():
+    found = shutil.which("mb-gcc") or (COMPILER if os.path.exists(COMPILER) else None)
+    return (True, found) if found else (None, "none; only `make firmware` needs one, and builds it (about four minutes)")
+
+
+CHECKS = [("Python", python), (".venv", environment), ("QEMU", qemu), ("virtual board", virtual_board),
+          ("notebooks/", links), ("pynq_tutorial.bin", program), ("mb-gcc", compiler)]
+
+
+def main():
+    missing = 0
+    for name, check in CHECKS:
+        fine, text = check()
+        print("{:8} {:18} {}".format({True: "ok", None: "optional", False: "MISSING"}[fine], name, text))
+        missing += fine is False
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

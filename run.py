@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""run.py NOTEBOOK: executes a notebook's cells one by one and prints each with its output as it comes.
+
+Pictures show as their text. The notebook on disk is not changed. Ends with 1 if a cell raises an error.
+"""
+
+import os
+import sys
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+CELL_TIMEOUT = 120  # seconds
+
+
+class PrintingClient(NotebookClient):
+    """Prints a code cell when it starts and what it puts out while it runs."""
+
+    async def async_execute_cell(self, cell, cell_index, **kwargs):
+        if cell.cell_type == "code":
+            print("\n\033[1m{}\033[0m".format(cell.source) if sys.stdout.isatty() else "\n" + cell.source, flush=True)
+            print("-" * 40, flush=True)
+        return await super().async_execute_cell(cell, cell_index, **kwargs)
+
+    def output(self, outs, msg, display_id, cell_index):
+        content = msg["content"]
+        text = content.get("text") or content.get("data", {}).get("text/plain") or "\n".join(content.get("traceback", []))
+        print(text, end="" if text.endswith("\n") else "\n", flush=True)
+        return super().output(outs, msg, display_id, cell_index)
+
+
+def main(path):
+    notebook = nbformat.read(path, as_version=4)
+    folder = os.path.dirname(os.path.abspath(path))
+    client = PrintingClient(notebook, timeout=CELL_TIMEOUT, resources={"metadata": {"path": folder}})
+    try:
+        client.execute()
+    except CellExecutionError:
+        sys.exit(1)  # the traceback has been printed
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])

@@ -1,0 +1,85 @@
+#!/bin/sh
+# setup.sh: makes this PC ready for the virtual board, which is QEMU and, in .venv/, Python with the kit's packages.
+# Says what it installs, and nothing where all is there. PYTHON=... chooses the Python (3.10 to 3.12).
+set -eu
+cd "$(dirname "$0")"
+
+fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+suits() {  # a command: is it a Python that the pinned packages work on?
+    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null
+}
+
+has_venv() {
+    "$1" -c 'import ensurepip, venv' 2>/dev/null
+}
+
+find_python() {
+    if [ -n "${PYTHON:-}" ]; then
+        suits "$PYTHON" || fail "PYTHON=$PYTHON is no Python 3.10, 3.11 or 3.12: give the path of one."
+        echo "$PYTHON"
+        return
+    fi
+    # A .venv that is there already says which Python was chosen for it.
+    if suits .venv/bin/python; then .venv/bin/python -c 'import sys; print(sys._base_executable)'; return; fi
+    found=
+    for candidate in python3.12 python3.11 python3.10 python3; do
+        if suits "$candidate"; then
+            found=${found:-$candidate}
+            if has_venv "$candidate"; then echo "$candidate"; return; fi
+        fi
+    done
+    [ -n "$found" ] || fail "no Python 3.10, 3.11 or 3.12 here, and pynq works on no other: install one, and give its \
+path with PYTHON=... if it is not on the PATH."
+    echo "$found"
+}
+
+qemu_missing() { ! command -v qemu-system-microblazeel >/dev/null; }
+
+python=$(find_python)
+debian=
+if qemu_missing; then debian="qemu-system-misc"; fi
+if ! has_venv "$python"; then
+    debian="$debian $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+fi
+if [ -n "$debian" ]; then
+    if command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
+        sudo=
+        if [ "$(id -u)" != 0 ]; then sudo=sudo; fi
+        echo "setup: installing $debian"
+        $sudo apt-get update -q >/dev/null &&
+            # shellcheck disable=SC2086  # a list of packages
+            $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $debian >/dev/null ||
+            echo "setup: that did not work" >&2
+    fi
+    if qemu_missing || ! has_venv "$python"; then
+        cat >&2 <<END
+setup: the virtual board needs QEMU's MicroBlaze, and the kit Python's venv module. Install them, then try again:
+  Debian, Ubuntu  sudo apt-get install $debian
+  Fedora          sudo dnf install qemu-system-microblaze
+  Arch            sudo pacman -S qemu-system-microblaze
+  macOS           brew install qemu
+END
+        exit 1
+    fi
+fi
+
+# What .venv was made from. The last thing written into it: without it, or with another, .venv is made anew.
+wanted=$(cat requirements.txt virtual_board/ipython_kernel_config.py | cksum; pwd; "$python" -V)
+if [ "$(cat .venv/made-from 2>/dev/null)" != "$wanted" ]; then
+    echo "setup: installing the packages of requirements.txt into .venv, once; about a minute"
+    trap 'rm -rf .venv' EXIT
+    trap 'exit 130' INT TERM HUP
+    rm -rf .venv
+    "$python" -m venv .venv
+    # The constraint makes pynq be built with the setuptools that is pinned here.
+    PIP_CONSTRAINT=requirements.txt .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+        -r requirements.txt
+    pwd > "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pynq_tutorial.pth"
+    mkdir -p .venv/etc/ipython
+    cp virtual_board/ipython_kernel_config.py .venv/etc/ipython/
+    # Matplotlib builds its list of fonts once, and would say so in somebody's notebook.
+    .venv/bin/python -c 'import matplotlib.font_manager' >/dev/null 2>&1
+    echo "$wanted" > .venv/made-from
+    trap - EXIT
+fi

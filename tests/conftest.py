@@ -1,0 +1,51 @@
+"""What the tests share: a board, the overlay on it and a fresh IOP. On a PC the board is the virtual one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import virtual_board
+
+ROOT = Path(__file__).resolve().parent.parent
+OVERLAY = str(ROOT / "bitstream" / "pynq_tutorial.bit")
+
+
+@pytest.fixture
+def board():
+    """The virtual board, opened anew for each test."""
+    board = virtual_board.activate()
+    yield board
+    board.close()
+
+
+@pytest.fixture
+def overlay(board):
+    from pynq import Overlay
+    return Overlay(OVERLAY)
+
+
+@pytest.fixture
+def iop(overlay):
+    from iop.pynq_tutorial import Pynq_Tutorial
+    return Pynq_Tutorial(overlay.iop1.mb_info)
+
+
+@pytest.fixture
+def xlnk(board):
+    from iop.xlnk import Xlnk
+    return Xlnk()
+
+
+@pytest.fixture
+def buffer(xlnk):
+    """100 words of int32, all zero."""
+    return xlnk.cma_array((100,), dtype="i4")
+
+
+def run_python(source, **options):
+    """Runs Python source in a process of its own, in the kit's folder; returns it finished, with its output as text."""
+    options.setdefault("timeout", 60)
+    return subprocess.run([sys.executable, "-c", source], cwd=str(ROOT), stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True, **options)

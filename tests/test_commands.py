@@ -1,0 +1,60 @@
+"""The commands of the Makefile, as a user types them."""
+
+import os
+import re
+import subprocess
+import sys
+
+from conftest import ROOT
+
+
+def command(*words, **options):
+    return subprocess.run(words, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          universal_newlines=True, timeout=120, **options)
+
+
+def test_run_prints_what_the_iop_wrote():
+    run = command("make", "run")
+    assert run.returncode == 0, run.stdout
+    assert "State of buffer after IOP write\n" + "".join("{}\n".format(i) for i in range(1, 11)) in run.stdout
+
+
+def test_run_ends_with_an_error_when_a_cell_does(tmp_path):
+    import nbformat
+    path = tmp_path / "bad.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('one')\n1/0")]), str(path))
+    run = command(".venv/bin/python", "run.py", str(path))
+    assert run.returncode == 1 and "one" in run.stdout and "ZeroDivisionError" in run.stdout
+
+
+def test_doctor_finds_nothing_missing_here():
+    run = command("make", "doctor")
+    assert run.returncode == 0, run.stdout
+    assert len(re.findall("^(ok|optional) ", run.stdout, re.M)) == len(run.stdout.splitlines())
+
+
+def test_doctor_names_what_is_missing_and_the_remedy(tmp_path):
+    (tmp_path / "apt-get").symlink_to("/bin/true")  # a Debian that has no QEMU
+    run = command(sys.executable, "doctor.py", env=dict(os.environ, PATH=str(tmp_path)))
+    assert run.returncode == 1
+    assert re.search("^MISSING .*QEMU.*apt-get install qemu-system-misc$", run.stdout, re.M)
+    assert re.search("^MISSING .*virtual board.*does not start", run.stdout, re.M)
+
+
+def test_help_lists_every_command():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.search(r"^\.PHONY: (.*)", makefile, re.M).group(1).split())
+    assert set(re.findall(r"make ([a-z-]+)", command("make", "help").stdout)) == targets
+
+
+def test_setup_refuses_a_python_that_pynq_does_not_work_on(tmp_path):
+    (tmp_path / "python3.9").symlink_to("/bin/false")
+    run = command("make", "run", "PYTHON=" + str(tmp_path / "python3.9"))
+    assert run.returncode != 0 and "is no Python 3.10, 3.11 or 3.12" in run.stdout
+    assert (ROOT / ".venv" / "made-from").exists()
+
+
+def test_every_link_in_the_documents_leads_somewhere():
+    for document in [path for pattern in ("*.md", "*/*.md") for path in ROOT.glob(pattern)]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), "{}: {}".format(document.name, target)

@@ -1,0 +1,299 @@
+"""The virtual board: what pynq sees of it, and that nothing of it is left behind, whatever way it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from pynq import GPIO, MMIO, Clocks, Device, Interrupt, Overlay, allocate
+from pynq.lib import PynqMicroblaze
+
+import virtual_board
+from conftest import OVERLAY, ROOT, run_python
+from iop.pynq_tutorial import Pynq_Tutorial
+from virtual_board.microblaze import QEMU, QemuError
+
+PROGRAM_THAT = """
+import os, sys, time, virtual_board
+board = virtual_board.activate()
+from pynq import Overlay, allocate
+from iop.pynq_tutorial import Pynq_Tutorial
+iop = Pynq_Tutorial(Overlay({!r}).iop1.mb_info)
+buffer = allocate((10,))
+iop.write_to_buffer(buffer, 10, 1)
+assert buffer.tolist() == list(range(1, 11))
+print(board.microblaze.pid, flush=True)
+""".format(OVERLAY)
+
+
+def state(pid):
+    """A process's state as Linux names it: Z and X are ended, T is stopped."""
+    try:
+        with open("/proc/{}/stat".format(pid)) as stat:
+            return stat.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
+
+
+def soon(pid, states, seconds=5):
+    """Whether a process comes to one of these states."""
+    deadline = time.monotonic() + seconds
+    while state(pid) not in states and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return state(pid) in states
+
+
+def left_behind():
+    """Names in the folders where something could be left."""
+    return {folder: set(os.listdir(folder)) for folder in ("/dev/shm", "/tmp") if os.path.isdir(folder)}
+
+
+def bare_microblaze(words, tmp_path, overlay):
+    """A program of these words, loaded and started by pynq itself."""
+    program = tmp_path / "program_{}.bin".format(words[-1])
+    program.write_bytes(np.array(words, "u4").tobytes())
+    return PynqMicroblaze(overlay.iop1.mb_info, str(program), force=True)
+
+
+def test_activate_gives_one_board(board):
+    assert virtual_board.activate() is board
+    assert Device.active_device.name == "virtual_board"
+    board.close()
+    board.close()
+    assert virtual_board.activate() is not board
+    virtual_board.activate().close()
+
+
+def test_a_closed_board_says_so(board):
+    board.close()
+    with pytest.raises(RuntimeError, match="closed.*activate"):
+        Overlay(OVERLAY)
+    with pytest.raises(RuntimeError, match="closed.*activate"):
+        allocate((4,))
+
+
+def test_stays_off_when_told():
+    run = run_python("import virtual_board; print(virtual_board.activate())", env=dict(os.environ, PYNQ_VIRTUAL_BOARD="0"))
+    assert run.stdout == "None\n"
+
+
+def test_stays_off_where_there_is_a_real_board(monkeypatch, tmp_path):
+    monkeypatch.setattr(virtual_board, "FPGA_MANAGER", str(tmp_path))
+    assert virtual_board.activate() is None
+
+
+def test_overlay_is_what_the_hwh_says(overlay):
+    assert overlay.iop1.mb_info["ip_name"] == "iop1/mb_bram_ctrl"
+    memory = overlay.mem_dict["iop1/mb_bram_ctrl"]
+    assert (memory["phys_addr"], memory["addr_range"]) == (0x40000000, 0x10000)
+    assert {name: pin["index"] for name, pin in overlay.gpio_dict.items()} == {"mb_iop1_reset": 0, "mb_iop1_intr_ack": 4}
+    assert overlay.interrupt_pins["iop1/dff_en_reset_vector_0/q"]["index"] == 8
+    assert overlay.interrupt_controllers["system_interrupts"]["raw_irq"] == 61
+    assert "iop1" in overlay.__doc__
+
+
+def test_clocks_are_a_boards(overlay):
+    assert Clocks.cpu_mhz == 650 and Clocks.fclk0_mhz == 100
+
+
+def test_missing_overlay_is_one_sentence(board, tmp_path):
+    with pytest.raises(IOError, match="no_such.bit does not exist"):
+        Overlay(str(tmp_path / "no_such.bit"))
+    (tmp_path / "alone.bit").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="alone.hwh is missing.*beside alone.bit"):
+        Overlay(str(tmp_path / "alone.bit"))
+
+
+def test_no_iop_without_an_overlay(board):
+    with pytest.raises(RuntimeError, match="download the overlay first"):
+        board.microblaze
+    with pytest.raises(ValueError, match="0x40000000: with no overlay"):
+        MMIO(0x40000000, 4)
+
+
+def test_mmio_answers_where_the_board_does(board, overlay):
+    MMIO(0x4000F000, 16).write(12, 77)
+    assert board.memory.words[0xF00C // 4] == 77
+    assert MMIO(0xF8000000, 0x200).read(0x108) >> 12 == 20
+    buffer = allocate((4,))
+    buffer[1] = 99
+    assert MMIO(buffer.physical_address, 16).read(4) == 99
+    for nowhere in (0x40010000, 0x20000000, 0x43C00000):
+        with pytest.raises(ValueError, match="Nothing answers at {:#x}".format(nowhere)):
+            MMIO(nowhere, 4)
+    with pytest.raises(ValueError, match="Nothing answers"):
+        MMIO(0x4000FFFC, 8)
+
+
+def test_gpio_pins_have_the_numbers_linux_gives_them(board):
+    assert GPIO.get_gpio_pin(0) == 906 + 54
+    pin = GPIO(GPIO.get_gpio_pin(4), "out")
+    with pytest.raises(ValueError):
+        pin.write(2)
+    with pytest.raises(AttributeError):
+        pin.read()
+
+
+def test_waiting_for_an_interrupt_is_an_error_and_not_for_ever(overlay):
+    import asyncio
+    interrupt = Interrupt("iop1/dff_en_reset_vector_0/q")
+    with pytest.raises(NotImplementedError, match="poll the mailbox"):
+        asyncio.run(interrupt.wait())
+
+
+def test_reset_holds_and_releases(iop, board, buffer):
+    iop._microblaze.reset()
+    iop._microblaze.write(0xF000, buffer.physical_address)
+    iop._microblaze.write(0xF004, 1)
+    iop._microblaze.write(0xF00C, 0)
+    time.sleep(0.05)
+    assert iop._microblaze.read(0xF000) == buffer.physical_address and iop._microblaze.read(0xF00C) == 0
+    iop._microblaze.run()
+    iop._wait_until_ready()
+    assert iop._microblaze.read(0xF000) == 0 and not buffer.any()  # it forgets what came before it was ready
+
+
+def test_a_second_program_replaces_the_first(overlay, tmp_path):
+    for value in (5, 6, 7):  # addik r3, r0, value; imm 0; swi r3, r0, 0xF010; bri 0
+        program = [0x30600000 | value, 0xB0000000, 0xF860F010, 0xB8000000]
+        microblaze = bare_microblaze(program, tmp_path, overlay)
+        deadline = time.monotonic() + 2
+        while microblaze.read(0xF010) != value and time.monotonic() < deadline:
+            pass
+        assert microblaze.read(0xF010) == value
+
+
+def test_the_processor_lacks_what_the_stock_iop_lacks(overlay, tmp_path):
+    # addik r3, r0, 6; addik r4, r0, 7; mul r5, r3, r4; imm 0; swi r5, r0, 0xF010; imm 0; swi r3, r0, 0xF014; bri 0
+    program = [0x30600006, 0x30800007, 0x40A32000, 0xB0000000, 0xF8A0F010, 0xB0000000, 0xF860F014, 0xB8000000]
+    microblaze = bare_microblaze(program, tmp_path, overlay)
+    time.sleep(0.1)
+    assert microblaze.read(0xF010) != 42
+
+
+def test_downloading_again_starts_anew(iop, overlay, board):
+    overlay.download()
+    assert not board.memory.bram.any()
+    with pytest.raises(TimeoutError):
+        buffer = allocate((4,))
+        iop.write_to_buffer(buffer, 1, 1, timeout=0.1)
+    again = Pynq_Tutorial(overlay.iop1.mb_info)
+    again.write_to_buffer(buffer, 1, 1)
+    assert buffer[0] == 1
+
+
+def test_stray_writes_are_found(iop, board, buffer):
+    iop.write_to_buffer(buffer, 100, 1)
+    assert board.stray_writes() == []
+    far = 0x00100000
+    for address, length in ((far, 3), (buffer.physical_address + 400, 2), (buffer.physical_address + 4096, 1)):
+        iop._request(address, length, 9, 2)  # past the guard
+    expected = [(far, 12), (buffer.physical_address + 400, 8), (buffer.physical_address + 4096, 4)]
+    assert board.stray_writes() == expected
+    buffer.freebuffer()
+    allocate((3000,), "u4")[:] = 1
+    assert board.stray_writes() == expected  # they stay found
+    iop._request(far + 12, 1, 9, 2)
+    assert board.stray_writes()[0] == (far, 16)
+
+
+def test_stray_write_into_a_freed_buffer_is_found(iop, board, buffer):
+    address = buffer.physical_address
+    iop.write_to_buffer(buffer, 100, 1)
+    buffer.freebuffer()
+    assert board.stray_writes() == []
+    iop._request(address + 8, 2, 5, 2)
+    assert board.stray_writes() == [(address + 8, 8)]
+
+
+@pytest.mark.parametrize("way", ["killed", "stopped"])
+def test_qemu_that_died_or_hangs_is_a_timeout_and_a_new_iop_works(iop, overlay, board, buffer, way):
+    board.microblaze._control.settimeout(0.5)
+    os.kill(board.microblaze.pid, signal.SIGKILL if way == "killed" else signal.SIGSTOP)
+    assert soon(board.microblaze.pid, "ZXT")
+    with pytest.raises(TimeoutError):
+        iop.write_to_buffer(buffer, 1, 1, timeout=0.2)
+    again = Pynq_Tutorial(overlay.iop1.mb_info)
+    again.write_to_buffer(buffer, 2, 5)
+    assert buffer[:3].tolist() == [5, 6, 0]
+
+
+def test_qemu_missing_is_one_sentence(board, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(QemuError, match="needs {}, which is not installed.*make doctor".format(QEMU)) as raised:
+        Overlay(OVERLAY)
+    assert "\n" not in str(raised.value)
+
+
+def test_qemu_too_old_is_one_sentence(board, monkeypatch, tmp_path):
+    # What an older QEMU says of a CPU property that it does not know.
+    old = tmp_path / QEMU
+    old.write_text("#!/bin/sh\necho \"Property 'microblaze-cpu.use-div' not found\" >&2\nexit 1\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path) + ":" + os.environ["PATH"])
+    with pytest.raises(QemuError, match="ended with code 1 .*use-div.*older than 6.2.*make doctor"):
+        Overlay(OVERLAY)
+
+
+@pytest.mark.parametrize("end", ["", "sys.exit(3)", "1 / 0", "os._exit(0)", "os.kill(os.getpid(), 9)",
+                                 "board.close()", "del board, iop, buffer"])
+def test_nothing_is_left_whatever_way_python_ends(end):
+    before = left_behind()
+    run = run_python(PROGRAM_THAT + end)
+    assert soon(int(run.stdout), "ZX"), run.stderr
+    assert left_behind() == before
+
+
+def test_nothing_is_left_when_a_fork_goes_on():
+    run = run_python(PROGRAM_THAT + """
+child = os.fork()
+if child == 0:
+    assert virtual_board.activate() is not board  # a child gets a board of its own
+    iop = Pynq_Tutorial(Overlay({!r}).iop1.mb_info)
+    buffer = allocate((10,))
+    iop.write_to_buffer(buffer, 10, 5)
+    assert buffer[9] == 14
+    print(virtual_board.activate().microblaze.pid, flush=True)
+    sys.exit()
+assert os.waitpid(child, 0)[1] == 0
+iop.write_to_buffer(buffer, 10, 2)
+assert buffer[9] == 11
+""".format(OVERLAY))
+    assert run.returncode == 0, run.stderr
+    assert all(soon(int(pid), "ZX") for pid in run.stdout.split()) and len(run.stdout.split()) == 2
+
+
+def test_no_port_is_open_and_no_socket_has_a_name(iop, board):
+    listening = subprocess.run(["cat", "/proc/{}/net/unix".format(board.microblaze.pid)], stdout=subprocess.PIPE,
+                               universal_newlines=True).stdout
+    inodes = {os.readlink("/proc/{}/fd/{}".format(board.microblaze.pid, fd)).strip("socket:[]")
+              for fd in os.listdir("/proc/{}/fd".format(board.microblaze.pid))}
+    ours = [line.split() for line in listening.splitlines()[1:] if line.split()[6] in inodes]
+    assert ours and all(len(columns) == 7 for columns in ours)  # an eighth column would be a name
+    for family in ("tcp", "tcp6", "udp", "udp6"):
+        if os.path.exists("/proc/net/" + family):
+            with open("/proc/net/" + family) as table:
+                assert not [line for line in table.readlines()[1:] if line.split()[9] in inodes]
+
+
+def test_the_files_of_pynq_are_as_installed():
+    check = subprocess.run([sys.executable, "-c", """
+import importlib.metadata, hashlib, base64
+for package in ("pynq", "pynqmetadata", "pynqutils"):
+    for file in importlib.metadata.files(package):
+        if file.hash and not str(file).endswith(".pyc"):
+            content = file.locate().read_bytes()
+            found = base64.urlsafe_b64encode(hashlib.new(file.hash.mode, content).digest()).rstrip(b"=").decode()
+            assert found == file.hash.value, file
+"""], stderr=subprocess.PIPE, universal_newlines=True)
+    assert check.returncode == 0, check.stderr
+
+
+def test_the_command_line_can_be_typed_by_hand():
+    from virtual_board.microblaze import qemu_command
+    command = qemu_command("/tmp/ram", 3)
+    assert command[0] == QEMU and all(isinstance(word, str) for word in command)
+    assert ROOT.name not in " ".join(command)

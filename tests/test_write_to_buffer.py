@@ -1,0 +1,198 @@
+"""write_to_buffer over the real program: what it writes, and what it refuses before the IOP hears of it."""
+
+import threading
+
+import numpy as np
+import pytest
+from pynq import allocate
+
+from iop import pynq_tutorial
+from iop.pynq_tutorial import Pynq_Tutorial
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 8, 9, 10, 63, 64, 65, 99, 100])
+def test_writes_length_words_and_no_more(iop, buffer, length):
+    buffer[:] = -7
+    iop.write_to_buffer(buffer.physical_address, length, 1)
+    assert buffer[:length].tolist() == list(range(1, length + 1))
+    assert (buffer[length:] == -7).all()
+
+
+@pytest.mark.parametrize("data, words", [
+    (-1, [-1, 0, 1]),
+    (-2**31, [-2**31, -2**31 + 1, -2**31 + 2]),
+    (2**31 - 1, [2**31 - 1, -2**31, -2**31 + 1]),
+    (2**32 - 1, [-1, 0, 1]),
+])
+def test_counts_modulo_32_bits(iop, buffer, data, words):
+    iop.write_to_buffer(buffer, 3, data)
+    assert buffer[:3].tolist() == words
+
+
+def test_length_0_writes_nothing_and_asks_nothing(iop, buffer):
+    iop._microblaze.reset()  # it could not even answer
+    iop.write_to_buffer(buffer, 0, 5)
+    assert not buffer.any()
+
+
+@pytest.mark.parametrize("dtype", ["i4", "u4", "f4"])
+def test_any_dtype_of_32_bits(iop, board, dtype):
+    buffer = allocate((4,), dtype)
+    iop.write_to_buffer(buffer, 4, 1)
+    assert buffer.view("u4").tolist() == [1, 2, 3, 4]
+
+
+def test_views_in_one_piece(iop, board, buffer):
+    iop.write_to_buffer(buffer[10:20], 10, 1)
+    assert np.flatnonzero(buffer).tolist() == list(range(10, 20))
+    square = allocate((4, 5), "u4")
+    iop.write_to_buffer(square[2], 5, 1)
+    assert square[2].tolist() == [1, 2, 3, 4, 5] and square.sum() == 15
+    iop.write_to_buffer(buffer.physical_address + 4 * 90, 10, 7)
+    assert buffer[90:].tolist() == list(range(7, 17))
+
+
+def test_numpy_integers_are_integers(iop, buffer):
+    iop.write_to_buffer(np.uint32(buffer.physical_address), np.int64(2), np.int32(-3))
+    assert buffer[:3].tolist() == [-3, -2, 0]
+
+
+def test_ten_million_words(iop, board):
+    buffer = allocate((10**7,), "u4")
+    iop.write_to_buffer(buffer, 10**7, 3)
+    assert np.array_equal(buffer, np.arange(3, 10**7 + 3, dtype="u4"))
+    assert board.stray_writes() == []
+
+
+def test_cacheable_buffer_shows_what_was_written(iop, board):
+    buffer = allocate((10,), "u4", cacheable=1)
+    iop.write_to_buffer(buffer, 10, 1)
+    assert buffer.tolist() == list(range(1, 11))
+
+
+BAD = {  # a request, and what the sentence must name: the value given, and what is allowed
+    "length a float": (lambda b: (b, 1.5, 0), TypeError, ["length is 1.5", "integer"]),
+    "length a bool": (lambda b: (b, True, 0), TypeError, ["length is True", "integer"]),
+    "length negative": (lambda b: (b, -1, 0), ValueError, ["length is -1", "0 to 100 words"]),
+    "length beyond the buffer": (lambda b: (b, 101, 0), ValueError, ["length is 101", "0 to 100 words"]),
+    "length beyond the view": (lambda b: (b[90:], 11, 0), ValueError, ["length is 11", "0 to 10 words"]),
+    "length beyond the buffer, by address": (lambda b: (b.physical_address + 4, 100, 0), ValueError, ["0 to 99 words"]),
+    "data a string": (lambda b: (b, 1, "1"), TypeError, ["data is '1'", "integer"]),
+    "data too large": (lambda b: (b, 1, 2**32), ValueError, ["data is 4294967296", "4294967295"]),
+    "data too small": (lambda b: (b, 1, -2**31 - 1), ValueError, ["data is -2147483649", "-2147483648"]),
+    "address 0": (lambda b: (0, 1, 0), ValueError, ["address is 0x0", "0x1fffffff"]),
+    "address negative": (lambda b: (-4, 1, 0), ValueError, ["address is -0x4", "0x1fffffff"]),
+    "address unaligned": (lambda b: (b.physical_address + 2, 1, 0), ValueError, ["multiple of 4"]),
+    "address beyond DDR": (lambda b: (b.physical_address | 0x20000000, 1, 0), ValueError, ["0x1fffffff"]),
+    "address of Linux": (lambda b: (0x1000, 1, 0), ValueError, ["address is 0x1000", "no buffer"]),
+    "address behind the buffer": (lambda b: (b.physical_address + 400, 1, 0), ValueError, ["no buffer"]),
+    "a list": (lambda b: ([1, 2], 1, 0), TypeError, ["[1, 2]", "buffer"]),
+    "a plain numpy array": (lambda b: (np.zeros(4, "u4"), 1, 0), TypeError, ["plain numpy array", "cma_array"]),
+    "a copy of a buffer": (lambda b: (b.copy(), 1, 0), TypeError, ["copy", "cma_array"]),
+    "a sum with a buffer": (lambda b: (b + 1, 1, 0), TypeError, ["computation", "cma_array"]),
+    "a view with gaps": (lambda b: (b[::2], 1, 0), ValueError, ["gaps", "one piece"]),
+    "a view backwards": (lambda b: (b[::-1], 1, 0), ValueError, ["gaps", "one piece"]),
+    "a dtype of 16 bits": (lambda b: (b.view("i2"), 1, 0), ValueError, ["int16", "np.int32"]),
+    "a dtype of 64 bits": (lambda b: (b.view("i8"), 1, 0), ValueError, ["int64", "np.int32"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_refused_and_named(iop, board, buffer, case):
+    request, error, named = BAD[case]
+    mailbox = iop._microblaze.mmio.array[pynq_tutorial.MAILBOX // 4:].copy()
+    with pytest.raises(error) as raised:
+        iop.write_to_buffer(*request(buffer))
+    for words in named:
+        assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert np.array_equal(mailbox, iop._microblaze.mmio.array[pynq_tutorial.MAILBOX // 4:])
+    assert not buffer.any() and board.stray_writes() == []
+
+
+def test_freed_buffer_is_refused(iop, buffer):
+    part, address = buffer[10:], buffer.physical_address
+    buffer.freebuffer()
+    for freed, error in ((buffer, "freed"), (part, "freed"), (address, "no buffer")):
+        with pytest.raises(ValueError, match=error):
+            iop.write_to_buffer(freed, 1, 1)
+
+
+def test_a_buffer_given_by_its_address_may_come_from_pynq_itself(iop, board):
+    buffer = allocate((4,))
+    iop.write_to_buffer(buffer.physical_address, 4, 1)
+    assert buffer.tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("address, length", [(0x10000002, 1), (0x20000000, 1), (0x1FFFFFFC, 2), (0x10000000, 2**32 - 1)])
+def test_the_program_itself_refuses_what_cannot_lie_in_ddr(iop, board, address, length):
+    with pytest.raises(ValueError, match="IOP refused"):
+        iop._request(address, length, 1, 2)
+    assert board.stray_writes() == []
+
+
+def test_the_program_serves_on_after_a_refusal(iop, buffer):
+    with pytest.raises(ValueError):
+        iop._request(2, 1, 1, 2)
+    iop.write_to_buffer(buffer, 2, 8)
+    assert buffer[:3].tolist() == [8, 9, 0]
+
+
+def test_no_answer_is_a_timeout_and_reset_helps(iop, board, buffer):
+    board.microblaze.reset(active=True)  # behind the wrapper's back: nobody is there to answer
+    with pytest.raises(TimeoutError, match=r"within 0.2 s.*reset\(\)"):
+        iop.write_to_buffer(buffer, 1, 1, timeout=0.2)
+    with pytest.raises(RuntimeError, match=r"stopped.*reset\(\)"):
+        iop.write_to_buffer(buffer, 1, 1)
+    iop.reset()
+    iop.write_to_buffer(buffer, 1, 1)
+    assert buffer[:2].tolist() == [1, 0]
+
+
+def test_a_program_that_was_overwritten_is_a_timeout_and_reset_helps(iop, buffer):
+    iop._microblaze.mmio.array[:0x100] = 0xB8000000  # bri 0: it stays where it is
+    with pytest.raises(TimeoutError):
+        iop.write_to_buffer(buffer, 1, 1, timeout=0.2)
+    iop.reset()
+    iop.write_to_buffer(buffer, 1, 1)
+    assert buffer[0] == 1
+
+
+def test_two_threads_do_not_mix_their_requests(iop, board):
+    buffers = [allocate((1000,), "u4") for _ in range(4)]
+
+    def fill(number):
+        for _ in range(50):
+            iop.write_to_buffer(buffers[number], 1000 - number, 1000 * number)
+
+    threads = [threading.Thread(target=fill, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, buffer in enumerate(buffers):
+        assert buffer[:1000 - number].tolist() == list(range(1000 * number, 1000 * number + 1000 - number))
+        assert not buffer[1000 - number:].any()
+
+
+def test_missing_or_truncated_program(overlay, tmp_path, monkeypatch):
+    copy = tmp_path / "pynq_tutorial.bin"
+    monkeypatch.setattr(pynq_tutorial, "PROGRAM", str(copy))
+    with pytest.raises(RuntimeError, match="cannot be read.*git checkout iop"):
+        Pynq_Tutorial(overlay.iop1.mb_info)
+    whole = open(pynq_tutorial.__file__.replace(".py", ".bin"), "rb").read()
+    for length in (0, 3, 12, 100, len(whole) - 4, len(whole) - 1):
+        copy.write_bytes(whole[:length])
+        with pytest.raises(RuntimeError, match="has {} bytes and is not a whole".format(length)):
+            Pynq_Tutorial(overlay.iop1.mb_info)
+    copy.write_bytes(whole)
+    Pynq_Tutorial(overlay.iop1.mb_info)
+
+
+def test_no_overlay_or_one_without_the_iop(board, overlay):
+    info = overlay.iop1.mb_info
+    with pytest.raises(RuntimeError, match="no iop9.*Overlay"):
+        Pynq_Tutorial(dict(info, ip_name="iop9/mb_bram_ctrl"))
+    for wrong in (None, "iop1", {}):
+        with pytest.raises(TypeError, match="give overlay.iop1.mb_info"):
+            Pynq_Tutorial(wrong)

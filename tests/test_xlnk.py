@@ -1,0 +1,138 @@
+"""Xlnk's calls, over pynq.allocate where pynq has no Xlnk of its own, and the CMA pool behind them."""
+
+import gc
+
+import numpy as np
+import pytest
+from pynq import allocate
+
+from virtual_board.cma import MOST_ALIGNED, POOL_BASE, POOL_SIZE
+
+POOL_KB = POOL_SIZE // 1024
+
+
+def kb(xlnk):
+    return xlnk.cma_stats()["CMA Memory Available"] // 1024
+
+
+def test_statistics_follow_what_is_allocated(xlnk):
+    assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE, "CMA Memory Usage": 0, "Buffer Count": 0}
+    first = xlnk.cma_array((1000,), dtype=np.int32)
+    second = xlnk.cma_array(shape=(3, 5), dtype=np.uint8, cacheable=1)
+    assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE - 8192, "CMA Memory Usage": 4015, "Buffer Count": 2}
+    first.freebuffer()
+    assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE - 4096, "CMA Memory Usage": 15, "Buffer Count": 1}
+    second.freebuffer()
+    assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE, "CMA Memory Usage": 0, "Buffer Count": 0}
+
+
+def test_each_xlnk_counts_its_own_buffers_and_sees_the_memory_of_all(xlnk):
+    other = type(xlnk)()
+    mine = xlnk.cma_array((10,))
+    direct = allocate((10,))
+    assert other.cma_stats() == {"CMA Memory Available": POOL_SIZE - 8192, "CMA Memory Usage": 0, "Buffer Count": 0}
+    assert xlnk.cma_stats()["Buffer Count"] == 1
+    del mine, direct
+
+
+def test_buffer_is_an_array_at_a_physical_address(xlnk):
+    buffer = xlnk.cma_array((4, 6), dtype=np.int16)
+    assert buffer.shape == (4, 6) and buffer.dtype == np.int16 and not buffer.any()
+    assert xlnk.cma_get_phy_addr(buffer) == buffer.physical_address
+    assert POOL_BASE <= buffer.physical_address < POOL_BASE + POOL_SIZE
+    assert buffer[1:].physical_address == buffer.physical_address + 12
+    assert xlnk.cma_array(7).shape == (7,)
+
+
+def test_a_buffer_nobody_refers_to_is_freed(xlnk):
+    buffer = xlnk.cma_array((10,))
+    part = buffer[5:]
+    del buffer
+    gc.collect()
+    assert kb(xlnk) == POOL_KB - 4  # the view keeps it
+    del part
+    gc.collect()
+    assert kb(xlnk) == POOL_KB
+
+
+def test_freeing_twice_does_nothing_more(xlnk):
+    buffer = xlnk.cma_array((10,))
+    buffer.freebuffer()
+    other = xlnk.cma_array((10,))
+    buffer.freebuffer()  # must not take what lies there now
+    del buffer
+    gc.collect()
+    assert kb(xlnk) == POOL_KB - 4 and other.physical_address == POOL_BASE
+
+
+def test_with_frees_at_the_end(xlnk):
+    with allocate((10,)) as buffer:
+        assert kb(xlnk) == POOL_KB - 4
+    assert kb(xlnk) == POOL_KB
+    assert buffer.freed
+
+
+def test_reset_frees_all(xlnk):
+    buffers = [xlnk.cma_array((10,)), type(xlnk)().cma_array((10,))]
+    type(xlnk)().xlnk_reset()
+    assert kb(xlnk) == POOL_KB and all(buffer.freed for buffer in buffers)
+
+
+def test_memory_is_reused_and_handed_out_zeroed(xlnk):
+    buffer = xlnk.cma_array((1000,))
+    address = buffer.physical_address
+    buffer[:] = 0xDEADBEEF
+    buffer.freebuffer()
+    again = xlnk.cma_array((1000,))
+    assert again.physical_address == address and not again.any()
+
+
+@pytest.mark.parametrize("size, alignment", [(1, 4096), (4096, 4096), (4097, 8192), (100000, 131072),
+                                             (1 << 20, 1 << 20), (5 << 20, MOST_ALIGNED)])
+def test_alignment(xlnk, size, alignment):
+    first = xlnk.cma_array((1,))
+    buffer = xlnk.cma_array((size,), dtype=np.uint8)
+    assert buffer.physical_address % alignment == 0
+    assert buffer.physical_address > first.physical_address
+
+
+def test_buffers_do_not_overlap(xlnk):
+    random = np.random.default_rng(1)
+    live = []
+    for _ in range(300):
+        if live and random.random() < 0.4:
+            live.pop(random.integers(len(live))).freebuffer()
+        live.append(xlnk.cma_array((int(random.integers(1, 200000)),), dtype=np.uint8))
+    spans = sorted((buffer.physical_address, buffer.nbytes) for buffer in live)
+    for (address, size), (following, _) in zip(spans, spans[1:]):
+        assert address + size <= following
+
+
+def test_exhaustion_is_one_sentence_and_loses_nothing(xlnk):
+    buffer = xlnk.cma_array((POOL_SIZE,), dtype=np.uint8)
+    with pytest.raises(RuntimeError, match="4000 bytes were asked for.* 0 are free"):
+        xlnk.cma_array((1000,))
+    buffer.freebuffer()
+    with pytest.raises(RuntimeError, match="free a buffer"):
+        xlnk.cma_array((POOL_SIZE + 1,), dtype=np.uint8)
+    xlnk.cma_array((1000,))
+
+
+@pytest.mark.parametrize("shape", [0, (0,), (4, 0), (-1,), (-2, 3)])
+def test_no_buffer_of_nothing(xlnk, shape):
+    with pytest.raises(RuntimeError, match="at least 1"):
+        xlnk.cma_array(shape)
+    assert kb(xlnk) == POOL_KB
+
+
+def test_cacheable_buffer_needs_flush_and_invalidate(board):
+    buffer = allocate((4,), cacheable=1)
+    ddr = board.memory.ddr[buffer.physical_address:][:16].view("u4")
+    buffer[:] = 5
+    assert ddr.tolist() == [0, 0, 0, 0]
+    buffer.flush()
+    assert ddr.tolist() == [5, 5, 5, 5]
+    ddr[:] = 6
+    assert buffer.tolist() == [5, 5, 5, 5]
+    buffer[2:].invalidate()
+    assert buffer.tolist() == [5, 5, 6, 6]
