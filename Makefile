@@ -23,7 +23,7 @@ lab: ## JupyterLab on the notebooks
 ifdef BOARD_HERE
 	@echo "This board's own Jupyter serves the notebooks: open http://$$(hostname):9090 in a browser."
 else
-	@$(BIN)jupyter lab --notebook-dir=notebooks $(LAB)
+	@$(BIN)jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)
 endif
 
 run: ## the IOP example in the terminal

@@ -47,10 +47,10 @@ if [ -n "$debian" ]; then
         sudo=
         if [ "$(id -u)" != 0 ]; then sudo=sudo; fi
         echo "setup: installing $debian"
-        $sudo apt-get update -q >/dev/null &&
-            # shellcheck disable=SC2086  # a list of packages
-            $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $debian >/dev/null ||
-            echo "setup: that did not work" >&2
+        # shellcheck disable=SC2086  # a list of packages
+        said=$({ $sudo apt-get update -q &&
+                 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $debian; } 2>&1) ||
+            printf '%s\n' "$said" | tail -5 >&2
     fi
     if qemu_missing || ! has_venv "$python"; then
         cat >&2 <<END
@@ -73,7 +73,7 @@ if [ "$(cat .venv/made-from 2>/dev/null)" != "$wanted" ]; then
     rm -rf .venv
     "$python" -m venv .venv
     # The constraint makes pynq be built with the setuptools that is pinned here.
-    PIP_CONSTRAINT=requirements.txt .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    PIP_CONSTRAINT=requirements.txt .venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 \
         -r requirements.txt
     pwd > "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pynq_tutorial.pth"
     mkdir -p .venv/etc/ipython

@@ -9,6 +9,8 @@ from conftest import ROOT
 
 
 def command(*words, **options):
+    # As typed into a new terminal: a make inside of a make would announce the folders it enters.
+    options.setdefault("env", {name: value for name, value in os.environ.items() if not name.startswith("MAKE")})
     return subprocess.run(words, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           universal_newlines=True, timeout=120, **options)
 
