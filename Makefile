@@ -12,6 +12,9 @@ BIN    := .venv/bin/
 SETUP  := @PYTHON='$(PYTHON)' sh setup.sh
 endif
 
+# More of JupyterLab's options, as in make lab LAB=--no-browser
+LAB ?=
+
 .DEFAULT_GOAL := help
 .PHONY: help lab run test doctor firmware firmware-check clean
 

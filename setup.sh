@@ -65,7 +65,7 @@ END
 fi
 
 # What .venv was made from. The last thing written into it: without it, or with another, .venv is made anew.
-wanted=$(cat requirements.txt virtual_board/ipython_kernel_config.py | cksum; pwd; "$python" -V)
+wanted=$(cat requirements.txt $(find virtual_board/venv -type f) | cksum; pwd; "$python" -V)
 if [ "$(cat .venv/made-from 2>/dev/null)" != "$wanted" ]; then
     echo "setup: installing the packages of requirements.txt into .venv, once; about a minute"
     trap 'rm -rf .venv' EXIT
@@ -76,8 +76,7 @@ if [ "$(cat .venv/made-from 2>/dev/null)" != "$wanted" ]; then
     PIP_CONSTRAINT=requirements.txt .venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 \
         -r requirements.txt
     pwd > "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pynq_tutorial.pth"
-    mkdir -p .venv/etc/ipython
-    cp virtual_board/ipython_kernel_config.py .venv/etc/ipython/
+    cp -R virtual_board/venv/. .venv/  # the settings of its kernels and of JupyterLab
     # Matplotlib builds its list of fonts once, and would say so in somebody's notebook.
     .venv/bin/python -c 'import matplotlib.font_manager' >/dev/null 2>&1
     echo "$wanted" > .venv/made-from

@@ -20,7 +20,7 @@ def draw_words(rows, columns=SHOWN):
             changed = above is not None and x < len(above) and above[x] != word
             axes.add_patch(plt.Rectangle((x, -y), 1, -0.8, facecolor="#f6c667" if changed else "#f2f2f2",
                                          edgecolor="#777777"))
-            axes.text(x + 0.5, -y - 0.4, str(word), ha="center", va="center", fontsize=9)
+            axes.text(x + 0.5, -y - 0.4, str(word), ha="center", va="center", fontsize=9 if len(str(word)) < 8 else 6)
         axes.text(-0.15, -y - 0.4, title, ha="right", va="center", fontsize=10)
         above = words
     for x in range(columns):
