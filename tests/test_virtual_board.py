@@ -75,6 +75,19 @@ def test_a_closed_board_says_so(board):
         allocate((4,))
 
 
+def test_buffers_of_a_closed_board_are_no_buffers_of_the_next(board):
+    old = allocate((4,))
+    old[:] = 3
+    board.close()
+    assert old.freed and old.tolist() == [3, 3, 3, 3]
+    virtual_board.activate()
+    iop = Pynq_Tutorial(Overlay(OVERLAY).iop1.mb_info)
+    for request in (old, old.physical_address):
+        with pytest.raises(ValueError):
+            iop.write_to_buffer(request, 1, 1)
+    virtual_board.activate().close()
+
+
 def test_stays_off_when_told():
     run = run_python("import virtual_board; print(virtual_board.activate())", env=dict(os.environ, PYNQ_VIRTUAL_BOARD="0"))
     assert run.stdout == "None\n"
@@ -252,6 +265,7 @@ def test_nothing_is_left_when_a_fork_goes_on():
 child = os.fork()
 if child == 0:
     assert virtual_board.activate() is not board  # a child gets a board of its own
+    assert buffer.freed and buffer[9] == 10  # on which this is no buffer
     iop = Pynq_Tutorial(Overlay({!r}).iop1.mb_info)
     buffer = allocate((10,))
     iop.write_to_buffer(buffer, 10, 5)

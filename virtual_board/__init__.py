@@ -27,5 +27,7 @@ def activate():
         return None
     if _board is None or not _board.is_open():
         from .board import VirtualBoard
+        if _board is not None:
+            _board.close()
         _board = VirtualBoard()
     return _board

@@ -20,7 +20,7 @@ class VirtualBoard:
         self._microblaze = None
         self.memory = SharedMemory()
         self.cma = CmaPool(self.memory)
-        Device.active_device = VirtualDevice(self)
+        self._device = Device.active_device = VirtualDevice(self)
         atexit.register(self.close)
 
     @property
@@ -58,10 +58,12 @@ class VirtualBoard:
         return self._process == os.getpid() and not self.memory.closed
 
     def close(self):
-        """Ends QEMU and gives the memory back. Buffers stay readable until they are gone. Does nothing twice."""
+        """Ends QEMU and frees every buffer; what these held stays readable until they are gone. Does nothing twice.
+        In a forked child, where the board is only a copy, it leaves QEMU to the parent."""
         if self.is_open():
             if self._microblaze is not None:
                 self._microblaze.close()
                 self._microblaze = None
             self.memory.close()
             atexit.unregister(self.close)
+        self._device.free_all()

@@ -50,6 +50,7 @@ class VirtualDevice(Device):
         self.arch = "armv7l"  # what decides between a Zynq's registers and an UltraScale's
         self.capabilities = {"MEMORY_MAPPED": True}
         self._board = board
+        self._allocations = set()
         self._registers = {base: np.zeros(size // 4, np.uint32) for base, size in (INTERRUPT_CONTROLLER, SLCR)}
         for offset, value in CLOCKS.items():
             self._registers[SLCR[0]][offset // 4] = value
@@ -87,15 +88,24 @@ class VirtualDevice(Device):
         # These three make buffer.freebuffer() and the end of its last reference call return_pointer(), below.
         buffer.memory = buffer.return_to = self
         buffer.pointer = allocation
+        self._allocations.add(allocation)
         return buffer
 
     def return_pointer(self, allocation):
         """Frees a buffer; pynq calls this once a buffer."""
+        self._allocations.discard(allocation)
         buffer = allocation.buffer()
         if buffer is not None:
             buffer.freed = True
         if self._board.is_open():
             self._board.cma.free(allocation.address)
+
+    def free_all(self):
+        """Frees every buffer. Each is still an array, but no longer one that an IOP may be given."""
+        for allocation in list(self._allocations):
+            buffer = allocation.buffer()
+            if buffer is not None:
+                buffer.freebuffer()
 
     def flush(self, bo, offset, ptr, size):
         """Cache to DDR: `size` bytes from `offset` in a buffer."""
