@@ -25,6 +25,23 @@ CLOCKS = {0x100: 26 << 12,  # ARM_PLL_CTRL: PLL_FDIV
 IOP1_RESET = 0  # base.hwh: EMIO GPIO pin, active high
 
 
+class WatchedMemory(np.ndarray):
+    """An array that tells when Python writes to it."""
+
+    @classmethod
+    def over(cls, array, written):
+        watched = array.view(cls)
+        watched.written = written
+        return watched
+
+    def __array_finalize__(self, whole):
+        self.written = getattr(whole, "written", None)
+
+    def __setitem__(self, key, value):
+        super().__setitem__(key, value)
+        self.written()
+
+
 class Allocation:
     """What stands behind one PynqBuffer, and what pynq hands back to free or synchronise it."""
 
@@ -61,7 +78,7 @@ class VirtualDevice(Device):
         memory = self._board.memory
         places = [(0, DDR_SIZE, memory.ddr)]
         if self._board.has_overlay():
-            places.append(BRAM + (memory.bram,))
+            places.append(BRAM + (WatchedMemory.over(memory.bram, self._board.microblaze.written),))
         places += [(base, array.nbytes, array.view(np.uint8)) for base, array in self._registers.items()]
         for base, size, array in places:
             if base <= base_addr and base_addr + length <= base + size:
@@ -144,5 +161,6 @@ class VirtualDevice(Device):
 
     def gpio(self, pin, value):
         """Drives an EMIO GPIO pin of the PS."""
+        self._board.check_open()
         if pin == IOP1_RESET:
             self._board.microblaze.reset(active=bool(value))

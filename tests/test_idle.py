@@ -1,0 +1,132 @@
+"""A program that only waits costs nothing and answers at once; one that computes is never taken for it."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+from pynq import MMIO, allocate
+from pynq.lib import PynqMicroblaze
+
+MAILBOX, PROGRESS, FLAG = 0xF000, 0xF010, 0xF014
+
+
+def sleeps_within(board, seconds):
+    deadline = time.monotonic() + seconds
+    while not board.microblaze.is_asleep and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return board.microblaze.is_asleep
+
+
+def load(words, tmp_path, overlay):
+    program = tmp_path / "program.bin"
+    program.write_bytes(np.array(words, "u4").tobytes())
+    return PynqMicroblaze(overlay.iop1.mb_info, str(program), force=True)
+
+
+def cpu_seconds(*pids):
+    """What Linux has charged to these processes so far."""
+    total = 0
+    for pid in pids:
+        with open("/proc/{}/stat".format(pid)) as stat:
+            columns = stat.read().rpartition(")")[2].split()
+        total += int(columns[11]) + int(columns[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def test_our_program_sleeps_and_takes_almost_no_time(iop, board):
+    assert sleeps_within(board, 5)
+    pids = os.getpid(), board.microblaze.pid
+    before, start = cpu_seconds(*pids), time.monotonic()
+    time.sleep(2)
+    # The budget is 2 % of one core; twice that is far below the 100 % of a program that was not put to sleep.
+    assert cpu_seconds(*pids) - before < 0.04 * (time.monotonic() - start)
+    assert board.microblaze.is_asleep
+
+
+def test_it_wakes_for_a_request_and_sleeps_again(iop, board, buffer):
+    for value in range(3):
+        assert sleeps_within(board, 5)
+        iop.write_to_buffer(buffer, 100, value)
+        assert buffer.tolist() == list(range(value, value + 100))
+    assert sleeps_within(board, 5)
+
+
+def test_it_wakes_for_a_write_past_pynq(iop, board, buffer):
+    assert sleeps_within(board, 5)
+    words = board.memory.words[MAILBOX // 4:]
+    words[1], words[2], words[0] = 1, 7, buffer.physical_address
+    deadline = time.monotonic() + 2
+    while words[0] and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert buffer[0] == 7
+
+
+def test_reset_wakes_it(iop, board, buffer):
+    assert sleeps_within(board, 5)
+    iop.reset()
+    assert not board.microblaze.is_asleep
+    assert sleeps_within(board, 5)
+    iop._microblaze.reset()  # held in reset is not asleep
+    assert not board.microblaze.is_asleep
+
+
+def test_a_program_that_polls_ddr_sleeps_and_wakes(overlay, board, tmp_path):
+    flag = allocate((4,), "u4")
+    address = flag.physical_address | 0x20000000
+    load([0xB0000000 | address >> 16, 0xE8600000 | address & 0xFFFF,  # imm; lwi r3, r0, the flag in DDR
+          0xBC03FFF8,                                                # beqi r3, back to the imm
+          0xB0000000, 0xF8600000 | PROGRESS, 0xB8000000], tmp_path, overlay)  # imm; swi r3, r0, PROGRESS; stay
+    assert sleeps_within(board, 5)
+    flag[0] = 5  # numpy writes it; nobody tells the board
+    deadline = time.monotonic() + 2
+    while MMIO(0x40000000 + PROGRESS, 4).read() != 5 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert MMIO(0x40000000 + PROGRESS, 4).read() == 5
+    assert sleeps_within(board, 5)  # "stay" is a wait for nothing but a reset
+
+
+def test_a_loop_through_a_stack_frame_sleeps(overlay, board, tmp_path):
+    """As compilers make it without optimisation: each round stores what is there already, and has delay slots."""
+    load([0x30201000,               # addik r1, r0, 0x1000
+          0xF9E10000,               # swi   r15, r1, 0      the same each time
+          0xB0000000, 0xE860F000,   # imm; lwi r3, r0, MAILBOX
+          0xBE03FFF4, 0x80000000,   # beqid r3, back to the swi; or r0, r0, r0 in its delay slot
+          0xB8000000], tmp_path, overlay)
+    assert sleeps_within(board, 10)
+
+
+def test_a_long_way_round_sleeps_too(overlay, board, tmp_path):
+    load([0x30600000 | 200,         # addik r3, r0, 200
+          0x3063FFFF, 0xBC23FFFC,   # addik r3, r3, -1; bnei r3, back by one
+          0xB0000000, 0xE880F000,   # imm; lwi r4, r0, MAILBOX
+          0xBC04FFEC, 0xB8000000], tmp_path, overlay)  # beqi r4, to the beginning
+    assert sleeps_within(board, 20)
+
+
+@pytest.mark.parametrize("name, words", [
+    # A counter in a register that takes 2^32 rounds, and reads memory meanwhile
+    ("counts in a register", [0x30630001, 0xB0000000, 0xE880F000, 0xB800FFF4]),
+    # ... and one that leaves a trace in memory now and then
+    ("counts in memory", [0xB0000000, 0xE8600000 | PROGRESS, 0x30630001, 0xB0000000, 0xF8600000 | PROGRESS, 0xB800FFEC]),
+    # A flag that goes 1, 0, 1, 0: registers come back, memory does not stand still
+    ("toggles a word", [0x30600001, 0xB0000000, 0xF8600000 | FLAG, 0xB0000000, 0xF8000000 | FLAG, 0xB800FFEC]),
+])
+def test_a_program_that_works_is_never_taken_for_idle(overlay, board, tmp_path, name, words):
+    load(words, tmp_path, overlay)
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        assert not board.microblaze.is_asleep, name
+        time.sleep(0.02)
+
+
+def test_a_working_program_keeps_most_of_its_time(overlay, board, tmp_path):
+    load([0xB0000000, 0xE8600000 | PROGRESS, 0x30630001, 0xB0000000, 0xF8600000 | PROGRESS, 0xB800FFEC], tmp_path, overlay)
+    progress = MMIO(0x40000000 + PROGRESS, 4)
+    time.sleep(0.2)
+    pieces = []
+    for _ in range(30):
+        before = progress.read()
+        time.sleep(0.05)
+        pieces.append((progress.read() - before) % 2**32)
+    assert sum(pieces) > 0.5 * len(pieces) * sorted(pieces)[len(pieces) // 2]
