@@ -14,7 +14,7 @@ ADVICE = "give a buffer from xlnk.cma_array() or pynq.allocate(), or its physica
 
 
 def room_in(buffer):
-    """Where a buffer lies: (physical address, room), both in bytes.
+    """Where a buffer lies: (physical address, room in bytes, the buffer that was allocated).
 
     buffer: a PynqBuffer of a 32-bit dtype, or a view of one that is in one piece (any shape), or the physical address
     of a word in an allocated buffer; the room reaches to the end of the view, or of the buffer.
@@ -27,6 +27,8 @@ def room_in(buffer):
 
 def integer(name, value):
     """`value` as a Python int. TypeError if it is not an integer of Python's or numpy's."""
+    if type(value) is int:
+        return value
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return int(value)
     raise TypeError("{} is {!r}, a {}: give an integer{}.".format(
@@ -36,14 +38,27 @@ def integer(name, value):
 def _room_in_array(buffer):
     if not isinstance(buffer, PynqBuffer):
         raise TypeError("buffer is a plain numpy array, whose memory the IOP cannot reach: {}.".format(ADVICE))
-    root = _allocated_root(buffer)
+    owner = buffer
+    while isinstance(owner.base, PynqBuffer):
+        owner = owner.base
+    if not is_allocated(owner):
+        if _was_allocated(owner):
+            raise ValueError("buffer was freed, and its memory may belong to something else now: allocate a new one.")
+        raise TypeError("buffer is the result of a computation or a copy, whose memory the IOP cannot reach: {}."
+                        .format(ADVICE))
     if buffer.dtype.itemsize != 4:
         raise ValueError("buffer has dtype {}, and the IOP writes words of 32 bits: allocate it with dtype=np.int32, "
                          "np.uint32 or np.float32.".format(buffer.dtype))
     if not buffer.flags.c_contiguous:
         raise ValueError("buffer is a view with gaps (strides {}), and the IOP writes words one after the other: give a "
                          "part that is in one piece, like buffer[10:20].".format(buffer.strides))
-    return root.physical_address + buffer.virtual_address - root.virtual_address, buffer.nbytes
+    address = owner.physical_address
+    if buffer is not owner:
+        address += buffer.virtual_address - owner.virtual_address
+        if address % 4:
+            raise ValueError("buffer is a view whose words begin at {:#x}, and a 32-bit word begins at a multiple of 4: "
+                             "give a part that begins at a word.".format(address))
+    return address, buffer.nbytes, owner
 
 
 def _room_at(address):
@@ -56,29 +71,19 @@ def _room_at(address):
         if type(candidate) is PynqBuffer and is_allocated(candidate):
             start = candidate.physical_address
             if start <= address < start + candidate.nbytes:
-                return address, start + candidate.nbytes - address
+                return address, start + candidate.nbytes - address, candidate
     raise ValueError("address is {:#x}, which lies in no buffer that is allocated now; Linux itself may be there: {}."
                      .format(address, ADVICE))
 
 
-def _allocated_root(buffer):
-    """The buffer that was allocated, of which `buffer` is a view or which it is itself."""
-    root = buffer
-    while isinstance(root.base, PynqBuffer):
-        root = root.base
-    if not is_allocated(root):
-        if _was_allocated(root):
-            raise ValueError("buffer was freed, and its memory may belong to something else now: allocate a new one.")
-        raise TypeError("buffer is the result of a computation or a copy, whose memory the IOP cannot reach: {}."
-                        .format(ADVICE))
-    return root
+def is_allocated(buffer):
+    """Whether a PynqBuffer is one that was allocated, no view of one and no copy, and has not been freed."""
+    known = vars(buffer)
+    # freebuffer() leaves one or both of these behind, depending on pynq's version.
+    return _was_allocated(buffer) and not known.get("freed") and known.get("pointer", True) != 0
 
 
 def _was_allocated(buffer):
-    # A copy gets a PynqBuffer's address, but what allocate() itself sets stays with the original.
-    return "pointer" in vars(buffer) or "memory" in vars(buffer)
-
-
-def is_allocated(buffer):
-    # freebuffer() leaves one or both of these behind, depending on pynq's version.
-    return _was_allocated(buffer) and not getattr(buffer, "freed", False) and getattr(buffer, "pointer", True) != 0
+    # A copy gets a PynqBuffer's address too, but what allocate() itself sets stays with the original.
+    known = vars(buffer)
+    return "pointer" in known or "memory" in known

@@ -47,8 +47,10 @@ class Pynq_Tutorial:
         """
         _check_program(PROGRAM)
         _check_iop(mb_info)
-        self._microblaze = PynqMicroblaze(mb_info, PROGRAM)
-        self._wait_until_ready()
+        with _one_request_at_a_time:
+            self._overlay = PL.timestamp
+            self._microblaze = PynqMicroblaze(mb_info, PROGRAM)
+            self._wait_until_ready()
 
     def write_to_buffer(self, buffer, length, data, timeout=None):
         """Has the IOP write data, data + 1, data + 2, ... into the buffer's first `length` words, and returns when it
@@ -60,10 +62,11 @@ class Pynq_Tutorial:
         timeout: seconds to wait; when not given, 2 s and 1 microsecond a word
 
         Everything is checked before the IOP is told anything. TypeError or ValueError says what is wrong with a
-        request. TimeoutError: the IOP did not answer; it is then stopped, and reset() starts it again.
+        request. TimeoutError: the IOP did not answer; it is then stopped, and the next call starts it again, as it does
+        after Ctrl-C or the stop button. RuntimeError: the overlay or the program is no longer the one it was.
         """
         length, data = integer("length", length), integer("data", data)
-        address, room = room_in(buffer)
+        address, room, owner = room_in(buffer)
         if not 0 <= length <= room // 4:
             raise ValueError("length is {}, and there is room for 0 to {} words.".format(length, room // 4))
         if not -2**31 <= data < 2**32:
@@ -73,19 +76,41 @@ class Pynq_Tutorial:
             timeout = START_TIMEOUT + length * SECONDS_A_WORD
         if length:
             with _one_request_at_a_time:
+                # A cacheable buffer's cache: what Python wrote goes to DDR before the IOP writes, and what the IOP
+                # wrote is fetched before Python reads.
+                owner.flush()
                 self._request(address, length, data % 2**32, timeout)
-            if isinstance(buffer, np.ndarray):
-                buffer.invalidate()  # a cacheable buffer's cache does not see what the IOP wrote
+                owner.invalidate()
 
     def reset(self):
         """Starts the program afresh, whatever state the IOP is in. TimeoutError if it does not start."""
+        with _one_request_at_a_time:
+            self._start()
+
+    def _start(self):
+        self._check_overlay()
         self._microblaze.program()
         self._wait_until_ready()
 
+    def _wait_until_ready(self):
+        if not _wait(lambda: self._microblaze.read(STATUS) == STATUS_READY, START_TIMEOUT):
+            self._microblaze.reset()
+            raise TimeoutError("The IOP's program did not start within {} s: download the overlay again, then make a "
+                               "new Pynq_Tutorial.".format(START_TIMEOUT))
+
+    def _check_overlay(self):
+        """RuntimeError if another overlay was downloaded since: who knows what is at the IOP's address now."""
+        if PL.timestamp != self._overlay:
+            raise RuntimeError("An overlay was downloaded since this Pynq_Tutorial was made, and its IOP is gone: make "
+                               "a new one, with Pynq_Tutorial(overlay.iop1.mb_info).")
+
     def _request(self, address, length, data, timeout):
+        self._check_overlay()
         microblaze = self._microblaze
         if microblaze.state != "RUNNING":
-            raise RuntimeError("The IOP is stopped, since a request was not answered: start it with reset().")
+            self._start()
+        elif microblaze.read(STATUS) not in (STATUS_READY, STATUS_REFUSED):
+            raise RuntimeError("The IOP runs another program now: start the tutorial's with reset().")
         try:
             microblaze.write(ARRAY_LENGTH, length)
             microblaze.write(INIT_DATA, data)
@@ -96,17 +121,11 @@ class Pynq_Tutorial:
             raise
         if not answered:
             microblaze.reset()
-            raise TimeoutError("The IOP did not answer within {} s and was stopped: start it with reset(), and give "
-                               "longer requests a longer timeout.".format(timeout))
+            raise TimeoutError("The IOP did not answer within {} s and was stopped; the next call starts it again. Give "
+                               "a long request a longer timeout.".format(timeout))
         if microblaze.read(STATUS) == STATUS_REFUSED:
             raise ValueError("The IOP refused to write {} words at {:#x}, which are not all in DDR memory.".format(
                 length, address))
-
-    def _wait_until_ready(self):
-        if not _wait(lambda: self._microblaze.read(STATUS) == STATUS_READY, START_TIMEOUT):
-            self._microblaze.reset()
-            raise TimeoutError("The IOP's program did not start within {} s: download the overlay again, then make a "
-                               "new Pynq_Tutorial.".format(START_TIMEOUT))
 
 
 def _wait(condition, timeout):
@@ -138,11 +157,15 @@ def _check_program(path):
 
 
 def _check_iop(mb_info):
-    """RuntimeError if the overlay that is downloaded now has no such IOP."""
+    """RuntimeError if the overlay that is downloaded now has no such IOP, or it runs another program."""
     try:
         name = mb_info["ip_name"]
     except (TypeError, KeyError):
         raise TypeError("mb_info is {!r}: give overlay.iop1.mb_info.".format(mb_info)) from None
-    if name not in (PL.mem_dict or {}) and name not in (PL.ip_dict or {}):
+    iop = (PL.mem_dict or {}).get(name) or (PL.ip_dict or {}).get(name)
+    if iop is None:
         raise RuntimeError('The overlay that is downloaded now has no {}: download the tutorial\'s with '
                            'Overlay("./bitstream/pynq_tutorial.bit").'.format(name.split("/")[0]))
+    if iop["state"] not in (None, PROGRAM):
+        raise RuntimeError("{} runs {}: to end that program, download the overlay again.".format(
+            name.split("/")[0], iop["state"]))

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from pynq import allocate
+from pynq import PL, allocate
 
 from iop import pynq_tutorial
 from iop.pynq_tutorial import Pynq_Tutorial
@@ -30,7 +30,7 @@ def test_counts_modulo_32_bits(iop, buffer, data, words):
 
 
 def test_length_0_writes_nothing_and_asks_nothing(iop, buffer):
-    iop._microblaze.reset()  # it could not even answer
+    iop._microblaze.reset()  # it cannot even answer
     iop.write_to_buffer(buffer, 0, 5)
     assert not buffer.any()
 
@@ -64,10 +64,14 @@ def test_ten_million_words(iop, board):
     assert board.stray_writes() == []
 
 
-def test_cacheable_buffer_shows_what_was_written(iop, board):
+def test_cacheable_buffer_shows_what_was_written_and_loses_nothing(iop, board):
     buffer = allocate((10,), "u4", cacheable=1)
-    iop.write_to_buffer(buffer, 10, 1)
-    assert buffer.tolist() == list(range(1, 11))
+    buffer[8:] = 99  # in the cache alone
+    iop.write_to_buffer(buffer, 4, 1)
+    assert buffer.tolist() == [1, 2, 3, 4, 0, 0, 0, 0, 99, 99]
+    iop.write_to_buffer(buffer[4:], 2, 50)
+    iop.write_to_buffer(buffer.physical_address + 24, 1, 60)
+    assert buffer.tolist() == [1, 2, 3, 4, 50, 51, 60, 0, 99, 99]
 
 
 BAD = {  # a request, and what the sentence must name: the value given, and what is allowed
@@ -92,6 +96,7 @@ BAD = {  # a request, and what the sentence must name: the value given, and what
     "a sum with a buffer": (lambda b: (b + 1, 1, 0), TypeError, ["computation", "cma_array"]),
     "a view with gaps": (lambda b: (b[::2], 1, 0), ValueError, ["gaps", "one piece"]),
     "a view backwards": (lambda b: (b[::-1], 1, 0), ValueError, ["gaps", "one piece"]),
+    "a view across words": (lambda b: (b.view("u1")[2:10].view("u4"), 1, 0), ValueError, ["multiple of 4"]),
     "a dtype of 16 bits": (lambda b: (b.view("i2"), 1, 0), ValueError, ["int16", "np.int32"]),
     "a dtype of 64 bits": (lambda b: (b.view("i8"), 1, 0), ValueError, ["int64", "np.int32"]),
 }
@@ -140,11 +145,9 @@ def test_the_program_serves_on_after_a_refusal(iop, buffer):
 
 def test_no_answer_is_a_timeout_and_reset_helps(iop, board, buffer):
     board.microblaze.reset(active=True)  # behind the wrapper's back: nobody is there to answer
-    with pytest.raises(TimeoutError, match=r"within 0.2 s.*reset\(\)"):
+    with pytest.raises(TimeoutError, match=r"within 0.2 s.*next call starts it again"):
         iop.write_to_buffer(buffer, 1, 1, timeout=0.2)
-    with pytest.raises(RuntimeError, match=r"stopped.*reset\(\)"):
-        iop.write_to_buffer(buffer, 1, 1)
-    iop.reset()
+    assert iop._microblaze.state == "STOPPED"
     iop.write_to_buffer(buffer, 1, 1)
     assert buffer[:2].tolist() == [1, 0]
 
@@ -193,6 +196,9 @@ def test_no_overlay_or_one_without_the_iop(board, overlay):
     info = overlay.iop1.mb_info
     with pytest.raises(RuntimeError, match="no iop9.*Overlay"):
         Pynq_Tutorial(dict(info, ip_name="iop9/mb_bram_ctrl"))
+    with pytest.raises(RuntimeError, match="download the overlay again"):
+        PL.mem_dict["iop1/mb_bram_ctrl"]["state"] = "/other/program.bin"
+        Pynq_Tutorial(info)
     for wrong in (None, "iop1", {}):
         with pytest.raises(TypeError, match="give overlay.iop1.mb_info"):
             Pynq_Tutorial(wrong)

@@ -48,7 +48,8 @@ class Allocation:
     def __init__(self, address, ddr, cache):
         self.address = address
         self.ddr = ddr  # the buffer's bytes in DDR
-        self.cache = cache  # for a cacheable buffer, the bytes that Python sees instead
+        self.cache = cache  # for a cacheable buffer, the bytes that Python sees instead,
+        self.clean = None if cache is None else cache.copy()  # and those it saw last when both were the same
         self.buffer = None  # weak reference
 
 
@@ -100,7 +101,7 @@ class VirtualDevice(Device):
         ddr = self._board.memory.ddr[address:address + size]
         allocation = Allocation(address, ddr, np.zeros(size, np.uint8) if cacheable else None)
         buffer = PynqBuffer(shape, dtype, buffer=ddr if allocation.cache is None else allocation.cache,
-                            device=self, device_address=address, bo=allocation, coherent=False)
+                            device=self, device_address=address, bo=allocation, coherent=not cacheable)
         allocation.buffer = weakref.ref(buffer)
         # These three make buffer.freebuffer() and the end of its last reference call return_pointer(), below.
         buffer.memory = buffer.return_to = self
@@ -125,14 +126,18 @@ class VirtualDevice(Device):
                 buffer.freebuffer()
 
     def flush(self, bo, offset, ptr, size):
-        """Cache to DDR: `size` bytes from `offset` in a buffer."""
+        """Cache to DDR: what Python changed among `size` bytes from `offset` in a buffer."""
         if bo.cache is not None:
-            bo.ddr[offset:offset + size] = bo.cache[offset:offset + size]
+            part = slice(offset, offset + size)
+            changed = bo.cache[part] != bo.clean[part]
+            bo.ddr[part][changed] = bo.cache[part][changed]
+            bo.clean[part] = bo.cache[part]
 
     def invalidate(self, bo, offset, ptr, size):
         """DDR to cache: `size` bytes from `offset` in a buffer."""
         if bo.cache is not None:
-            bo.cache[offset:offset + size] = bo.ddr[offset:offset + size]
+            part = slice(offset, offset + size)
+            bo.clean[part] = bo.cache[part] = bo.ddr[part]
 
     def cma_available(self):
         """Bytes of CMA memory that are free; on a board Linux tells, in /proc/meminfo."""
