@@ -167,5 +167,5 @@ def _check_iop(mb_info):
         raise RuntimeError('The overlay that is downloaded now has no {}: download the tutorial\'s with '
                            'Overlay("./bitstream/pynq_tutorial.bit").'.format(name.split("/")[0]))
     if iop["state"] not in (None, PROGRAM):
-        raise RuntimeError("{} runs {}: to end that program, download the overlay again.".format(
-            name.split("/")[0], iop["state"]))
+        raise RuntimeError("{} runs {}: to end that program, load the overlay again, with overlay = Overlay(...)."
+                           .format(name.split("/")[0], iop["state"]))

@@ -14,37 +14,8 @@ from pynq.lib import PynqMicroblaze
 import virtual_board
 from conftest import OVERLAY, ROOT, run_python
 from iop.pynq_tutorial import Pynq_Tutorial
+from processes import PROGRAM_THAT, soon
 from virtual_board.microblaze import QEMU, QemuError
-
-PROGRAM_THAT = """
-import os, sys, time, virtual_board
-board = virtual_board.activate()
-from pynq import Overlay, allocate
-from iop.pynq_tutorial import Pynq_Tutorial
-iop = Pynq_Tutorial(Overlay({!r}).iop1.mb_info)
-buffer = allocate((10,))
-iop.write_to_buffer(buffer, 10, 1)
-assert buffer.tolist() == list(range(1, 11))
-print(board.microblaze.pid, flush=True)
-""".format(OVERLAY)
-
-
-def state(pid):
-    """A process's state as Linux names it: Z and X are ended, T is stopped."""
-    try:
-        with open("/proc/{}/stat".format(pid)) as stat:
-            return stat.read().rpartition(")")[2].split()[0]
-    except OSError:
-        return "X"
-
-
-def soon(pid, states, seconds=5):
-    """Whether a process comes to one of these states."""
-    deadline = time.monotonic() + seconds
-    while state(pid) not in states and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return state(pid) in states
-
 
 def left_behind():
     """Names in the folders where something could be left."""

@@ -196,7 +196,7 @@ def test_no_overlay_or_one_without_the_iop(board, overlay):
     info = overlay.iop1.mb_info
     with pytest.raises(RuntimeError, match="no iop9.*Overlay"):
         Pynq_Tutorial(dict(info, ip_name="iop9/mb_bram_ctrl"))
-    with pytest.raises(RuntimeError, match="download the overlay again"):
+    with pytest.raises(RuntimeError, match="load the overlay again"):
         PL.mem_dict["iop1/mb_bram_ctrl"]["state"] = "/other/program.bin"
         Pynq_Tutorial(info)
     for wrong in (None, "iop1", {}):

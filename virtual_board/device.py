@@ -144,12 +144,18 @@ class VirtualDevice(Device):
         return self._board.cma.available()
 
     def get_bitfile_metadata(self, bitfile_name, partial=False):
-        """What the .hwh beside a .bit says. FileNotFoundError if there is none."""
+        """What the .hwh beside a .bit says. FileNotFoundError if there is none, RuntimeError if it is not whole."""
         hwh = os.path.splitext(bitfile_name)[0] + ".hwh"
         if not os.path.isfile(hwh):
             raise FileNotFoundError("{} is missing, which describes the overlay: it belongs beside {}.".format(
                 hwh, os.path.basename(bitfile_name)))
-        parser = RuntimeMetadataParser(Metadata(input=hwh))
+        try:
+            parser = RuntimeMetadataParser(Metadata(input=hwh))
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever the parser stumbles over; no two damaged files fail alike
+            raise RuntimeError("{} cannot be read as the description of an overlay ({}): get it again with `git checkout "
+                               "bitstream`.".format(hwh, error)) from None
         # Elsewhere the board's memory manager adds these: where each memory is, and the PS's own.
         for memory in parser.mem_dict.values():
             memory.update(base_address=memory["phys_addr"], size=memory["addr_range"], streaming=False)
