@@ -16,7 +16,7 @@ endif
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test doctor firmware firmware-check clean
+.PHONY: help lab run test test-long doctor firmware firmware-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -37,6 +37,10 @@ test: ## all tests, the notebooks among them
 	$(SETUP)
 	@$(BIN)python3 -m pytest tests notebooks
 
+test-long: ## ten thousand random requests, and a class of twenty on this machine
+	$(SETUP)
+	@$(BIN)python3 -m pytest tests -m long -s
+
 doctor: ## what this machine lacks, and the remedy
 	@python3 doctor.py
 
@@ -47,5 +51,5 @@ firmware-check: ## is iop/pynq_tutorial.bin what mb_src/ makes?
 	@$(MAKE) -C mb_src --no-print-directory check
 
 clean: ## removes what was built here; the compiler in the user's cache folder stays
-	rm -rf .venv mb_src/build .pytest_cache
+	rm -rf .venv mb_src/build .hypothesis
 	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -60,3 +60,9 @@ def test_every_link_in_the_documents_leads_somewhere():
     for document in [path for pattern in ("*.md", "*/*.md") for path in ROOT.glob(pattern)]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), "{}: {}".format(document.name, target)
+
+
+def test_the_fault_table_names_tests_that_exist():
+    tests = "\n".join(path.name + "\n" + path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    for name in re.findall(r"`(test_\w+?)(?:_?\.\.\.|\.py)?`", (ROOT / "tests" / "FAULTS.md").read_text()):
+        assert name in tests, name
