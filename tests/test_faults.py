@@ -57,6 +57,8 @@ def test_qemu_killed_while_its_program_sleeps(overlay, iop, board):
 def test_the_stop_button(tmp_path):
     run = subprocess.Popen([sys.executable, "-c", PROGRAM_THAT + """
 board.microblaze.reset(active=True)  # nobody is there to answer
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs are started without
 print("waiting", flush=True)
 try:
     iop.write_to_buffer(buffer, 10, 1, timeout=30)
