@@ -17,11 +17,6 @@ from iop.pynq_tutorial import Pynq_Tutorial
 from processes import PROGRAM_THAT, soon
 from virtual_board.microblaze import QEMU, QemuError
 
-def left_behind():
-    """Names in the folders where something could be left."""
-    return {folder: set(os.listdir(folder)) for folder in ("/dev/shm", "/tmp") if os.path.isdir(folder)}
-
-
 def bare_microblaze(words, tmp_path, overlay):
     """A program of these words, loaded and started by pynq itself."""
     program = tmp_path / "program_{}.bin".format(words[-1])
@@ -225,11 +220,11 @@ def test_qemu_too_old_is_one_sentence(board, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("end", ["", "sys.exit(3)", "1 / 0", "os._exit(0)", "os.kill(os.getpid(), 9)",
                                  "board.close()", "del board, iop, buffer"])
-def test_nothing_is_left_whatever_way_python_ends(end):
-    before = left_behind()
-    run = run_python(PROGRAM_THAT + end)
+def test_nothing_is_left_whatever_way_python_ends(end, tmp_path):
+    shared_memory = set(os.listdir("/dev/shm"))
+    run = run_python(PROGRAM_THAT + end, env=dict(os.environ, TMPDIR=str(tmp_path)))
     assert soon(int(run.stdout), "ZX"), run.stderr
-    assert left_behind() == before
+    assert os.listdir(str(tmp_path)) == [] and set(os.listdir("/dev/shm")) <= shared_memory
 
 
 def test_nothing_is_left_when_a_fork_goes_on():
