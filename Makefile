@@ -51,5 +51,5 @@ firmware-check: ## is iop/pynq_tutorial.bin what mb_src/ makes?
 	@$(MAKE) -C mb_src --no-print-directory check
 
 clean: ## removes what was built here; the compiler in the user's cache folder stays
-	rm -rf .venv mb_src/build .hypothesis
+	rm -rf .venv mb_src/build .hypothesis .pytest_tmp
 	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

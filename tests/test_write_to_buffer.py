@@ -7,6 +7,7 @@ import pytest
 from pynq import PL, allocate
 
 from iop import pynq_tutorial
+from iop.buffers import is_allocated
 from iop.pynq_tutorial import Pynq_Tutorial
 
 
@@ -121,6 +122,15 @@ def test_freed_buffer_is_refused(iop, buffer):
     for freed, error in ((buffer, "freed"), (part, "freed"), (address, "no buffer")):
         with pytest.raises(ValueError, match=error):
             iop.write_to_buffer(freed, 1, 1)
+
+
+def test_a_buffer_as_a_board_frees_it(board):
+    """There pynq 3 leaves no pointer behind, but a mark."""
+    buffer = allocate((4,))
+    del buffer.pointer
+    assert is_allocated(buffer)
+    buffer.freed = True
+    assert not is_allocated(buffer)
 
 
 def test_a_buffer_given_by_its_address_may_come_from_pynq_itself(iop, board):
