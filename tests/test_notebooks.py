@@ -53,11 +53,9 @@ def test_pictures_and_links_lead_somewhere():
 @pytest.mark.skipif(not LESSON.exists(), reason="the original lesson is not beside the project")
 def test_the_original_lesson_runs_as_it_stands():
     """Its code cells, unchanged but for where Xlnk comes from, in a kernel of this environment."""
-    cells = re.findall(r"^In \[None\]:\n(.*?)(?=^#|^[A-Z]|\Z)", LESSON.read_text(), re.M | re.S)
-    source = [cell.replace("from pynq import Xlnk", "from iop.xlnk import Xlnk") for cell in
-              re.split(r"\nIn \[None\]:\n", LESSON.read_text())[1:]]
-    source = [code_of(cell) for cell in source]
-    assert len(source) == 12 and cells
+    lesson = LESSON.read_text().replace("from pynq import Xlnk", "from iop.xlnk import Xlnk")
+    source = [code_of(section) for section in re.split(r"\nIn \[None\]:\n", lesson)[1:]]
+    assert len(source) == 12
     run = run_python("""
 import json, sys
 import nbformat

@@ -208,6 +208,18 @@ def test_qemu_missing_is_one_sentence(board, monkeypatch, tmp_path):
     assert "\n" not in str(raised.value)
 
 
+def test_a_notebook_shows_the_sentence_alone():
+    run = run_python("""
+import nbformat
+from nbclient import NotebookClient
+notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("from pynq import Overlay; Overlay({!r})")])
+NotebookClient(notebook, timeout=60, allow_errors=True).execute()
+print("\\n".join(notebook.cells[0].outputs[-1]["traceback"]))
+""".format(OVERLAY), env=dict(os.environ, PATH="/nowhere"))
+    assert run.stdout.startswith("QemuError: The virtual board needs " + QEMU), run.stdout + run.stderr
+    assert len(run.stdout.splitlines()) == 1
+
+
 def test_qemu_too_old_is_one_sentence(board, monkeypatch, tmp_path):
     # What an older QEMU says of a CPU property that it does not know.
     old = tmp_path / QEMU

@@ -16,8 +16,8 @@ BRAM = 0x40000000, BRAM_SIZE  # iop1's memory
 INTERRUPT_CONTROLLER = 0x41800000, 0x10000  # base.hwh: system_interrupts
 SLCR = 0xF8000000, 0x1000  # UG585: system level control registers, the clocks among them
 
-# UG585's reset values of the SLCR's clock registers do not make a PYNQ-Z1's clocks; these, which its boot loader
-# leaves behind, do: 50 MHz x 26 / 2 for the ARM cores, 50 MHz x 20 for what the fabric's clocks are divided from.
+# A PYNQ-Z1's clocks from its 50 MHz oscillator: x 26 / 2 for the ARM cores, and x 20 for what the fabric's are divided
+# from, whose divisors the overlay brings.
 CLOCKS = {0x100: 26 << 12,  # ARM_PLL_CTRL: PLL_FDIV
           0x108: 20 << 12,  # IO_PLL_CTRL: PLL_FDIV
           0x120: 2 << 8}    # ARM_CLK_CTRL: DIVISOR
@@ -57,13 +57,15 @@ class VirtualDevice(Device):
     """A Zynq with nothing but the tutorial's parts. `board` brings memory, the CMA pool and the MicroBlaze."""
 
     _probe_priority_ = 300  # a real board's is 50, and the lowest wins
+    _devices_here = []  # the one that activate() made
 
     @classmethod
     def _probe_(cls):
-        return []  # activate() makes the one there is
+        return cls._devices_here
 
     def __init__(self, board):
         super().__init__("virtual_board")
+        VirtualDevice._devices_here[:] = [self]
         self.name = "virtual_board"
         self.arch = "armv7l"  # what decides between a Zynq's registers and an UltraScale's
         self.capabilities = {"MEMORY_MAPPED": True}

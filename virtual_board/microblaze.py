@@ -40,6 +40,10 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 class QemuError(RuntimeError):
     """QEMU is missing, too old, or gone: what happened and what to do, in one sentence."""
 
+    def _render_traceback_(self):
+        """What IPython prints, in place of a page of frames that are none of the student's."""
+        return ["QemuError: {}".format(self)]
+
 
 def qemu_command(memory_path, control_fd, debug_fd):
     """The command line, as a list. It can be typed by hand too: with a file of 1 GB for memory_path, and `-qmp stdio -s`
@@ -60,6 +64,7 @@ class MicroBlaze:
     its memory through written(), or a word that it waits for changes in another way.
     """
 
+    STARTS_WITHIN = 20.0  # seconds, on a PC that has a whole class to serve
     ANSWERS_WITHIN = 2.0  # seconds that QEMU may take for a command before it counts as hung
     QUIET = 0.1  # seconds without a write before a program is looked at, so that requests in a row are never delayed
     WATCH = 0.003  # seconds between two looks at the words that a sleeping program waits for
@@ -89,12 +94,13 @@ class MicroBlaze:
                                           name="QEMU", daemon=True)
             self._life.start()
             started.wait()
-        for connection in (self._control, self._debug):
-            connection.settimeout(self.ANSWERS_WITHIN)
+        self._control.settimeout(self.STARTS_WITHIN)
+        self._debug.settimeout(self.ANSWERS_WITHIN)
         self._replies = self._control.makefile("r")
         self._debugger = Debugger(self._debug)
         try:
             self._receive()
+            self._control.settimeout(self.ANSWERS_WITHIN)
             self._execute("qmp_capabilities")
         except QemuError:
             self._end()
