@@ -19,7 +19,7 @@ class CmaPool:
     def __init__(self, memory):
         self._memory = memory
         self._allocated = {}  # address: size
-        self._strays = []  # found so far, in memory that has been handed out or taken back since
+        self._strays = []  # found so far in memory that has been handed out since
 
     def allocate(self, size):
         """The address of `size` bytes, all zero. RuntimeError, as on a board, if no such room is left."""
@@ -38,14 +38,15 @@ class CmaPool:
             raise RuntimeError("Allocate failed: {} bytes were asked for, and of the {} bytes of CMA memory {} are free, "
                                "not all in one piece; free a buffer, or ask for less."
                                .format(size, POOL_SIZE, self.available()))
-        self._clear(address, address + whole_pages(size))
+        pages = address, address + whole_pages(size)
+        self._strays.extend(self._memory.nonzero(*pages))
+        self._memory.ddr[slice(*pages)] = 0
         self._allocated[address] = size
         return address
 
     def free(self, address):
         """Takes back the buffer at `address`. KeyError if there is none."""
         size = self._allocated.pop(address)
-        self._clear(address + size, address + whole_pages(size))
         self._memory.ddr[address:address + size] = 0
 
     def available(self):
@@ -72,7 +73,3 @@ class CmaPool:
                 yield from self._memory.nonzero(start, address)
                 start = address + size
         yield from self._memory.nonzero(start, end)
-
-    def _clear(self, start, end):
-        self._strays.extend(self._memory.nonzero(start, end))
-        self._memory.ddr[start:end] = 0
