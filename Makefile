@@ -16,7 +16,7 @@ endif
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-long doctor firmware firmware-check clean
+.PHONY: help lab run test test-long test-images doctor firmware firmware-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -41,6 +41,9 @@ test-long: ## ten thousand random requests, and a class of twenty on this machin
 	$(SETUP)
 	@$(BIN)python3 -m pytest tests -m long -s
 
+test-images: ## the lesson and the unit tests under the pynq and the Python of each stock image
+	@python3 tests/images.py
+
 doctor: ## what this machine lacks, and the remedy
 	@python3 doctor.py
 
@@ -51,5 +54,5 @@ firmware-check: ## is iop/pynq_tutorial.bin what mb_src/ makes?
 	@$(MAKE) -C mb_src --no-print-directory check
 
 clean: ## removes what was built here; the compiler in the user's cache folder stays
-	rm -rf .venv mb_src/build .hypothesis .pytest_tmp
+	rm -rf .venv mb_src/build .images .hypothesis .pytest_tmp
 	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -29,8 +29,12 @@ find_python() {
             if has_venv "$candidate"; then echo "$candidate"; return; fi
         fi
     done
-    [ -n "$found" ] || fail "no Python 3.10, 3.11 or 3.12 here, and pynq works on no other: install one, and give its \
-path with PYTHON=... if it is not on the PATH."
+    [ -n "$found" ] || fail "pynq works on Python 3.10, 3.11 and 3.12, and none is here; get one, and say where it is if \
+it is not on the PATH, as in PYTHON=/path/to/python3.12 make lab:
+  Debian, Ubuntu  sudo apt-get install python3.12-venv, or 3.11 or 3.10; where the release has none of them:
+                  sudo apt-get install pipx && pipx run uv python install 3.12 && pipx run uv python find 3.12
+  Fedora          sudo dnf install python3.12
+  macOS           brew install python@3.12"
     echo "$found"
 }
 

@@ -56,6 +56,12 @@ def test_setup_refuses_a_python_that_pynq_does_not_work_on(tmp_path):
     assert (ROOT / ".venv" / "made-from").exists()
 
 
+def test_what_a_board_runs_is_python_3_6():
+    run = command(sys.executable, "-m", "vermin", "-t=3.6-", "--no-tips", "--violations", "iop", "virtual_board", "run.py",
+                  "doctor.py")
+    assert run.returncode == 0, run.stdout
+
+
 def test_every_link_in_the_documents_leads_somewhere():
     for document in [path for pattern in ("*.md", "*/*.md") for path in ROOT.glob(pattern)]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):

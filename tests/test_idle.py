@@ -8,6 +8,9 @@ import pytest
 from pynq import MMIO, allocate
 from pynq.lib import PynqMicroblaze
 
+from virtual_board import microblaze
+from virtual_board.idle import find_wait
+
 MAILBOX, PROGRESS, FLAG = 0xF000, 0xF010, 0xF014
 
 
@@ -60,6 +63,18 @@ def test_it_wakes_for_a_write_past_pynq(iop, board, buffer):
     while words[0] and time.monotonic() < deadline:
         time.sleep(0.001)
     assert buffer[0] == 7
+
+
+def test_a_write_at_the_last_moment_keeps_it_awake(iop, board, monkeypatch):
+    def find_and_be_late(*arguments):
+        found = find_wait(*arguments)
+        board.microblaze.written()
+        return found
+
+    monkeypatch.setattr(microblaze, "find_wait", find_and_be_late)
+    assert not sleeps_within(board, 1)
+    monkeypatch.setattr(microblaze, "find_wait", find_wait)
+    assert sleeps_within(board, 5)
 
 
 def test_reset_wakes_it(iop, board, buffer):

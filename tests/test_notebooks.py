@@ -7,13 +7,14 @@ import re
 import pytest
 
 from conftest import ROOT, run_python
+from lesson import code_cells, for_this_pynq
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LESSON = ROOT.parent / "shared" / "seed" / "iop_example.md"
 PRINTS = {"print", "pprint", "help", "print_kb", "draw_words"}
 
 
-def code_cells(notebook):
+def cells_of(notebook):
     return [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
 
 
@@ -26,7 +27,7 @@ def puts_something_out(source):
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_code_cell_was_executed_in_order_and_kept_its_output(notebook):
-    cells = code_cells(notebook)
+    cells = cells_of(notebook)
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     for cell in cells:
         source = "".join(cell["source"])
@@ -37,7 +38,7 @@ def test_every_code_cell_was_executed_in_order_and_kept_its_output(notebook):
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_code_cells_are_short(notebook):
-    for cell in code_cells(notebook):
+    for cell in cells_of(notebook):
         lines = [line for line in "".join(cell["source"]).splitlines() if line.strip()]
         assert len(lines) <= 6, "".join(cell["source"])
 
@@ -53,8 +54,7 @@ def test_pictures_and_links_lead_somewhere():
 @pytest.mark.skipif(not LESSON.exists(), reason="the original lesson is not beside the project")
 def test_the_original_lesson_runs_as_it_stands():
     """Its code cells, unchanged but for where Xlnk comes from, in a kernel of this environment."""
-    lesson = LESSON.read_text().replace("from pynq import Xlnk", "from iop.xlnk import Xlnk")
-    source = [code_of(section) for section in re.split(r"\nIn \[None\]:\n", lesson)[1:]]
+    source = [for_this_pynq(cell) for cell in code_cells(LESSON.read_text())]
     assert len(source) == 12
     run = run_python("""
 import json, sys
@@ -70,16 +70,3 @@ for cell in notebook.cells:
     assert "Initial state of the buffer\n" + 10 * "0\n" in run.stdout
     assert "State of buffer after IOP write\n" + "".join("{}\n".format(i) for i in range(1, 11)) in run.stdout
     assert "'Buffer Count': 0}" in run.stdout
-
-
-def code_of(section):
-    """The code at the beginning of a section that goes on in prose: as much of it as parses, cut at a blank line."""
-    parts = section.split("\n\n")
-    for count in range(len(parts), 0, -1):
-        text = "\n\n".join(parts[:count]).strip()
-        try:
-            ast.parse(text)
-            return text
-        except SyntaxError:
-            pass
-    raise AssertionError(section)

@@ -181,6 +181,14 @@ def test_stray_writes_are_found(iop, board, buffer):
     assert board.stray_writes()[0] == (far, 16)
 
 
+def test_stray_write_beside_a_buffer_that_ends_within_a_word(board):
+    buffer = allocate((6,), "u1")
+    buffer[:] = 255
+    assert board.stray_writes() == []
+    board.memory.ddr[buffer.physical_address + 6] = 1
+    assert board.stray_writes() == [(buffer.physical_address + 4, 4)]
+
+
 def test_stray_write_into_a_freed_buffer_is_found(iop, board, buffer):
     address = buffer.physical_address
     iop.write_to_buffer(buffer, 100, 1)

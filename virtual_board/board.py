@@ -66,4 +66,4 @@ class VirtualBoard:
                 self._microblaze = None
             self.memory.close()
             atexit.unregister(self.close)
-        self._device.free_all()
+        self._device.give_up()

@@ -5,10 +5,9 @@ import weakref
 
 import numpy as np
 from pynq.buffer import PynqBuffer
-from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynq.pl_server import Device
-from pynqmetadata.frontends import Metadata
 
+from . import generations
 from .memory import BRAM_SIZE, DDR_SIZE
 
 # What answers on the board's AXI bus, as Linux sees it: address, bytes
@@ -43,14 +42,39 @@ class WatchedMemory(np.ndarray):
 
 
 class Allocation:
-    """What stands behind one PynqBuffer, and what pynq hands back to free or synchronise it."""
+    """The bytes of one buffer: in DDR, and, for a cacheable one, in the CPU's cache, which is what Python sees then. (A
+    board's cache forgets and writes back at times of its own, too; this one only when told.)"""
 
-    def __init__(self, address, ddr, cache):
-        self.address = address
-        self.ddr = ddr  # the buffer's bytes in DDR
-        self.cache = cache  # for a cacheable buffer, the bytes that Python sees instead,
-        self.clean = None if cache is None else cache.copy()  # and those it saw last when both were the same
-        self.buffer = None  # weak reference
+    def __init__(self, board, size, cacheable):
+        self._board = board
+        self.address = board.cma.allocate(size)
+        self.ddr = self.seen = board.memory.ddr[self.address:self.address + size]
+        self._clean = None
+        if cacheable:
+            self.seen = np.zeros(size, np.uint8)
+            self._clean = self.seen.copy()  # what was seen last when both were the same
+        self.buffer = lambda: None  # or a weak reference to the array over it
+
+    def flush(self, offset, size):
+        """Cache to DDR: what Python changed among `size` bytes from `offset`."""
+        if self._clean is not None:
+            part = slice(offset, offset + size)
+            changed = self.seen[part] != self._clean[part]
+            self.ddr[part][changed] = self.seen[part][changed]
+            self._clean[part] = self.seen[part]
+
+    def invalidate(self, offset, size):
+        """DDR to cache: `size` bytes from `offset`."""
+        if self._clean is not None:
+            part = slice(offset, offset + size)
+            self._clean[part] = self.seen[part] = self.ddr[part]
+
+    def free(self):
+        buffer = self.buffer()
+        if buffer is not None:
+            buffer.freed = True
+        if self._board.is_open():
+            self._board.cma.free(self.address)
 
 
 class VirtualDevice(Device):
@@ -64,13 +88,13 @@ class VirtualDevice(Device):
         return cls._devices_here
 
     def __init__(self, board):
-        super().__init__("virtual_board")
+        super().__init__("virtual_board", **generations.DEVICE_OPTIONS)
         VirtualDevice._devices_here[:] = [self]
         self.name = "virtual_board"
         self.arch = "armv7l"  # what decides between a Zynq's registers and an UltraScale's
         self.capabilities = {"MEMORY_MAPPED": True}
         self._board = board
-        self._allocations = set()
+        self._buffers = set()  # the allocations that an array was made over
         self._registers = {base: np.zeros(size // 4, np.uint32) for base, size in (INTERRUPT_CONTROLLER, SLCR)}
         for offset, value in CLOCKS.items():
             self._registers[SLCR[0]][offset // 4] = value
@@ -91,55 +115,46 @@ class VirtualDevice(Device):
             ", ".join("{:#x} to {:#x}".format(base, base + size - 1) for base, size, _ in places)))
 
     def allocate(self, shape, dtype, cacheable=0):
-        """A PynqBuffer of zeros in CMA memory. A cacheable one has a cache: what the IOP writes is not seen until
-        buffer.invalidate(), nor is what Python writes seen by the IOP until buffer.flush(). (A board's cache forgets and
-        writes back at times of its own; this one only when told.) RuntimeError if there is no room."""
-        self._board.check_open()
+        """A PynqBuffer of zeros in CMA memory. What the IOP writes into a cacheable one is not seen until
+        buffer.invalidate(), nor is what Python writes seen by the IOP until buffer.flush(). RuntimeError if there is no
+        room."""
         shape = (shape,) if np.isscalar(shape) else tuple(shape)
         size = np.dtype(dtype).itemsize
         for dimension in shape:
             size *= int(dimension)
-        address = self._board.cma.allocate(size)
-        ddr = self._board.memory.ddr[address:address + size]
-        allocation = Allocation(address, ddr, np.zeros(size, np.uint8) if cacheable else None)
-        buffer = PynqBuffer(shape, dtype, buffer=ddr if allocation.cache is None else allocation.cache,
-                            device=self, device_address=address, bo=allocation, coherent=not cacheable)
+        allocation = self.allocate_bytes(size, cacheable)
+        buffer = PynqBuffer(shape, dtype, buffer=allocation.seen, device=self, device_address=allocation.address,
+                            bo=allocation, coherent=not cacheable)
         allocation.buffer = weakref.ref(buffer)
         # These three make buffer.freebuffer() and the end of its last reference call return_pointer(), below.
         buffer.memory = buffer.return_to = self
         buffer.pointer = allocation
-        self._allocations.add(allocation)
+        self._buffers.add(allocation)
         return buffer
+
+    def allocate_bytes(self, size, cacheable):
+        """The Allocation of `size` bytes. RuntimeError if there is no room."""
+        self._board.check_open()
+        return Allocation(self._board, size, cacheable)
 
     def return_pointer(self, allocation):
         """Frees a buffer; pynq calls this once a buffer."""
-        self._allocations.discard(allocation)
-        buffer = allocation.buffer()
-        if buffer is not None:
-            buffer.freed = True
-        if self._board.is_open():
-            self._board.cma.free(allocation.address)
+        self._buffers.discard(allocation)
+        allocation.free()
 
-    def free_all(self):
+    def give_up(self):
         """Frees every buffer. Each is still an array, but no longer one that an IOP may be given."""
-        for allocation in list(self._allocations):
+        generations.closed(self)
+        for allocation in list(self._buffers):
             buffer = allocation.buffer()
             if buffer is not None:
                 buffer.freebuffer()
 
     def flush(self, bo, offset, ptr, size):
-        """Cache to DDR: what Python changed among `size` bytes from `offset` in a buffer."""
-        if bo.cache is not None:
-            part = slice(offset, offset + size)
-            changed = bo.cache[part] != bo.clean[part]
-            bo.ddr[part][changed] = bo.cache[part][changed]
-            bo.clean[part] = bo.cache[part]
+        bo.flush(offset, size)
 
     def invalidate(self, bo, offset, ptr, size):
-        """DDR to cache: `size` bytes from `offset` in a buffer."""
-        if bo.cache is not None:
-            part = slice(offset, offset + size)
-            bo.clean[part] = bo.cache[part] = bo.ddr[part]
+        bo.invalidate(offset, size)
 
     def cma_available(self):
         """Bytes of CMA memory that are free; on a board Linux tells, in /proc/meminfo."""
@@ -152,25 +167,18 @@ class VirtualDevice(Device):
             raise FileNotFoundError("{} is missing, which describes the overlay: it belongs beside {}.".format(
                 hwh, os.path.basename(bitfile_name)))
         try:
-            parser = RuntimeMetadataParser(Metadata(input=hwh))
+            return generations.read_hwh(hwh)
         except MemoryError:
             raise
         except Exception as error:  # whatever the parser stumbles over; no two damaged files fail alike
             raise RuntimeError("{} cannot be read as the description of an overlay ({}): get it again with `git checkout "
                                "bitstream`.".format(hwh, error)) from None
-        # Elsewhere the board's memory manager adds these: where each memory is, and the PS's own.
-        for memory in parser.mem_dict.values():
-            memory.update(base_address=memory["phys_addr"], size=memory["addr_range"], streaming=False)
-        parser.mem_dict["PSDDR"] = dict(type="DDR4", base_address=0, size=256 << 20, streaming=False, used=1, idx=0,
-                                        raw_type=2, tag="PSDDR")
-        parser.refresh_hierarchy_dict()
-        return parser
 
     def download(self, bitstream, parser=None):
         """Configures the fabric: the IOP's memory is empty and the IOP stands still."""
         self._board.download()
         self._registers[INTERRUPT_CONTROLLER[0]][:] = 0
-        self.post_download(bitstream, parser, self.name)
+        generations.downloaded(self, bitstream, parser)
 
     def gpio(self, pin, value):
         """Drives an EMIO GPIO pin of the PS."""

@@ -25,7 +25,7 @@ class SharedMemory:
 
     def __init__(self):
         if hasattr(os, "memfd_create"):  # Linux, Python 3.8: no limit, where a container's /dev/shm has one
-            self.file = os.memfd_create("pynq-virtual-board")
+            self.file = os.memfd_create("pynq-virtual-board")  # novm
         else:
             with tempfile.TemporaryFile() as unnamed:
                 self.file = os.dup(unnamed.fileno())

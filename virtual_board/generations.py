@@ -1,0 +1,61 @@
+"""What differs between the pynq releases of the stock images, 2.6 to 3.1, each with its reason. Nothing else asks which it is."""
+
+import atexit
+import inspect
+
+import pynq.ps
+from pynq.pl_server import Device
+
+# 2.x keep what is in the fabric in a PL server, a process of its own; "local" is the one that belongs to this process.
+DEVICE_OPTIONS = {"server_type": "local"} if "server_type" in inspect.signature(Device.__init__).parameters else {}
+
+# Up to 3.0 Clocks asks for the architecture here, and since 3.1 in the device.
+pynq.ps.CPU_ARCH = pynq.ps.ZYNQ_ARCH
+
+
+def read_hwh(path):
+    """What a .hwh file says, as the release's own parser has it."""
+    try:
+        from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
+        from pynqmetadata.frontends import Metadata
+    except ImportError:  # before 3.0; on a PC its HWH is the abstract one, this one a Zynq's
+        from pynq.pl_server.hwh_parser import _HWHZynq
+        parser = _HWHZynq(path)
+        _locate_memories(parser)
+        return parser
+    parser = RuntimeMetadataParser(Metadata(input=path))
+    _locate_memories(parser)
+    parser.refresh_hierarchy_dict()
+    return parser
+
+
+def _locate_memories(parser):
+    """On a board its memory manager adds this from 2.7 on; 2.6 has an IOP's memory in ip_dict, which is whole."""
+    for memory in parser.mem_dict.values():
+        if "phys_addr" in memory:
+            memory.update(base_address=memory["phys_addr"], size=memory["addr_range"], streaming=False)
+    parser.mem_dict.setdefault("PSDDR", dict(type="DDR4", base_address=0, size=256 << 20, streaming=False, used=1, idx=0,
+                                             raw_type=2, tag="PSDDR"))
+
+
+def downloaded(device, bitstream, parser):
+    """Tells pynq that an overlay is in the fabric."""
+    name = (device.name,) if "name" in inspect.signature(Device.post_download).parameters else ()  # since 3.0
+    device.post_download(bitstream, parser, *name)
+
+
+def closed(device):
+    """Ends what pynq started for a device: in 2.x its PL server."""
+    if DEVICE_OPTIONS:
+        device.close()
+        atexit.unregister(device.close)
+
+
+# 2.6 still has the Xlnk class, which takes its buffers from a C library that can be chosen.
+try:
+    from pynq import Xlnk
+except ImportError:
+    pass
+else:
+    from .libcma import Libcma
+    LIBCMA = Libcma(Xlnk, lambda: Device.active_device)
