@@ -16,7 +16,7 @@ endif
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-long test-images doctor firmware firmware-check clean
+.PHONY: help lab run test test-long test-images doctor firmware firmware-check bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -53,6 +53,10 @@ firmware: ## builds iop/pynq_tutorial.bin from mb_src/
 firmware-check: ## is iop/pynq_tutorial.bin what mb_src/ makes?
 	@$(MAKE) -C mb_src --no-print-directory check
 
+bench: ## how fast it all is, beside what it can be compared with; QUICK=1 only tries out the bench itself
+	$(SETUP)
+	@$(BIN)python3 -m bench $(if $(QUICK),--quick)
+
 clean: ## removes what was built here; the compiler in the user's cache folder stays
-	rm -rf .venv mb_src/build .images .hypothesis .pytest_tmp
+	rm -rf .venv mb_src/build .images .hypothesis .pytest_tmp bench/bench.json
 	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -27,6 +27,8 @@ MAGIC = b"PYNQ"
 
 START_TIMEOUT = 2.0  # seconds; the program needs a few microseconds
 SECONDS_A_WORD = 1e-6  # 100 cycles at 100 MHz; how many a board's DDR takes is to be measured on one
+LOOK_WITHOUT_PAUSE = 3e-5  # seconds of a wait: less than half of what the shortest sleep takes under Linux
+LONGEST_PAUSE = 1e-3  # seconds; the pauses before it are a quarter of the wait so far
 
 _one_request_at_a_time = threading.Lock()
 
@@ -130,15 +132,15 @@ class Pynq_Tutorial:
 
 def _wait(condition, timeout):
     """Waits until condition() is true, at most `timeout` seconds; returns whether it is. Most answers come within
-    microseconds, so it looks without a pause first, and then with pauses that grow to a millisecond."""
-    deadline = time.monotonic() + timeout
-    pause = 0
+    microseconds, when even the shortest sleep would be the longest part of the wait; a long wait leaves the core to
+    others."""
+    started = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - started
+        if waited > timeout:
             return condition()
-        if pause:
-            time.sleep(pause)
-        pause = min(pause + 1e-5, 1e-3)
+        if waited > LOOK_WITHOUT_PAUSE:
+            time.sleep(min(waited / 4, LONGEST_PAUSE))
     return True
 
 

@@ -62,6 +62,9 @@ class MicroBlaze:
 
     A program that does nothing but wait is put to sleep (idle.py): its processor stands still until Python writes to
     its memory through written(), or a word that it waits for changes in another way.
+
+    debugger: QEMU's GDB stub, to be used by others only until the processor has left reset for the first time; from there
+    on it is what puts programs to sleep
     """
 
     STARTS_WITHIN = 20.0  # seconds, on a PC that has a whole class to serve
@@ -97,7 +100,7 @@ class MicroBlaze:
         self._control.settimeout(self.STARTS_WITHIN)
         self._debug.settimeout(self.ANSWERS_WITHIN)
         self._replies = self._control.makefile("r")
-        self._debugger = Debugger(self._debug)
+        self.debugger = Debugger(self._debug)
         try:
             self._receive()
             self._control.settimeout(self.ANSWERS_WITHIN)
@@ -157,7 +160,7 @@ class MicroBlaze:
         if self._running:
             self._execute("stop")
             self._running = False
-            self._debugger.reply()  # the stub says so too
+            self.debugger.reply()  # the stub says so too
 
     def _continue(self):
         self._waits_for = None
@@ -232,7 +235,7 @@ class MicroBlaze:
             try:
                 self._stop()
                 words = self._memory.words
-                found = find_wait(self._debugger, words, steps, lambda: self._last_write != last_write)
+                found = find_wait(self.debugger, words, steps, lambda: self._last_write != last_write)
                 if found is not None:
                     self._waits_for = found, words[found]
                 if found is None or self._last_write != last_write:

@@ -1,0 +1,141 @@
+"""What a call of write_to_buffer takes, short and long, beside other ways to fill the same buffer."""
+
+import functools
+import time
+import timeit
+
+import numpy as np
+
+import virtual_board
+from .firmware import instructions_a_word
+from .measure import ON_BOARD, OVERLAY, Skipped, in_turn, row
+
+SHORT = (1, 10, 1000)  # words
+ALL = tuple(10**n for n in range(8))
+LONGEST = ALL[-1]
+LOOP_LIMIT = 100000  # words; a Python loop over more is measured on these and counted in proportion
+CALLS = 20  # a sample: so few that most samples are over before Linux takes a core away for something else
+LOOKS = 10**7  # at the mailbox before a poll by hand gives up
+FIRST = 1  # the first word's value
+CYCLE = 1e-8  # seconds: the board's MicroBlaze runs at 100 MHz
+
+
+class Ways:
+    """Ways to fill a buffer with counting numbers: each method takes the number of words."""
+
+    def __init__(self):
+        # Only now: pynq looks for its device when it is first asked, and by then there must be one.
+        from pynq import Overlay, allocate
+        from pynq.lib import Pmod
+        from iop import pynq_tutorial
+        self.mailbox = pynq_tutorial
+        mb_info = Overlay(OVERLAY).iop1.mb_info
+        self.pmod = Pmod(mb_info, pynq_tutorial.PROGRAM)
+        self.mmio = self.pmod.mmio
+        self.iop = pynq_tutorial.Pynq_Tutorial(mb_info)  # the last to start the program, it waits until that is ready
+        self.buffer = allocate((LONGEST,), np.uint32)
+        self.address = self.buffer.physical_address
+
+    def write_to_buffer(self, words):
+        self.iop.write_to_buffer(self.buffer, words, FIRST)
+
+    def by_hand(self, words):
+        mmio = self.mmio
+        mmio.write(self.mailbox.ARRAY_LENGTH, words)
+        mmio.write(self.mailbox.INIT_DATA, FIRST)
+        mmio.write(self.mailbox.BUFFER_ADDR, self.address)
+        for _ in range(LOOKS):
+            if not mmio.read(self.mailbox.BUFFER_ADDR):
+                return
+        raise TimeoutError("the IOP did not answer")
+
+    def first_edition(self, words):
+        """As the workshop of 2017 wrote its three words, and with the wait that it left to the notebook."""
+        pmod = self.pmod
+        pmod.write_mailbox(4, words)
+        pmod.write_mailbox(8, FIRST)
+        pmod.write_mailbox(0, self.address)
+        for _ in range(LOOKS):
+            if not pmod.read_mailbox(0):
+                return
+        raise TimeoutError("the IOP did not answer")
+
+    def python_loop(self, words):
+        buffer = self.buffer
+        for i in range(words):
+            buffer[i] = FIRST + i
+
+    def arange(self, words):
+        self.buffer[:words] = np.arange(FIRST, FIRST + words, dtype=np.uint32)
+
+    def sample(self, way, words):
+        """A function that returns the seconds a call of a way takes."""
+        calls = max(1, min(CALLS, 20000 // words))
+
+        def seconds():
+            self.buffer[:words] = 0
+            way(words)
+            if not np.array_equal(self.buffer[:words], np.arange(FIRST, FIRST + words, dtype=np.uint32)):
+                raise RuntimeError("the buffer does not hold what was to be written")
+            way(words)  # not counted: looking at the buffer took long enough for the virtual board to fall asleep
+            return timeit.timeit(lambda: way(words), number=calls) / calls
+        return seconds
+
+    def share_of_a_core(self, way, quick):
+        """A function that returns how much of a core this process uses while it waits for long calls of a way."""
+        def share():
+            way(LONGEST)
+            started, used = time.perf_counter(), time.process_time()
+            for _ in range(2 if quick else 10):
+                way(LONGEST)
+            return (time.process_time() - used) / (time.perf_counter() - started)
+        return share
+
+
+def rows(quick):
+    """Yields (name, function that returns the row) of each."""
+    board = virtual_board.activate()
+    try:
+        ways = Ways()
+
+        def runs(words):
+            return 2 if quick else 15 if words > LOOP_LIMIT else 51
+
+        def latency(words):
+            return row("s", in_turn({
+                "write_to_buffer": ways.sample(ways.write_to_buffer, words),
+                "3 MMIO writes and a poll loop": ways.sample(ways.by_hand, words),
+                "first edition: Pmod mailbox calls": ways.sample(ways.first_edition, words)}, runs(words)))
+
+        def throughput(words):
+            looped = min(words, LOOP_LIMIT)
+            loop = ways.sample(ways.python_loop, looped)
+            name = "Python loop" if looped == words else "Python loop, {:,} words x {}".format(looped, words // looped)
+            return row("s", in_turn({
+                "write_to_buffer": ways.sample(ways.write_to_buffer, words),
+                name: lambda: loop() * words / looped,
+                "numpy.arange": ways.sample(ways.arange, words)}, runs(words)))
+
+        def instruction():
+            if ON_BOARD:
+                raise Skipped("a board has its own clock")
+            each = instructions_a_word()
+            fill = ways.sample(ways.write_to_buffer, LONGEST)
+            return row("s", dict(in_turn({"write_to_buffer": lambda: fill() / LONGEST / each}, runs(LONGEST)),
+                                 **{"a cycle of a board's 100 MHz": CYCLE}))
+
+        def waiting():
+            return row("cores", in_turn({"write_to_buffer": ways.share_of_a_core(ways.write_to_buffer, quick),
+                                         "3 MMIO writes and a poll loop": ways.share_of_a_core(ways.by_hand, quick)},
+                                        2 if quick else 5))
+
+        for words in SHORT:
+            yield "latency, {:,} word{}".format(words, "s" if words > 1 else ""), functools.partial(latency, words)
+        for words in ALL:
+            yield "filling {:,} word{}".format(words, "s" if words > 1 else ""), functools.partial(throughput, words)
+        yield "one instruction of the fill loop", instruction
+        yield "core in use, {:,} words".format(LONGEST), waiting
+        ways.buffer.freebuffer()
+    finally:
+        if board is not None:
+            board.close()

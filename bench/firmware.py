@@ -1,0 +1,106 @@
+"""How large the program is, and how many instructions a word takes: counted step by step in the emulator.
+
+Beside it: the same C as a compiler makes it without optimisation, and the least that the instruction set allows.
+"""
+
+import importlib.util
+import os
+import re
+import subprocess
+
+from virtual_board.memory import SharedMemory
+from virtual_board.microblaze import RESET_STUB, MicroBlaze
+
+from .measure import ON_BOARD, ROOT, Skipped, row
+
+MB_SRC = os.path.join(ROOT, "mb_src")
+BRAI_0 = 0xB8080000  # the instruction "jump to address 0"
+LENGTHS = 64, 320  # words: their difference has no start-up in it, nor what is left over by an unrolled loop
+MOST_STEPS = 100000
+# A word needs a store, for no instruction stores two, and as no two words are alike, an addition that makes the next value.
+# Unrolled without end, what a loop needs beside them (the address, the end, the jump) is nothing a word.
+LEAST = 2
+
+
+def instructions_a_word(program=None):
+    """Instructions that the fill loop executes a word. program: bytes of one, the kit's if not given."""
+    from iop import pynq_tutorial as mailbox  # here, for it imports pynq
+    if program is None:
+        program = _read(mailbox.PROGRAM)
+    memory = SharedMemory()
+    microblaze = None
+    try:
+        microblaze = MicroBlaze(memory)
+        memory.words[RESET_STUB // 4] = BRAI_0
+        memory.bram[:len(program)] = bytearray(program)
+
+        def steps_until(word, value):
+            for steps in range(MOST_STEPS):
+                if memory.words[word // 4] == value:
+                    return steps
+                microblaze.debugger.command(b"s")
+            raise RuntimeError("the program did not answer within {} instructions".format(MOST_STEPS))
+
+        def steps_for(length):
+            memory.words[mailbox.ARRAY_LENGTH // 4] = length
+            memory.words[mailbox.BUFFER_ADDR // 4] = 0x1000  # any place in DDR will do
+            return steps_until(mailbox.BUFFER_ADDR, 0)
+
+        steps_until(mailbox.STATUS, mailbox.STATUS_READY)
+        steps_for(1)  # from here on each request begins and ends in the same place of the waiting loop
+        short, long = LENGTHS
+        return (steps_for(long) - steps_for(short)) / (long - short)
+    finally:
+        if microblaze is not None:
+            microblaze.close()
+        memory.close()
+
+
+def unoptimised():
+    """The bytes of the same C, built with -O0. Skipped if the pinned compiler is not there: a bench builds no compiler."""
+    spec = importlib.util.spec_from_file_location("compiler", os.path.join(MB_SRC, "compiler.py"))
+    compiler = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(compiler)
+    tools = str(compiler.PREFIX / "bin")
+    if not os.path.isdir(tools):
+        raise Skipped("no pinned compiler here; `make firmware-check` builds it")
+    cpu = re.search(r"^CPU\s*=\s*(.*)", _read(os.path.join(MB_SRC, "Makefile")).decode(), re.M).group(1).split()
+    build = os.path.join(MB_SRC, "build")
+    os.makedirs(build, exist_ok=True)
+    for command in (["mb-gcc"] + cpu + ["-O0", "-std=c99", "-ffreestanding", "-nostdlib", "-T", "iop.ld", "-o",
+                                        "build/unoptimised.elf", "crt0.S", "pynq_tutorial.c", "-lgcc"],
+                    ["mb-objcopy", "-O", "binary", "build/unoptimised.elf", "build/unoptimised.bin"]):
+        # Its temporary files too are in the build folder, which `make clean` removes.
+        subprocess.check_output([os.path.join(tools, command[0])] + command[1:], cwd=MB_SRC, stderr=subprocess.STDOUT,
+                                env=dict(os.environ, TMPDIR=build), timeout=60)
+    return _read(os.path.join(build, "unoptimised.bin"))
+
+
+def _read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _or_reason(function):
+    try:
+        return function()
+    except Skipped as reason:
+        return str(reason)
+
+
+def rows(quick):
+    """Yields (name, function that returns the row) of each. They are exact, so once is enough."""
+    def size():
+        from iop.pynq_tutorial import PROGRAM
+        return row("bytes", {"pynq_tutorial.bin": os.path.getsize(PROGRAM),
+                             "the same C with -O0": _or_reason(lambda: len(unoptimised()))})
+
+    def instructions():
+        if ON_BOARD:
+            raise Skipped("a board has no emulator that counts; `make bench` on a PC does")
+        return row("instructions", {"pynq_tutorial.bin": instructions_a_word(),
+                                    "the same C with -O0": _or_reason(lambda: instructions_a_word(unoptimised())),
+                                    "least: a store and an addition": LEAST})
+
+    yield "firmware's size", size
+    yield "instructions a word, fill loop", instructions

@@ -1,0 +1,115 @@
+"""How long it takes until one can begin, in fresh processes; what is pynq's own share of it; and the notebooks."""
+
+import functools
+import glob
+import importlib.util
+import json
+import os
+import time
+
+import numpy as np
+
+from .measure import ON_BOARD, OVERLAY, ROOT, Skipped, in_turn, row, run
+
+# Prints the seconds of each part. The overlay's download, on a PC the start of QEMU, happens within Overlay(); all else
+# in there is pynq's: it reads the .hwh.
+START = """
+import json, time
+seconds, last = {{}}, time.perf_counter()
+def part(name):
+    global last
+    seconds[name], last = time.perf_counter() - last, time.perf_counter()
+
+import pynq
+part("import pynq")
+import pynq.lib
+part("import pynq.lib")
+import virtual_board
+board = virtual_board.activate()
+part("activate")
+download = 0.0
+if board is not None:
+    def timed_download(stock=board.download):
+        global download
+        started = time.perf_counter()
+        stock()
+        download += time.perf_counter() - started
+    board.download = timed_download
+from pynq import Overlay
+overlay = Overlay({!r})
+part("Overlay")
+seconds["download"] = download
+from iop.pynq_tutorial import Pynq_Tutorial
+Pynq_Tutorial(overlay.iop1.mb_info)
+part("Pynq_Tutorial")
+print(json.dumps(seconds))
+if board is not None:
+    board.close()
+""".format(OVERLAY)
+
+EMPTY_KERNELS = """
+import sys
+from jupyter_client.manager import start_new_kernel
+for _ in range(int(sys.argv[1])):
+    manager, client = start_new_kernel()
+    client.stop_channels()
+    manager.shutdown_kernel()
+"""
+
+
+@functools.lru_cache(maxsize=None)
+def starts(runs):
+    """{part: seconds of each run, ...}; "python" is a Python that does nothing. All other parts of a run are one process's,
+    so that they belong together."""
+    run("-c", START)  # not counted: from now on all files are in Linux's cache
+    samples = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        run("-c", "pass")
+        python = time.perf_counter() - began
+        samples.append(dict(json.loads(run("-c", START).splitlines()[-1]), python=python))
+    return {name: np.array([sample[name] for sample in samples]) for name in samples[0]}
+
+
+def rows(quick):
+    """Yields (name, function that returns the row) of each."""
+    runs = 2 if quick else 9
+
+    def beside_pynq(name, parts, less=(), only_virtual=False):
+        """The row of the sum of some parts, without some others, beside importing pynq."""
+        def measure():
+            if only_virtual and ON_BOARD:
+                raise Skipped("only a PC has a virtual board")
+            seconds = starts(runs)
+            return row("s", {name: sum(seconds[part] for part in parts) - sum(seconds[part] for part in less),
+                             "import pynq": seconds["import pynq"]})
+        return measure
+
+    yield "Pynq_Tutorial(...) to READY", beside_pynq("Pynq_Tutorial", ["Pynq_Tutorial"])
+    yield "virtual board's own start", beside_pynq("activate, QEMU", ["activate", "download"], only_virtual=True)
+    yield "virtual board, all up to READY", beside_pynq(
+        "all but import pynq", ["import pynq.lib", "activate", "Overlay", "Pynq_Tutorial"], only_virtual=True)
+    yield "pynq's share: import pynq", lambda: row("s", {
+        "import pynq": starts(runs)["import pynq"], "start and end of Python alone": starts(runs)["python"]})
+    yield "pynq's share: import pynq.lib", beside_pynq("import pynq.lib", ["import pynq.lib"])
+    yield "pynq's share: Overlay(...)", beside_pynq("Overlay", ["Overlay"], less=["download"])
+    yield "notebook suite", lambda: notebooks(1 if quick else 3)
+
+
+def notebooks(runs):
+    """The row of all notebooks, executed and compared, beside a kernel for each that does nothing."""
+    for module in ("nbval", "jupyter_client"):
+        if importlib.util.find_spec(module) is None:
+            raise Skipped("there is no {} here".format(module))
+    number = len(glob.glob(os.path.join(ROOT, "notebooks", "*.ipynb")))
+    # A kernel of the kit's environment is empty only without the virtual board, which would import pynq.
+    no_board = dict(os.environ, PYNQ_VIRTUAL_BOARD="0")
+
+    def seconds(*arguments, **options):
+        began = time.perf_counter()
+        run(*arguments, **options)
+        return time.perf_counter() - began
+    return row("s", in_turn({
+        "pytest notebooks": lambda: seconds("-m", "pytest", "-q", "notebooks", timeout=600),
+        "{} empty kernel{}".format(number, "s" if number > 1 else ""):
+            lambda: seconds("-c", EMPTY_KERNELS, str(number), env=no_board, timeout=600)}, runs))

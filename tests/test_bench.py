@@ -1,0 +1,85 @@
+"""The bench: what it makes of samples, and that it says so when a row is missing. `make bench QUICK=1` runs all of it."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from bench import __main__ as command
+from bench import firmware, measure, table
+from bench.measure import Skipped, in_turn, row
+
+
+def test_each_is_measured_once_a_run_and_another_one_first_each_time():
+    order = []
+    ways = {name: lambda name=name: order.append(name) or len(order) for name in "abc"}
+    samples = in_turn(ways, 3)
+    assert "".join(order) == "abcbcacab"
+    assert samples == {"a": [1, 6, 8], "b": [2, 4, 9], "c": [3, 5, 7]}
+
+
+def test_the_ratio_is_the_median_of_the_ratios_of_each_run():
+    result = row("s", {"ours": [1, 20, 3], "theirs": [2, 10, 1], "constant": 2, "none": "no such thing here"})
+    assert (result["of"], result["median"], result["low"], result["high"], result["runs"]) == ("ours", 3, 2, 11.5, 3)
+    theirs, constant, none = result["compared_with"]
+    assert theirs["ratio"] == 2 and constant["ratio"] == 1.5  # of the medians, they would be 1.5 and 1.5
+    assert none == {"name": "none", "skipped": "no such thing here"}
+
+
+def test_a_figure_has_its_spread_and_a_scale_that_suits():
+    assert table.figure("s", {"median": 1.234e-5, "low": 1.2e-5, "high": 1.5e-5}) == "12.3 us (12 - 15)"
+    assert table.figure("bytes", {"median": 488, "low": 488, "high": 488}) == "488 B"
+    assert table.figure("cores", {"median": 0.011, "low": 0.0095, "high": 0.012}) == "1.10 % (0.95 - 1.20)"
+
+
+def test_a_row_that_fails_is_named_and_the_others_are_measured(monkeypatch, tmp_path, capsys):
+    class Section:
+        @staticmethod
+        def rows(quick):
+            assert quick
+            yield "good", lambda: row("s", {"a": [1e-3], "b": [2e-3]})
+            yield "bad", lambda: 1 / 0
+            yield "left out", lambda: row("s", {"a": in_turn({"a": skip}, 2)["a"]})
+            raise OSError("no more")
+
+    def skip():
+        raise Skipped("not here")
+
+    monkeypatch.setattr(command, "SECTIONS", [("Some rows", Section)])
+    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["bench", "--quick", "--json", str(tmp_path / "b.json")])
+    with pytest.raises(SystemExit, match="2 of 4 rows failed"):
+        command.main()
+    rows = json.loads((tmp_path / "b.json").read_text())["rows"]
+    assert [(r["name"], r.get("failed"), r.get("skipped")) for r in rows] == [
+        ("good", None, None), ("bad", "ZeroDivisionError: division by zero", None), ("left out", None, "not here"),
+        ("Some rows", "OSError: no more", None)]
+    printed = capsys.readouterr().out
+    assert "Measured on: virtual board" in printed and "1 ms" in printed and "0.5\n" in printed
+
+
+def test_a_child_that_fails_says_what_it_said():
+    assert measure.run("-c", "print('fine')") == "fine\n"
+    with pytest.raises(RuntimeError, match="it is broken"):
+        measure.run("-c", "raise SystemExit('it is broken')")
+
+
+def test_the_emulator_counts_each_instruction_of_a_loop():
+    """By hand: 5 instructions a word, one of them in the delay slot of the jump back."""
+    loop = [0xB0000000, 0xE860F000,  # imm; lwi r3, r0, BUFFER_ADDR
+            0xBC03FFF8,              # beqi r3, back to the imm
+            0xB0000000, 0xE880F004,  # imm; lwi r4, r0, ARRAY_LENGTH
+            0x80A00000,              # or r5, r0, r0            i = 0
+            0xB0002000, 0xF8A30000,  # imm; swi r5, r3, 0x20000000
+            0x3084FFFF,              # addik r4, r4, -1
+            0xBE24FFF4,              # bneid r4, back by 12 bytes, to the imm before the swi
+            0x30A50001,              # addik r5, r5, 1          in its delay slot
+            0xB0000000, 0xF800F000,  # imm; swi r0, r0, BUFFER_ADDR
+            0xB8000000 | -52 & 0xFFFF]  # bri to the first imm
+    start = [0x30600001, 0xB0000000, 0xF860F00C]  # addik r3, r0, 1; imm; swi r3, r0, STATUS: READY
+    assert firmware.instructions_a_word(np.array(start + loop, "<u4").tobytes()) == 5
+
+
+def test_the_fill_loop_keeps_its_budget():
+    assert 2 <= firmware.instructions_a_word() <= 3
