@@ -129,7 +129,7 @@ def test_a_long_way_round_sleeps_too(overlay, board, tmp_path):
 ])
 def test_a_program_that_works_is_never_taken_for_idle(overlay, board, tmp_path, name, words):
     load(words, tmp_path, overlay)
-    deadline = time.monotonic() + 1.5
+    deadline = time.monotonic() + 1.2
     while time.monotonic() < deadline:
         assert not board.microblaze.is_asleep, name
         time.sleep(0.02)
