@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -60,6 +61,24 @@ def test_what_a_board_runs_is_python_3_6():
     run = command(os.path.join(os.path.dirname(sys.executable), "vermin"), "-t=3.6-", "--no-tips", "--violations", "iop", "virtual_board", "run.py",
                   "doctor.py")
     assert run.returncode == 0, run.stdout
+
+
+def test_setup_says_which_python_and_how_to_get_one(tmp_path):
+    """As on a system whose only Python is newer than what pynq works on."""
+    for name in ("setup.sh", "requirements.txt"):
+        shutil.copy(str(ROOT / name), str(tmp_path / name))
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for program in ("sh", "dirname", "cat"):
+        (programs / program).symlink_to(shutil.which(program))
+    (programs / "python3").write_text("#!/bin/sh\nexit 1\n")
+    (programs / "python3").chmod(0o755)
+    run = subprocess.run(["sh", "setup.sh"], cwd=str(tmp_path), env={"PATH": str(programs)}, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, universal_newlines=True)
+    assert run.returncode == 1 and "works on Python 3.10, 3.11 and 3.12" in run.stdout
+    for system in ("Debian, Ubuntu", "Fedora", "macOS"):
+        assert system in run.stdout
+    assert not (tmp_path / ".venv").exists()
 
 
 def test_every_link_in_the_documents_leads_somewhere():
