@@ -148,7 +148,7 @@ class Requests(RuleBasedStateMachine):
         self.board.close()
 
 
-def test_requests(request):
+def test_requests():
     Requests.played = 0
     run_state_machine_as_test(Requests, settings=settings(
         max_examples=25, stateful_step_count=50, deadline=None, database=None, print_blob=True,

@@ -13,6 +13,7 @@ class VirtualBoard:
 
     def __init__(self):
         from pynq.pl_server import Device
+        from . import generations
         from . import linux  # noqa: F401 (puts the stand-ins in place)
         from .device import VirtualDevice
 
@@ -21,6 +22,7 @@ class VirtualBoard:
         self.memory = SharedMemory()
         self.cma = CmaPool(self.memory)
         self._device = Device.active_device = VirtualDevice(self)
+        self._ended = generations.closed
         atexit.register(self.close)
 
     @property
@@ -65,5 +67,6 @@ class VirtualBoard:
                 self._microblaze.close()
                 self._microblaze = None
             self.memory.close()
+            self._ended(self._device)
             atexit.unregister(self.close)
-        self._device.give_up()
+        self._device.free_all()

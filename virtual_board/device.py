@@ -142,9 +142,8 @@ class VirtualDevice(Device):
         self._buffers.discard(allocation)
         allocation.free()
 
-    def give_up(self):
+    def free_all(self):
         """Frees every buffer. Each is still an array, but no longer one that an IOP may be given."""
-        generations.closed(self)
         for allocation in list(self._buffers):
             buffer = allocation.buffer()
             if buffer is not None:
