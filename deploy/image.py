@@ -1,0 +1,43 @@
+"""Where a stock PYNQ image has what the kit asks for. Needs Python 3.6 and nothing else, and changes nothing.
+
+Each function takes the root of the image's files: "/" on a board, or a folder that looks like it.
+"""
+
+import glob
+import os
+import re
+
+VENV = "usr/local/share/pynq-venv"  # from v2.7 on; before, pynq is in the system's Python
+PACKAGES = [VENV + "/lib/python3*/site-packages", "usr/local/lib/python3*/dist-packages"]
+NOTEBOOKS = "/home/xilinx/jupyter_notebooks"
+
+
+def setting(name, root="/"):
+    """The value of one of the image's environment variables, or None. sudo drops them; the image's files have them."""
+    if root == "/" and os.environ.get(name):
+        return os.environ[name]
+    for path in sorted(glob.glob(os.path.join(root, "etc/profile.d/*.sh"))) + [os.path.join(root, "etc/environment")]:
+        if os.path.isfile(path):
+            with open(path, errors="replace") as file:
+                found = re.findall(r"^\s*(?:export\s+)?{}=[\"']?([^\"'\s;]+)".format(name), file.read(), re.M)
+            if found:
+                return found[-1]
+    return None
+
+
+def notebooks_folder(root="/"):
+    """The folder that the board's Jupyter serves."""
+    return os.path.join(root, (setting("PYNQ_JUPYTER_NOTEBOOKS", root) or NOTEBOOKS).lstrip("/"))
+
+
+def python(root="/"):
+    """The Python that has pynq."""
+    in_venv = os.path.join(root, VENV, "bin/python3")
+    return in_venv if os.path.exists(in_venv) else os.path.join(root, "usr/bin/python3")
+
+
+def base_overlay(root="/"):
+    """base.bit of the image's base overlay, or None."""
+    found = [path for packages in PACKAGES
+             for path in sorted(glob.glob(os.path.join(root, packages, "pynq/overlays/base/base.bit")))]
+    return found[0] if found else None

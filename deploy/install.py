@@ -1,0 +1,132 @@
+"""Installs the tutorial into the folder of a board's Jupyter, or removes it. `make install` and `make uninstall` call it.
+
+Runs on the board, as root, under any Python 3.6 or later, from the folder above: python3 -m deploy.install [--uninstall]
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+from . import EDITION, image, tree
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# In a checkout the notebooks lie beside this folder, in the Python package within it.
+KIT = HERE if os.path.isdir(os.path.join(HERE, "notebooks")) else os.path.dirname(HERE)
+sys.path.append(os.path.join(KIT, "bitstream"))  # which is no package, and has a program that runs alone too
+from derive import OverlayError, derive  # noqa: E402
+
+NAME = "pynq_tutorial"
+FOLDERS = ["notebooks", "iop", "mb_src"]  # what is in the first comes to the top
+LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", "build"}
+NBVAL = "nbval==0.9.6" if sys.version_info < (3, 8) else "nbval==0.11.0"  # the last for each Python
+
+
+def files(bit=None):
+    """What an installation consists of: {relative path: contents as bytes}.
+
+    bit: path of the image's base.bit, from which the overlay is made. Without one only the kit's own description of the
+    overlay is delivered, which is for the virtual board.
+    """
+    found = {}
+    for folder in FOLDERS:
+        top = os.path.join(KIT, folder)
+        for path, folders, names in os.walk(top):
+            folders[:] = [name for name in folders if name not in LEFT_OUT and not os.path.islink(os.path.join(path, name))]
+            for name in names:
+                if not os.path.islink(os.path.join(path, name)) and not name.endswith(".pyc"):
+                    inside = os.path.relpath(os.path.join(path, name), top if folder == "notebooks" else KIT)
+                    found[inside] = _read(os.path.join(path, name))
+    for name in ("README.md", "pynq_tutorial.hwh"):
+        found["bitstream/" + name] = _read(os.path.join(KIT, "bitstream", name))
+    if bit:
+        found.update(("bitstream/" + name, contents) for name, contents in derive(bit).items())
+    return found
+
+
+def _read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def install(root="/", bit=None):
+    """Installs into an image's root, from its base overlay or the one that is given, and prints what it did.
+
+    Raises OverlayError or tree.InstallError, and then nothing has changed.
+    """
+    bit = bit or image.base_overlay(root)
+    if not bit:
+        raise tree.InstallError("There is no base overlay in {}, from which the tutorial's is made: give the path of the "
+                                "image's base.bit, as in BASE_OVERLAY=/path/to/base.bit.".format(
+                                    " or ".join(os.path.join(root, packages) for packages in image.PACKAGES)))
+    contents = files(bit)
+    target = os.path.join(image.notebooks_folder(root), NAME)
+    if root != "/":
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+    tell(target, tree.install(target, contents, EDITION))
+
+
+def tell(target, report):
+    """Prints what an installation did, as tree.install returns it."""
+    if not any(report.values()):
+        print("{}: edition {} is there already; nothing to change.".format(target, EDITION))
+        return
+    print("{}: edition {}; {} files new, {} replaced, {} removed.".format(
+        target, EDITION, *(len(report[word]) for word in ("new", "replaced", "removed"))))
+    for name in report["kept"]:
+        print("kept, because it was changed here: " + name)
+    for name in report["beside"]:
+        print("the new edition of one of these:   " + name)
+
+
+def uninstall(root="/"):
+    """Removes what `install` put there and nobody changed, and prints what it kept. Raises tree.InstallError."""
+    target = os.path.join(image.notebooks_folder(root), NAME)
+    report = tree.uninstall(target)
+    print("{}: {} files removed.".format(target, len(report["removed"])))
+    for name in report["kept"]:
+        print("kept, because it is not as it was installed: " + name)
+
+
+def add_nbval(python):
+    """Gives the image's Python nbval, with which `make test` re-executes the notebooks, and changes no other package."""
+    if subprocess.call([python, "-c", "import nbval"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as there_already:
+        freeze = subprocess.check_output([python, "-m", "pip", "freeze"], stderr=subprocess.DEVNULL, universal_newlines=True)
+        there_already.write("\n".join(re.findall(r"^[\w.-]+==\S+$", freeze, re.M)))
+        there_already.flush()
+        pip = subprocess.run([python, "-m", "pip", "install", "--quiet", "--constraint", there_already.name, NBVAL],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    if pip.returncode:
+        print("nbval could not be installed ({}). The notebooks do not need it; `make test` on the board does.".format(
+            (pip.stdout.strip().splitlines() or ["pip said nothing"])[-1]))
+    else:
+        print("{} is now in the image's Python, for `make test`.".format(NBVAL))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--uninstall", action="store_true")
+    parser.add_argument("--destdir", default="/", help="install into this folder as if it were the image's root")
+    parser.add_argument("--base-overlay", help="base.bit to make the overlay from, with base.hwh beside it")
+    given = parser.parse_args()
+    root = os.path.abspath(given.destdir)
+    try:
+        if root == "/" and not os.path.isdir("/sys/class/fpga_manager/fpga0"):
+            raise tree.InstallError("This machine is no PYNQ board: give the board's address, as in HOST=192.168.2.99, or "
+                                    "say where its files are, as in DESTDIR=/path/to/root.")
+        if given.uninstall:
+            uninstall(root)
+        else:
+            install(root, given.base_overlay)
+            if root == "/":
+                add_nbval(image.python())
+    except (OverlayError, tree.InstallError) as error:
+        sys.exit("pynq_tutorial: " + str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+"""Puts a new edition of the tutorial into a folder that students work in: all of it or nothing, and no work is lost.
+
+Which files are the kit's and as it left them, a manifest in the folder knows, by their SHA-256. The new state is built in a
+folder of its own beside the old one, where a student's files are links to the same files, not copies. Then the two folders
+change their names in one step of the kernel, so that at every moment one of them is there, and whole. Needs Linux and
+Python 3.6.
+"""
+
+import ctypes
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+from contextlib import contextmanager
+
+MANIFEST = ".pynq_tutorial.json"
+NEW_EDITION = "-new-edition"
+PASSING = ("__pycache__",)  # made anew by itself
+CHECKPOINTS = ".ipynb_checkpoints"
+RENAMEAT2 = {"armv7l": 382, "x86_64": 316, "aarch64": 276}  # its number in each Linux; glibc 2.27 has no function for it
+PART = ".part"
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+
+
+class InstallError(Exception):
+    """Why nothing was installed or removed; its text is a sentence for whoever asked."""
+
+
+def install(target, files, edition):
+    """Brings the folder `target` to an edition, and returns what happened as {word: [relative paths]}.
+
+    target:  path of the folder; its parent exists. New files and folders get its parent's owner.
+    files:   {relative path: contents as bytes}
+    edition: the edition's name, for the manifest
+
+    "new", "replaced" and "removed" are the kit's own files. "kept" were changed by a student and stay as they are; where the
+    edition has something newer for one of them, it comes beside it and is in "beside". All lists are empty if the folder was
+    of this edition already. Raises InstallError, and then nothing has changed.
+    """
+    with _alone(target) as (target, staging):
+        old = _manifest(target)
+        have = _hashes(target)
+        report = {"new": [], "replaced": [], "removed": [], "kept": [], "beside": []}
+        put, stay, manifest = {}, set(), {"files": {}, "beside": {}}
+        for name, contents in sorted(files.items()):
+            wanted = manifest["files"][name] = hashlib.sha256(contents).hexdigest()
+            delivered = old["files"].get(name)
+            if have.get(name) == wanted:
+                stay.add(name)
+            elif name not in have or have[name] == delivered:
+                put[name] = contents
+                report["replaced" if name in have else "new"].append(name)
+            else:
+                stay.add(name)
+                report["kept"].append(name)
+                beside = _beside(name, wanted, have, old)
+                if delivered != wanted and have.get(beside) != wanted:
+                    put[beside] = contents
+                    report["beside"].append(beside)
+                if delivered != wanted or beside in have:
+                    manifest["beside"][beside] = wanted
+                    stay.add(beside)
+        gone = {name for name in have if name not in stay and name not in put and _is_ours(name, have, old)}
+        report["removed"] = sorted(gone)
+        if not put and not gone and manifest == {"files": old["files"], "beside": old["beside"]}:
+            return {word: [] for word in report}
+        manifest.update(edition=edition, generation=old["generation"] + 1)
+        _build(staging, target, set(have) - gone - set(put), put, manifest)
+        _swap(target, staging, old)
+        return report
+
+
+def uninstall(target):
+    """Removes the kit's files that are as it left them; returns {"removed": [...], "kept": [...]}, of relative paths.
+
+    Raises InstallError if there is nothing of the kit in the folder, or if something stands in the way.
+    """
+    with _alone(target) as (target, staging):
+        old = _manifest(target)
+        if not old["generation"]:
+            raise InstallError("{} holds no tutorial that was installed, so there is nothing to remove.".format(target))
+        have = _hashes(target)
+        gone = {name for name in have if _is_ours(name, have, old)}
+        kept = set(have) - gone
+        _build(staging, target, kept, {}, {"files": {}, "beside": {}, "edition": "", "generation": old["generation"] + 1})
+        _swap(target, staging, old)
+        os.remove(os.path.join(target, MANIFEST))
+        if not kept:
+            shutil.rmtree(target)
+        return {"removed": sorted(gone), "kept": sorted(kept)}
+
+
+@contextmanager
+def _alone(target):
+    """Gives (target, staging folder) while no other installation runs, once what a killed one left has been settled."""
+    target = os.path.realpath(target)
+    parent, name = os.path.split(target)
+    staging = os.path.join(parent, ".{}.staging".format(name))
+    lock = None
+    try:
+        lock = os.open(parent, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _settle(target, staging)
+        yield target, staging
+    except OSError as error:
+        raise InstallError(_sentence(error, target)) from None
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _sentence(error, target):
+    parent = os.path.dirname(target)
+    if error.errno in (errno.EAGAIN, errno.EACCES) and not error.filename:
+        return "Another installation into {} is under way: wait for it to end.".format(target)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "There is no room left for {}, so nothing was changed: free some and try again.".format(target)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "You may not write into {}, so nothing was changed: use sudo.".format(parent)
+    if error.errno == errno.EROFS:
+        return "{} is on a file system that is read-only, so nothing was changed: make it writable.".format(target)
+    if error.errno in (errno.ENOENT, errno.ENOTDIR) and not os.path.isdir(parent):
+        return "There is no folder {} to install into: is this a PYNQ board's?".format(parent)
+    return "{}: {}; nothing was changed.".format(error.filename or target, error.strerror)
+
+
+def _manifest(folder):
+    try:
+        with open(os.path.join(folder, MANIFEST)) as file:
+            manifest = json.load(file)
+        return {"files": dict(manifest["files"]), "beside": dict(manifest["beside"]),
+                "generation": int(manifest["generation"])}
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+        return {"files": {}, "beside": {}, "generation": 0}  # then everything in it counts as a student's
+
+
+def _entries(folder, under=""):
+    """Relative paths of all there is in a folder but folders; those too if they are empty."""
+    for entry in sorted(os.listdir(os.path.join(folder, under))):
+        name = os.path.join(under, entry)
+        path = os.path.join(folder, name)
+        if entry in PASSING or name == MANIFEST:
+            continue
+        if os.path.isdir(path) and not os.path.islink(path):
+            inside = list(_entries(folder, name))
+            for found in inside or [name]:
+                yield found
+        else:
+            yield name
+
+
+def _hashes(folder):
+    """{relative path: SHA-256} of a folder's entries; None for what is no plain file."""
+    return {name: _hash(os.path.join(folder, name)) for name in _entries(folder)} if os.path.isdir(folder) else {}
+
+
+def _hash(path):
+    if os.path.islink(path) or not os.path.isfile(path):
+        return None
+    sha256 = hashlib.sha256()
+    with open(path, "rb") as file:
+        for piece in iter(lambda: file.read(1 << 20), b""):
+            sha256.update(piece)
+    return sha256.hexdigest()
+
+
+def _is_ours(name, have, old):
+    """Whether a file is as the kit left it. So is Jupyter's checkpoint of a notebook that nobody changed."""
+    delivered = (old["files"].get(name), old["beside"].get(name))
+    if os.path.basename(os.path.dirname(name)) == CHECKPOINTS:
+        delivered = list(old["files"].values()) + list(old["beside"].values())
+    return have[name] is not None and have[name] in delivered
+
+
+def _beside(name, wanted, have, old):
+    """The name under which a new edition comes beside a student's file: one that is free, or the kit's already."""
+    stem, extension = os.path.splitext(name)
+    number = ""
+    while True:
+        beside = stem + NEW_EDITION + number + extension
+        if beside not in have or have[beside] in (wanted, old["beside"].get(beside)):
+            return beside
+        number = "-{}".format(int(number[1:] or 1) + 1)
+
+
+def _build(staging, target, linked, put, manifest):
+    """Makes the new state, and calls it by the staging folder's name once it is whole."""
+    owner = os.stat(os.path.dirname(target))
+    part = staging + PART
+    try:
+        for name in sorted(linked) + sorted(put):
+            path, here = os.path.join(part, name), os.path.join(target, name)
+            if name in put:
+                _make_folders(part, target, os.path.dirname(name), owner)
+                _write(path, put[name], owner)
+            elif os.path.isdir(here) and not os.path.islink(here):
+                _make_folders(part, target, name, owner)
+            else:
+                _make_folders(part, target, os.path.dirname(name), owner)
+                os.link(here, path, follow_symlinks=False)
+        _make_folders(part, target, "", owner)
+        _write(os.path.join(part, MANIFEST), json.dumps(manifest, indent=1, sort_keys=True).encode(), owner)
+        os.sync()  # a board loses its power more often than others
+        os.rename(part, staging)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def _make_folders(part, target, name, owner):
+    """Makes a folder of the new state and those above it, each with the rights of the old state's."""
+    path, like = os.path.join(part, name), os.path.join(target, name)
+    if os.path.isdir(path):
+        return
+    if name:
+        _make_folders(part, target, os.path.dirname(name), owner)
+    os.mkdir(path)
+    if os.path.isdir(like):
+        _own(path, os.stat(like), os.stat(like).st_mode & 0o7777)
+    else:
+        _own(path, owner, 0o755)
+
+
+def _write(path, contents, owner):
+    with open(path, "xb") as file:
+        file.write(contents)
+    _own(path, owner, 0o644)
+
+
+def _own(path, owner, mode):
+    if os.geteuid() == 0:
+        os.chown(path, owner.st_uid, owner.st_gid)
+    os.chmod(path, mode)
+
+
+def _swap(target, staging, old):
+    """Puts the new state in the old one's place, brings over what was saved in the meantime, and removes the old one."""
+    if os.path.lexists(target):
+        try:
+            _exchange(staging, target)
+        except BaseException:
+            if _manifest(staging)["generation"] > old["generation"]:
+                shutil.rmtree(staging, ignore_errors=True)
+            raise
+        _settle(target, staging)
+    else:
+        os.rename(staging, target)
+    os.sync()
+
+
+def _exchange(one, other):
+    """Lets two paths change places; the kernel does it in one step."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    number = RENAMEAT2.get(platform.machine())
+    if number is None or libc.syscall(number, AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
+        raise OSError(ctypes.get_errno() or errno.ENOSYS, "this file system cannot exchange two folders", other)
+
+
+def _settle(target, staging):
+    """Removes a staging folder: either a new state that never came to its place, or the old one, after the exchange.
+
+    What a student saved into the old one in its last moment is brought over: it takes its own name again, and if the new
+    edition has come to that name, it goes beside it.
+    """
+    shutil.rmtree(staging + PART, ignore_errors=True)
+    if not os.path.lexists(staging):
+        return
+    old, new = _manifest(staging), _manifest(target)
+    if old["generation"] < new["generation"]:
+        have, arrived = _hashes(staging), _hashes(target)
+        for name in sorted(have):
+            here, there = os.path.join(staging, name), os.path.join(target, name)
+            if _is_ours(name, have, old) or os.path.isdir(here) or have[name] == arrived.get(name, ""):
+                continue
+            if name in arrived and _is_ours(name, arrived, new):
+                os.rename(there, os.path.join(target, _beside(name, "", arrived, old)))
+            elif name in arrived and os.stat(there).st_mtime_ns >= os.stat(here).st_mtime_ns:
+                continue  # saved again since
+            os.makedirs(os.path.dirname(there), exist_ok=True)
+            os.rename(here, there)
+    shutil.rmtree(staging)
