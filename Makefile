@@ -16,7 +16,7 @@ endif
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-long test-images doctor firmware firmware-check bench clean
+.PHONY: help lab run test test-long test-images test-browser doctor firmware firmware-check bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -44,6 +44,10 @@ test-long: ## ten thousand random requests, and a class of twenty on this machin
 test-images: ## the lesson and the unit tests under the pynq and the Python of each stock image
 	@python3 tests/images.py
 
+test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps screenshots, ONLY=lab-2_iop chooses
+	$(SETUP) browser
+	@SHOTS='$(SHOTS)' .browser/bin/python -m pytest -c tests/browser/pytest.ini tests/browser $(if $(ONLY),-k '$(ONLY)')
+
 doctor: ## what this machine lacks, and the remedy
 	@python3 doctor.py
 
@@ -58,5 +62,5 @@ bench: ## how fast it all is, beside what it can be compared with; QUICK=1 only 
 	@$(BIN)python3 -m bench $(if $(QUICK),--quick)
 
 clean: ## removes what was built here; the compiler in the user's cache folder stays
-	rm -rf .venv mb_src/build .images .hypothesis .pytest_tmp bench/bench.json
+	rm -rf .venv .browser mb_src/build .images .hypothesis .pytest_tmp bench/bench.json
 	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

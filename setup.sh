@@ -1,7 +1,9 @@
 #!/bin/sh
-# setup.sh: makes this PC ready for the virtual board, which is QEMU and, in .venv/, Python with the kit's packages.
+# setup.sh [browser]: makes this PC ready for the virtual board, which is QEMU and, in .venv/, Python with the kit's packages;
+# with `browser` also for make test-browser: Chromium, and what drives it in .browser/.
 # Says what it installs, and nothing where all is there. PYTHON=... chooses the Python (3.10 to 3.12).
 set -eu
+browser=${1:-}
 cd "$(dirname "$0")"
 
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -39,10 +41,12 @@ it is not on the PATH, as in PYTHON=/path/to/python3.12 make lab:
 }
 
 qemu_missing() { ! command -v qemu-system-microblazeel >/dev/null; }
+chromium_missing() { [ "$browser" ] && ! command -v chromium >/dev/null; }
 
 python=$(find_python)
 debian=
 if qemu_missing; then debian="qemu-system-misc"; fi
+if chromium_missing; then debian="$debian chromium"; fi
 if ! has_venv "$python"; then
     debian="$debian $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
 fi
@@ -56,6 +60,10 @@ if [ -n "$debian" ]; then
                  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $debian; } 2>&1) ||
             printf '%s\n' "$said" | tail -5 >&2
     fi
+    if chromium_missing; then
+        fail "make test-browser reads the notebooks in Chromium: install it, then try again, with sudo apt-get install chromium
+  on Debian, sudo dnf install chromium on Fedora."
+    fi
     if qemu_missing || ! has_venv "$python"; then
         cat >&2 <<END
 setup: the virtual board needs QEMU's MicroBlaze, and the kit Python's venv module. Install them, then try again:
@@ -68,21 +76,39 @@ END
     fi
 fi
 
-# What .venv was made from. The last thing written into it: without it, or with another, .venv is made anew.
-wanted=$(cat requirements.txt $(find virtual_board/venv -type f) | cksum; pwd; "$python" -V)
-if [ "$(cat .venv/made-from 2>/dev/null)" != "$wanted" ]; then
-    echo "setup: installing the packages of requirements.txt into .venv, once; about a minute"
-    trap 'rm -rf .venv' EXIT
+# What an environment was made from is the last thing written into it: without it, or with another, it is made anew.
+made_from() { [ "$(cat "$1/made-from" 2>/dev/null)" = "$2" ]; }
+
+make_environment() {  # a folder and its requirements; until `finished`, the folder goes with this script
+    echo "setup: installing the packages of $2 into $1, once; about a minute"
+    # shellcheck disable=SC2064  # this folder
+    trap "rm -rf $1" EXIT
     trap 'exit 130' INT TERM HUP
-    rm -rf .venv
-    "$python" -m venv .venv
+    rm -rf "$1"
+    "$python" -m venv "$1"
     # The constraint makes pynq be built with the setuptools that is pinned here.
-    PIP_CONSTRAINT=requirements.txt .venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 \
-        -r requirements.txt
+    PIP_CONSTRAINT=$2 "$1/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 -r "$2"
+}
+
+finished() {
+    echo "$2" > "$1/made-from"
+    trap - EXIT
+}
+
+wanted=$(cat requirements.txt $(find virtual_board/venv -type f) | cksum; pwd; "$python" -V)
+if ! made_from .venv "$wanted"; then
+    make_environment .venv requirements.txt
     pwd > "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pynq_tutorial.pth"
     cp -R virtual_board/venv/. .venv/  # the settings of its kernels and of JupyterLab
     # Matplotlib builds its list of fonts once, and would say so in somebody's notebook.
     .venv/bin/python -c 'import matplotlib.font_manager' >/dev/null 2>&1
-    echo "$wanted" > .venv/made-from
-    trap - EXIT
+    finished .venv "$wanted"
+fi
+
+if [ "$browser" ]; then
+    wanted=$(cksum < tests/browser/requirements.txt; pwd; "$python" -V)
+    if ! made_from .browser "$wanted"; then
+        make_environment .browser tests/browser/requirements.txt
+        finished .browser "$wanted"
+    fi
 fi
