@@ -6,7 +6,7 @@ ifdef BOARD_HERE
 VENV   := $(wildcard /usr/local/share/pynq-venv)
 BIN    := $(if $(VENV),$(VENV)/bin/)
 export XILINX_XRT ?= /usr
-SETUP  :=
+SETUP  := @:
 else
 BIN    := .venv/bin/
 SETUP  := @PYTHON='$(PYTHON)' sh setup.sh
@@ -16,7 +16,7 @@ endif
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-long test-images test-browser doctor firmware firmware-check bench clean
+.PHONY: help lab run test test-long test-images test-browser test-deploy install uninstall classroom doctor firmware firmware-check bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -45,8 +45,28 @@ test-images: ## the lesson and the unit tests under the pynq and the Python of e
 	@python3 tests/images.py
 
 test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps screenshots, ONLY=lab-2_iop chooses
-	$(SETUP) browser
+	$(SETUP) kit browser
 	@SHOTS='$(SHOTS)' .browser/bin/python -m pytest -c tests/browser/pytest.ini tests/browser $(if $(ONLY),-k '$(ONLY)')
+
+test-deploy: ## the installer when it is killed, over SSH, and in a classroom; the Python package; the CI workflow
+	$(SETUP) kit deploy
+	@$(BIN)python3 -m pytest tests/deploy -v
+
+INSTALL = $(if $(DESTDIR),--destdir '$(DESTDIR)') $(if $(BASE_OVERLAY),--base-overlay '$(BASE_OVERLAY)')
+
+install: ## on a board, with sudo: into its Jupyter; from a PC: make install HOST=192.168.2.99
+	@$(if $(HOST),sh deploy/over_ssh.sh '$(HOST)',python3 -m deploy.install) $(INSTALL)
+
+uninstall: ## removes what was installed and nobody changed; on a board with sudo, or with HOST=...
+	@$(if $(HOST),sh deploy/over_ssh.sh '$(HOST)',python3 -m deploy.install) --uninstall $(INSTALL)
+
+# More of ansible-playbook's options, as in make classroom ANSIBLE="-e uninstall=true"
+ANSIBLE ?=
+BOARDS ?= boards.yml
+
+classroom: ## installs on all boards of an inventory: make classroom BOARDS=boards.yml
+	$(SETUP) deploy
+	@LC_ALL=C.UTF-8 ANSIBLE_HOME=$(CURDIR)/.deploy/ansible .deploy/bin/ansible-playbook -i '$(BOARDS)' deploy/classroom.yml $(ANSIBLE)
 
 doctor: ## what this machine lacks, and the remedy
 	@python3 doctor.py
@@ -62,5 +82,5 @@ bench: ## how fast it all is, beside what it can be compared with; QUICK=1 only 
 	@$(BIN)python3 -m bench $(if $(QUICK),--quick)
 
 clean: ## removes what was built here; the compiler in the user's cache folder stays
-	rm -rf .venv .browser mb_src/build .images .hypothesis .pytest_tmp bench/bench.json
+	rm -rf .venv .browser .deploy mb_src/build .images .hypothesis .pytest_tmp bench/bench.json
 	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -1,9 +1,11 @@
 #!/bin/sh
-# setup.sh [browser]: makes this PC ready for the virtual board, which is QEMU and, in .venv/, Python with the kit's packages;
-# with `browser` also for make test-browser: Chromium, and what drives it in .browser/.
+# setup.sh [kit] [browser] [deploy]: makes this PC ready for parts of the kit, by default the first.
+#   kit      the virtual board, which is QEMU and, in .venv/, Python with the kit's packages
+#   browser  make test-browser: Chromium, and what drives it in .browser/
+#   deploy   make classroom: an ssh client, and Ansible in .deploy/
 # Says what it installs, and nothing where all is there. PYTHON=... chooses the Python (3.10 to 3.12).
 set -eu
-browser=${1:-}
+parts=" ${*:-kit} "
 cd "$(dirname "$0")"
 
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -40,13 +42,17 @@ it is not on the PATH, as in PYTHON=/path/to/python3.12 make lab:
     echo "$found"
 }
 
-qemu_missing() { ! command -v qemu-system-microblazeel >/dev/null; }
-chromium_missing() { [ "$browser" ] && ! command -v chromium >/dev/null; }
+wanted() { case $parts in *" $1 "*) true ;; *) false ;; esac; }
+
+qemu_missing() { wanted kit && ! command -v qemu-system-microblazeel >/dev/null; }
+chromium_missing() { wanted browser && ! command -v chromium >/dev/null; }
+ssh_missing() { wanted deploy && ! command -v ssh >/dev/null; }
 
 python=$(find_python)
 debian=
 if qemu_missing; then debian="qemu-system-misc"; fi
 if chromium_missing; then debian="$debian chromium"; fi
+if ssh_missing; then debian="$debian openssh-client"; fi
 if ! has_venv "$python"; then
     debian="$debian $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
 fi
@@ -64,6 +70,7 @@ if [ -n "$debian" ]; then
         fail "make test-browser reads the notebooks in Chromium: install it, then try again, with sudo apt-get install chromium
   on Debian, sudo dnf install chromium on Fedora."
     fi
+    if ssh_missing; then fail "boards are reached by ssh: install it, then try again, with sudo apt-get install openssh-client."; fi
     if qemu_missing || ! has_venv "$python"; then
         cat >&2 <<END
 setup: the virtual board needs QEMU's MicroBlaze, and the kit Python's venv module. Install them, then try again:
@@ -95,20 +102,24 @@ finished() {
     trap - EXIT
 }
 
-wanted=$(cat requirements.txt $(find virtual_board/venv -type f) | cksum; pwd; "$python" -V)
-if ! made_from .venv "$wanted"; then
-    make_environment .venv requirements.txt
-    pwd > "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pynq_tutorial.pth"
-    cp -R virtual_board/venv/. .venv/  # the settings of its kernels and of JupyterLab
-    # Matplotlib builds its list of fonts once, and would say so in somebody's notebook.
-    .venv/bin/python -c 'import matplotlib.font_manager' >/dev/null 2>&1
-    finished .venv "$wanted"
-fi
-
-if [ "$browser" ]; then
-    wanted=$(cksum < tests/browser/requirements.txt; pwd; "$python" -V)
-    if ! made_from .browser "$wanted"; then
-        make_environment .browser tests/browser/requirements.txt
-        finished .browser "$wanted"
+if wanted kit; then
+    from=$(cat requirements.txt $(find virtual_board/venv -type f) | cksum; pwd; "$python" -V)
+    if ! made_from .venv "$from"; then
+        make_environment .venv requirements.txt
+        pwd > "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pynq_tutorial.pth"
+        cp -R virtual_board/venv/. .venv/  # the settings of its kernels and of JupyterLab
+        # Matplotlib builds its list of fonts once, and would say so in somebody's notebook.
+        .venv/bin/python -c 'import matplotlib.font_manager' >/dev/null 2>&1
+        finished .venv "$from"
     fi
 fi
+
+other_environment() {
+    from=$(cksum < "$2"; pwd; "$python" -V)
+    if ! made_from "$1" "$from"; then
+        make_environment "$1" "$2"
+        finished "$1" "$from"
+    fi
+}
+if wanted browser; then other_environment .browser tests/browser/requirements.txt; fi
+if wanted deploy; then other_environment .deploy deploy/requirements.txt; fi

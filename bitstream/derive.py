@@ -16,7 +16,7 @@ import xml.etree.ElementTree as ElementTree
 DEVICE = "7z020"  # the Zynq of the PYNQ-Z1 and PYNQ-Z2
 SYNC_WORD = b"\xaa\x99\x55\x66"  # begins the configuration data proper (Xilinx UG470, table 5-19)
 STOCK_NAME, NAME = "iop_pmoda", "iop1"
-DDR_WINDOW = ("0x20000000", "0x3FFFFFFF")  # where the IOP's program takes DDR to be (mb_src/pynq_tutorial.c)
+DDR_WINDOW = (0x20000000, 0x3FFFFFFF)  # where the IOP's program takes DDR to be (mb_src/pynq_tutorial.c)
 # Of the IOP, its memory, its interrupt and its reset are what pynq asks for. The MicroBlaze's own devices are not Linux's.
 IOP_MODULES = {"/iop_pmoda/mb_bram_ctrl", "/iop_pmoda/dff_en_reset_vector_0", "/iop_pmoda/rst_clk_wiz_1_100M",
                "/mb_iop_pmoda_reset", "/mb_iop_pmoda_intr_ack"}
@@ -61,18 +61,19 @@ def derive_hwh(path):
         root = ElementTree.fromstring(_read(path))
     except ElementTree.ParseError as error:
         raise OverlayError("{} is no hardware description ({}): copy it from the image again.".format(path, error))
-    device = root.find("SYSTEMINFO").get("DEVICE") if root.find("SYSTEMINFO") is not None else "nothing"
+    device = root.find("SYSTEMINFO").get("DEVICE") if root.find("SYSTEMINFO") is not None else "no device"
     if device != DEVICE:
-        raise OverlayError("{} describes a {}, and a PYNQ-Z1 or PYNQ-Z2 has a {}: take the base.hwh of the board's own "
+        raise OverlayError("{} describes {}, and a PYNQ-Z1 or PYNQ-Z2 has a {}: take the base.hwh of the board's own "
                            "image.".format(path, device, DEVICE))
     modules = {module.get("FULLNAME"): module for module in root.iter("MODULE")}
     system = next((name for name, module in modules.items() if module.get("MODTYPE") == "processing_system7"), None)
     missing = sorted((IOP_MODULES | {MICROBLAZE}) - set(modules)) + ([] if system else ["processing_system7"])
     if missing:
         raise _not_base(path, "has no " + missing[0].lstrip("/"))
-    if not any((entry.get("BASEVALUE"), entry.get("HIGHVALUE")) == DDR_WINDOW and "/" + entry.get("INSTANCE") == system
-               for entry in modules[MICROBLAZE].iter("MEMRANGE")):
-        raise _not_base(path, "does not let the IOP reach DDR memory at {}".format(DDR_WINDOW[0]))
+    reached = [(int(entry.get("BASEVALUE"), 16), int(entry.get("HIGHVALUE"), 16))
+               for entry in modules[MICROBLAZE].iter("MEMRANGE") if "/" + entry.get("INSTANCE") == system]
+    if DDR_WINDOW not in reached:
+        raise _not_base(path, "does not let the IOP reach DDR memory at {:#x}".format(DDR_WINDOW[0]))
     way, sources = _interrupt_path(modules, system)
     if "/iop_pmoda/dff_en_reset_vector_0" not in sources:
         raise _not_base(path, "does not connect the IOP's interrupt to the processing system")

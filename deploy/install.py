@@ -85,6 +85,9 @@ def uninstall(root="/"):
     """Removes what `install` put there and nobody changed, and prints what it kept. Raises tree.InstallError."""
     target = os.path.join(image.notebooks_folder(root), NAME)
     report = tree.uninstall(target)
+    if not any(report.values()):
+        print("{}: no tutorial is installed there; nothing to change.".format(target))
+        return
     print("{}: {} files removed.".format(target, len(report["removed"])))
     for name in report["kept"]:
         print("kept, because it is not as it was installed: " + name)

@@ -27,4 +27,6 @@ copy=$($ssh "$host" "mktemp -d")
 sh deploy/pack.sh | $ssh "$host" "tar -x -z -C '$copy'"
 terminal=
 if [ -t 0 ]; then terminal=-t; fi  # sudo asks for its password there
-$ssh $terminal "$host" "cd '$copy' && if [ \$(id -u) != 0 ]; then sudo=sudo; fi; \${sudo:-} python3 -m deploy.install$options"
+sudo=sudo
+case $host$options in root@* | *--destdir*) sudo= ;; esac
+$ssh $terminal "$host" "cd '$copy' && $sudo python3 -m deploy.install$options"

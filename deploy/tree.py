@@ -76,12 +76,12 @@ def install(target, files, edition):
 def uninstall(target):
     """Removes the kit's files that are as it left them; returns {"removed": [...], "kept": [...]}, of relative paths.
 
-    Raises InstallError if there is nothing of the kit in the folder, or if something stands in the way.
+    Both are empty if nothing was installed there. Raises InstallError, and then nothing has changed.
     """
     with _alone(target) as (target, staging):
         old = _manifest(target)
         if not old["generation"]:
-            raise InstallError("{} holds no tutorial that was installed, so there is nothing to remove.".format(target))
+            return {"removed": [], "kept": []}
         have = _hashes(target)
         gone = {name for name in have if _is_ours(name, have, old)}
         kept = set(have) - gone
