@@ -50,7 +50,7 @@ test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps s
 
 test-deploy: ## the installer when it is killed, over SSH, and in a classroom; the Python package; the CI workflow
 	$(SETUP) kit deploy
-	@$(BIN)python3 -m pytest tests/deploy -v
+	@$(BIN)python3 -m pytest tests -m deploy -v
 
 INSTALL = $(if $(DESTDIR),--destdir '$(DESTDIR)') $(if $(BASE_OVERLAY),--base-overlay '$(BASE_OVERLAY)')
 
@@ -66,7 +66,9 @@ BOARDS ?= boards.yml
 
 classroom: ## installs on all boards of an inventory: make classroom BOARDS=boards.yml
 	$(SETUP) deploy
-	@LC_ALL=C.UTF-8 ANSIBLE_HOME=$(CURDIR)/.deploy/ansible .deploy/bin/ansible-playbook -i '$(BOARDS)' deploy/classroom.yml $(ANSIBLE)
+	@sh deploy/pack.sh > .deploy/kit.tar.gz
+	@LC_ALL=C.UTF-8 ANSIBLE_HOME=$(CURDIR)/.deploy/ansible ANSIBLE_SSH_ARGS='-o ControlMaster=no' \
+		.deploy/bin/ansible-playbook -i '$(BOARDS)' deploy/classroom.yml $(ANSIBLE)
 
 doctor: ## what this machine lacks, and the remedy
 	@python3 doctor.py

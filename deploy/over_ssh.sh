@@ -29,4 +29,4 @@ terminal=
 if [ -t 0 ]; then terminal=-t; fi  # sudo asks for its password there
 sudo=sudo
 case $host$options in root@* | *--destdir*) sudo= ;; esac
-$ssh $terminal "$host" "cd '$copy' && $sudo python3 -m deploy.install$options"
+$ssh $terminal "$host" "cd '$copy' && $sudo python3 -B -m deploy.install$options"

@@ -243,7 +243,7 @@ def _swap(target, staging, old):
             _exchange(staging, target)
         except BaseException:
             if _manifest(staging)["generation"] > old["generation"]:
-                shutil.rmtree(staging, ignore_errors=True)
+                _discard(staging)
             raise
         _settle(target, staging)
     else:
@@ -281,4 +281,10 @@ def _settle(target, staging):
                 continue  # saved again since
             os.makedirs(os.path.dirname(there), exist_ok=True)
             os.rename(here, there)
-    shutil.rmtree(staging)
+    _discard(staging)
+
+
+def _discard(staging):
+    """Removes a staging folder of which nothing is needed any more; a part of one must not be taken for a whole one."""
+    os.rename(staging, staging + PART)
+    shutil.rmtree(staging + PART)

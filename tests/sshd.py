@@ -60,7 +60,9 @@ class Servers:
         library = next((packages / "usr/lib").glob("*/libnss_wrapper.so"))
         for name in ("key", "host_key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
-        (folder / "passwd").write_text("xilinx:x:{0}:{0}::{1}:/bin/sh\n".format(self.user, folder))
+        (folder / "passwd").write_text("xilinx:x:{0}:{0}::{1}:/bin/sh\n".format(self.user, folder / "home"))
+        (folder / "home").mkdir()
+        self.own(folder / "home")
         (folder / "group").write_text("xilinx:x:{}:\n".format(self.user))
         (folder / "ssh_config").write_text(CLIENT.format(folder=folder))
         self.sshd = packages / "usr/sbin/sshd"

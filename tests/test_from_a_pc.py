@@ -1,0 +1,148 @@
+"""make install HOST=... and make classroom, against real SSH servers on loopback, one of which is down."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import base_overlay
+from conftest import ROOT
+from deploy import EDITION
+from sshd import Servers
+
+pytestmark = pytest.mark.deploy
+
+# Nothing that is not the tutorial's may be left on a board, or here.
+COPIES = re.compile(r"tmp\.|ansible")
+
+
+@pytest.fixture(scope="session")
+def servers():
+    folder = Path(tempfile.mkdtemp(prefix="boards-"))  # not in pytest's, which nobody else may enter
+    folder.chmod(0o755)
+    servers = None
+    try:
+        servers = Servers(folder)
+        yield servers
+    finally:
+        if servers:
+            servers.stop()
+        shutil.rmtree(str(folder))
+
+
+class Board:
+    """A pretended board: the root of its files, and the port of its SSH server."""
+
+    def __init__(self, servers, name):
+        self.root, self.port = servers.folder / name, servers.start()
+        base_overlay.write(self.root / "usr/local/lib/python3.6/dist-packages/pynq/overlays/base")
+        self.notebooks = self.root / "home/xilinx/jupyter_notebooks/pynq_tutorial"
+        self.notebooks.parent.mkdir(parents=True)
+        servers.own(self.root)
+
+    def files(self):
+        return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir())
+
+
+@pytest.fixture
+def boards(servers):
+    """Three boards; the last one's server is down."""
+    boards = [Board(servers, name) for name in ("one", "two", "three")]
+    down = servers.processes.pop()
+    down.terminate()
+    down.wait()
+    yield boards
+    servers.stop()
+    servers.processes.clear()
+    for board in boards:
+        shutil.rmtree(str(board.root))
+
+
+def make(*words, **environment):
+    """What a make command prints, and how it ends."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(("make",) + words, cwd=str(ROOT), env=dict(clean, **environment), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True, timeout=120)
+
+
+@pytest.fixture
+def ssh(servers):
+    """SSH=..., for a board."""
+    return lambda board: "SSH=ssh -F {}/ssh_config -p {}".format(servers.folder, board.port)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(servers):
+    before = set(os.listdir("/tmp"))
+    yield
+    assert [name for name in set(os.listdir("/tmp")) - before if COPIES.search(name)] == []
+
+
+def test_install_upgrade_and_uninstall_over_ssh(boards, ssh):
+    board = boards[0]
+    command = ("HOST=127.0.0.1", "DESTDIR={}".format(board.root), ssh(board))
+    run = make("install", *command)
+    assert run.returncode == 0 and "edition {}; ".format(EDITION) in run.stdout, run.stdout
+    assert (board.notebooks / "bitstream/pynq_tutorial.bit").exists()
+    (board.notebooks / "iop/xlnk.py").write_text("a student's")
+    assert "nothing to change" in make("install", *command).stdout
+    run = make("uninstall", *command)
+    assert run.returncode == 0 and "kept, because it is not as it was installed: iop/xlnk.py" in run.stdout, run.stdout
+    assert [path for path in board.notebooks.rglob("*") if path.is_file()] == [board.notebooks / "iop/xlnk.py"]
+
+
+def test_a_refusal_on_the_board_is_heard_here(boards, ssh):
+    board = boards[0]
+    run = make("install", "HOST=127.0.0.1", "DESTDIR={}".format(board.root), "BASE_OVERLAY=/no such/base.bit", ssh(board))
+    assert run.returncode != 0 and "/no such/base.bit cannot be read" in run.stdout, run.stdout
+    assert not board.notebooks.exists()
+
+
+def test_a_board_that_does_not_answer(boards, ssh):
+    run = make("install", "HOST=127.0.0.1", "DESTDIR={}".format(boards[2].root), ssh(boards[2]))
+    assert run.returncode != 0 and "Connection refused" in run.stdout, run.stdout
+    assert not boards[2].notebooks.exists()
+
+
+@pytest.fixture
+def classroom(boards, servers, tmp_path):
+    """Runs `make classroom` with more options; returns its end and {board: its line of the recap}."""
+    inventory = tmp_path / "boards.yml"
+    lines = ["boards:", "  hosts:"]
+    for name, board in zip(("one", "two", "three"), boards):
+        lines.append("    {}: {{ansible_host: 127.0.0.1, ansible_port: {}, destdir: {}}}".format(name, board.port, board.root))
+    lines += ["  vars:", "    ansible_user: xilinx", "    ansible_ssh_common_args: -F {}/ssh_config".format(servers.folder)]
+    inventory.write_text("\n".join(lines) + "\n")
+
+    def run(*options):
+        finished = make("classroom", "BOARDS={}".format(inventory), *options)
+        recap = dict(re.findall(r"^(\w+) +: (ok=.*)$", finished.stdout, re.M))
+        return finished, {name: dict(re.findall(r"(\w+)=(\d+)", line)) for name, line in recap.items()}
+    return run
+
+
+def test_a_classroom_with_one_board_down(boards, classroom):
+    run, recap = classroom()
+    assert "Error 4" in run.stdout, run.stdout  # Ansible's number for boards that did not answer
+    assert recap["three"]["unreachable"] == "1" and not boards[2].notebooks.exists()
+    for name, board in zip(("one", "two"), boards):
+        assert (recap[name]["changed"], recap[name]["failed"], recap[name]["unreachable"]) == ("1", "0", "0"), run.stdout
+        assert (board.notebooks / "bitstream/pynq_tutorial.bit").exists()
+        assert "{}: edition {}; ".format(board.notebooks, EDITION) in run.stdout
+    before = [board.files() for board in boards]
+    run, recap = classroom()
+    assert [recap[name]["changed"] for name in ("one", "two")] == ["0", "0"], run.stdout
+    assert [board.files() for board in boards] == before
+    run, recap = classroom("ANSIBLE=-e uninstall=true")
+    assert not boards[0].notebooks.exists() and not boards[1].notebooks.exists(), run.stdout
+
+
+def test_one_board_that_refuses_does_not_stop_the_others(boards, classroom):
+    (boards[0].root / "usr/local/lib/python3.6/dist-packages/pynq/overlays/base/base.hwh").unlink()
+    run, recap = classroom()
+    assert recap["one"]["failed"] == "1" and "base.hwh cannot be read" in run.stdout
+    assert recap["two"]["changed"] == "1" and (boards[1].notebooks / "iop/pynq_tutorial.bin").exists()
