@@ -16,7 +16,7 @@ endif
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-long test-images test-browser test-deploy install uninstall classroom doctor firmware firmware-check bench clean
+.PHONY: help lab run test executed test-long test-images test-browser test-deploy install uninstall classroom doctor firmware firmware-check bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -33,9 +33,16 @@ run: ## the IOP example in the terminal
 	$(SETUP)
 	@$(BIN)python3 run.py notebooks/2_iop_example.ipynb
 
-test: ## all tests, the notebooks among them
+test: ## all tests, the notebooks among them; on a board, with sudo, the installed ones
 	$(SETUP)
-	@$(BIN)python3 -m pytest tests notebooks
+	@$(if $(BOARD_HERE),python3 tests/on_board.py,$(BIN)python3 -m pytest tests notebooks)
+
+# Where the notebooks are that students run
+NOTEBOOKS = $(if $(BOARD_HERE),$(shell python3 -c 'from deploy import image; print(image.notebooks_folder())')/pynq_tutorial,notebooks)
+
+executed: ## every notebook, executed here and now, into executed/
+	$(SETUP)
+	@$(BIN)python3 -m nbconvert --to notebook --execute --allow-errors --output-dir executed $(NOTEBOOKS)/[0-9]_*.ipynb
 
 test-long: ## ten thousand random requests, and a class of twenty on this machine
 	$(SETUP)
@@ -71,7 +78,7 @@ classroom: ## installs on all boards of an inventory: make classroom BOARDS=boar
 		.deploy/bin/ansible-playbook -i '$(BOARDS)' deploy/classroom.yml $(ANSIBLE)
 
 doctor: ## what this machine lacks, and the remedy
-	@python3 doctor.py
+	@python3 doctor.py $(DESTDIR)
 
 firmware: ## builds iop/pynq_tutorial.bin from mb_src/
 	@$(MAKE) -C mb_src --no-print-directory
@@ -84,5 +91,5 @@ bench: ## how fast it all is, beside what it can be compared with; QUICK=1 only 
 	@$(BIN)python3 -m bench $(if $(QUICK),--quick)
 
 clean: ## removes what was built here; the compiler in the user's cache folder stays
-	rm -rf .venv .browser .deploy mb_src/build .images .hypothesis .pytest_tmp bench/bench.json
+	rm -rf .venv .browser .deploy executed build *.egg-info mb_src/build .images .hypothesis .pytest_tmp bench/bench.json
 	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""doctor.py: what this machine has of what the kit needs, a line each: ok, or what is missing and the remedy.
+"""doctor.py [IMAGE]: what this machine has of what the kit needs, a line each: ok, or what is missing and the remedy.
 
-Changes nothing, and needs nothing but Python 3.6. Ends with 1 if something is missing that `make test` needs.
+On a board it looks at the board; IMAGE is a folder that looks like a board's root. Changes nothing, and needs nothing but
+Python 3.6. Ends with 1 if something is missing that `make test` needs.
 """
 
 import os
 import re
 import shutil
-import subprocess
 import sys
+
+from deploy import board
+from deploy.image import output
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV_PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
@@ -21,14 +24,6 @@ INSTALL = [  # package manager, and what gets QEMU with it
     ("pacman", "sudo pacman -S qemu-system-microblaze"),
     ("brew", "brew install qemu"),
 ]
-
-
-def output(*command):
-    """What a command prints, or None if there is no such command or it fails."""
-    try:
-        return subprocess.check_output(command, stderr=subprocess.STDOUT, universal_newlines=True).strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def python():
@@ -83,14 +78,16 @@ CHECKS = [("Python", python), (".venv", environment), ("QEMU", qemu), ("virtual 
           ("notebooks/", links), ("pynq_tutorial.bin", program), ("mb-gcc", compiler)]
 
 
-def main():
+def main(root=None):
+    if root is None and os.path.isdir("/sys/class/fpga_manager/fpga0"):
+        root = "/"
     missing = 0
-    for name, check in CHECKS:
-        fine, text = check()
+    for name, check in board.CHECKS if root else CHECKS:
+        fine, text = check(root) if root else check()
         print("{:8} {:18} {}".format({True: "ok", None: "optional", False: "MISSING"}[fine], name, text))
         missing += fine is False
     return 1 if missing else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -6,6 +6,7 @@ Each function takes the root of the image's files: "/" on a board, or a folder t
 import glob
 import os
 import re
+import subprocess
 
 VENV = "usr/local/share/pynq-venv"  # from v2.7 on; before, pynq is in the system's Python
 PACKAGES = [VENV + "/lib/python3*/site-packages", "usr/local/lib/python3*/dist-packages"]
@@ -41,3 +42,11 @@ def base_overlay(root="/"):
     found = [path for packages in PACKAGES
              for path in sorted(glob.glob(os.path.join(root, packages, "pynq/overlays/base/base.bit")))]
     return found[0] if found else None
+
+
+def output(*command):
+    """What a command prints, or None if there is no such command or it fails."""
+    try:
+        return subprocess.check_output(command, stderr=subprocess.STDOUT, universal_newlines=True).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -93,6 +93,12 @@ def uninstall(target):
         return {"removed": sorted(gone), "kept": sorted(kept)}
 
 
+def unchanged(target):
+    """The relative paths of those of the kit's files in a folder that are as it left them."""
+    have, old = _hashes(target), _manifest(target)
+    return [name for name in old["files"] if have.get(name) == old["files"][name]]
+
+
 @contextmanager
 def _alone(target):
     """Gives (target, staging folder) while no other installation runs, once what a killed one left has been settled."""

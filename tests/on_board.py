@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""on_board.py [IMAGE]: what `make test` does on a board, in the image's Python: re-executes the installed notebooks, compares
+their outputs, and runs the unit tests that need no emulator. IMAGE is a folder that looks like a board's root.
+
+It is also the pytest plugin that tells nbval which outputs a board may show differently. Needs Python 3.6.
+"""
+
+import os
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+UNIT_TESTS = ["test_write_to_buffer.py"]
+# Cells with these tags run, but their outputs are not compared.
+DIFFERS = {
+    "cma-stats",  # each image has a CMA pool of another size, and others may use it
+    "initial-buffer",  # CMA does not clear what it hands out
+    "overlay-help",  # help() shows where the overlay lies
+    "python-help",  # help() of other Pythons words some things differently
+}
+NOT_ON_A_BOARD = {"6_safety.ipynb": "it shows what would crash one"}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if DIFFERS.intersection(getattr(item, "cell", {}).get("metadata", {}).get("tags", [])):
+            item.options["check"] = False
+
+
+def main(image_root="/"):
+    sys.path.insert(0, ROOT)
+    from deploy import image, tree
+    from deploy.install import NAME
+    target = os.path.join(image.notebooks_folder(image_root), NAME)
+    ours = tree.unchanged(target)
+    if not ours:
+        sys.exit("There is no tutorial in {}, and its notebooks are what is tested: sudo make install".format(target))
+    if os.geteuid() != 0 and image_root == "/":
+        sys.exit("pynq needs root on a board: sudo make test")
+    notebooks = []
+    for name in sorted(name for name in os.listdir(target) if name.endswith(".ipynb")):
+        if name not in ours:
+            print("skipped: {}, which is not as it was installed".format(name))
+        elif name in NOT_ON_A_BOARD and image_root == "/":
+            print("skipped: {}, because {}".format(name, NOT_ON_A_BOARD[name]))
+        else:
+            notebooks.append(os.path.join(target, name))
+    tests = os.path.join(ROOT, "tests")
+    # The installed iop/ comes before the checkout's.
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([target, ROOT, tests]), TUTORIAL=target,
+                       XILINX_XRT=image.setting("XILINX_XRT") or "/usr")
+    sys.stdout.flush()
+    os.execve(image.python(image_root), [
+        image.python(image_root), "-B", "-m", "pytest", "-c", os.devnull, "--rootdir", ROOT, "-p", "no:cacheprovider",
+        "-p", "on_board", "--nbval", "--nbval-cell-timeout=120", "--nbval-sanitize-with", os.path.join(tests, "sanitize.cfg"),
+        "-v"] + notebooks + [os.path.join(tests, name) for name in UNIT_TESTS], environment)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
