@@ -102,10 +102,9 @@ class Window:
             return found + ["a picture has not loaded: " + picture for picture in seen["absent"]], seen
         soon(lambda: not wrong()[0], 5)
         found, seen = wrong()
-        for link in seen["links"]:
-            link = link.split("#")[0]
-            if link != self.page.url.split("#")[0] and link.startswith(self.server.address) and self.page.request.get(link).status >= 400:
-                found.append("a link leads nowhere: " + link)
+        for link in {link.split("#")[0] for link in seen["links"]} - {self.page.url.split("#")[0]}:
+            if link.startswith(self.server.address) and self.page.request.get(link).status >= 400:
+                found.append("a link leads nowhere: " + link.split("?")[0])
         if found:
             pytest.fail("cell {}: {}".format(cell["id"], "\n".join(found)), pytrace=False)
         return seen
@@ -117,7 +116,8 @@ class Window:
             prompt = self.cell(index).locator(self.front_end["prompt"])
             done = "prompt => prompt.textContent.includes('[{}]')".format(count)
             if not soon(lambda: prompt.evaluate(done), CELL_SECONDS):
-                pytest.fail("cell {} was still running after {} seconds".format(self.cells[index]["id"], CELL_SECONDS), pytrace=False)
+                pytest.fail("cell {}: it still runs after {} seconds".format(self.cells[index]["id"], CELL_SECONDS),
+                            pytrace=False)
 
     def shot(self, index):
         self.cell(index).evaluate("cell => cell.scrollIntoView({block: 'center'})")
