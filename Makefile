@@ -44,7 +44,7 @@ test-long: ## ten thousand random requests, and a class of twenty on this machin
 test-images: ## the lesson and the unit tests under the pynq and the Python of each stock image
 	@python3 tests/images.py
 
-test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps screenshots, ONLY=lab-2_iop chooses
+test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps screenshots, ONLY=lab4-2 chooses
 	$(SETUP) browser
 	@SHOTS='$(SHOTS)' .browser/bin/python -m pytest -c tests/browser/pytest.ini tests/browser $(if $(ONLY),-k '$(ONLY)')
 

@@ -41,12 +41,15 @@ it is not on the PATH, as in PYTHON=/path/to/python3.12 make lab:
 }
 
 qemu_missing() { ! command -v qemu-system-microblazeel >/dev/null; }
-chromium_missing() { [ "$browser" ] && ! command -v chromium >/dev/null; }
+browser_missing() {  # Chromium, and a library of the program that drives it
+    [ "$browser" ] && ! { command -v chromium && find /usr/lib /usr/lib64 -maxdepth 2 -name libatomic.so.1 | grep .; } \
+        >/dev/null 2>&1
+}
 
 python=$(find_python)
 debian=
 if qemu_missing; then debian="qemu-system-misc"; fi
-if chromium_missing; then debian="$debian chromium"; fi
+if browser_missing; then debian="$debian chromium libatomic1"; fi
 if ! has_venv "$python"; then
     debian="$debian $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
 fi
@@ -60,9 +63,10 @@ if [ -n "$debian" ]; then
                  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $debian; } 2>&1) ||
             printf '%s\n' "$said" | tail -5 >&2
     fi
-    if chromium_missing; then
-        fail "make test-browser reads the notebooks in Chromium: install it, then try again, with sudo apt-get install chromium
-  on Debian, sudo dnf install chromium on Fedora."
+    if browser_missing; then
+        fail "the browser that reads the notebooks is missing; install it, then try again:
+  Debian          sudo apt-get install chromium libatomic1
+  Fedora          sudo dnf install chromium libatomic"
     fi
     if qemu_missing || ! has_venv "$python"; then
         cat >&2 <<END
