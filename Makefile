@@ -45,8 +45,12 @@ test-images: ## the lesson and the unit tests under the pynq and the Python of e
 	@python3 tests/images.py
 
 test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps screenshots, ONLY=lab4-2 chooses
+ifdef BOARD_HERE
+	@echo "A board has no browser: type this on a PC."
+else
 	$(SETUP) browser
 	@SHOTS='$(SHOTS)' .browser/bin/python -m pytest -c tests/browser/pytest.ini tests/browser $(if $(ONLY),-k '$(ONLY)')
+endif
 
 doctor: ## what this machine lacks, and the remedy
 	@python3 doctor.py

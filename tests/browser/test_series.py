@@ -164,5 +164,4 @@ def test_stepped_through(window, server, notebook):
     # A new cell has come below the last one, ready for a line of one's own.
     window.page.keyboard.insert_text(WHICH_BOARD)
     window.step(len(window.cells), count + 1)
-    last = window.cell(len(window.cells)).locator(server.front_end.text)
-    expect(last).to_have_text("virtual_board.device\n")
+    expect(window.cell(len(window.cells)).locator(server.front_end.text)).to_have_text("virtual_board.device")
