@@ -95,9 +95,7 @@ class Window:
     def look(self, index, run=True):
         """Is a cell to be seen as it should be? Pictures and widgets may take a moment."""
         self.cell(index).scroll_into_view_if_needed()
-        cell = self.cells[index]
-
-        seen, found = {}, []
+        cell, seen, found = self.cells[index], {}, []
 
         def fine():
             seen.update(self.cell(index).evaluate(SEE, self.front_end))
@@ -106,7 +104,7 @@ class Window:
             return not found
         soon(fine, 5)
         for link in {link.split("#")[0] for link in seen["links"]} - {self.page.url.split("#")[0]}:
-            if link.startswith(self.server.address) and not self.leads_somewhere(link.split("?")[0]):
+            if link.startswith(self.server.address) and not self.leads_somewhere(link):
                 found.append("a link leads nowhere: " + link.split("?")[0])
         if found:
             pytest.fail("cell {}: {}".format(cell["id"], "\n".join(found)), pytrace=False)
