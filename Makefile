@@ -11,6 +11,7 @@ else
 BIN    := .venv/bin/
 SETUP  := @PYTHON='$(PYTHON)' sh setup.sh
 endif
+PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
 
 # More of JupyterLab's options, as in make lab LAB=--no-browser
 LAB ?=
@@ -45,17 +46,21 @@ executed: ## every notebook, executed here and now, into executed/
 	@$(BIN)python3 -m nbconvert --to notebook --execute --allow-errors --output-dir executed $(NOTEBOOKS)/[0-9]_*.ipynb
 
 test-long: ## ten thousand random requests, and a class of twenty on this machine
+	$(PC_ONLY)
 	$(SETUP)
 	@$(BIN)python3 -m pytest tests -m long -s
 
 test-images: ## the lesson and the unit tests under the pynq and the Python of each stock image
+	$(PC_ONLY)
 	@python3 tests/images.py
 
-test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps screenshots, ONLY=lab-2_iop chooses
+test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps screenshots, ONLY=lab4-2 chooses
+	$(PC_ONLY)
 	$(SETUP) kit browser
 	@SHOTS='$(SHOTS)' .browser/bin/python -m pytest -c tests/browser/pytest.ini tests/browser $(if $(ONLY),-k '$(ONLY)')
 
 test-deploy: ## the installer when it is killed, over SSH, and in a classroom; the Python package; the CI workflow
+	$(PC_ONLY)
 	$(SETUP) kit deploy
 	@$(BIN)python3 -m pytest tests -m deploy -v
 
@@ -72,6 +77,7 @@ ANSIBLE ?=
 BOARDS ?= boards.yml
 
 classroom: ## installs on all boards of an inventory: make classroom BOARDS=boards.yml
+	$(PC_ONLY)
 	$(SETUP) deploy
 	@sh deploy/pack.sh > .deploy/kit.tar.gz
 	@LC_ALL=C.UTF-8 ANSIBLE_HOME=$(CURDIR)/.deploy/ansible ANSIBLE_SSH_ARGS='-o ControlMaster=no' \

@@ -74,8 +74,13 @@ def compiler():
     return (True, found) if found else (None, "none; only `make firmware` needs one, and builds it (about four minutes)")
 
 
+def browser():
+    found = shutil.which("chromium")
+    return (True, found) if found else (None, "none; only `make test-browser` needs it, and installs it on Debian")
+
+
 CHECKS = [("Python", python), (".venv", environment), ("QEMU", qemu), ("virtual board", virtual_board),
-          ("notebooks/", links), ("pynq_tutorial.bin", program), ("mb-gcc", compiler)]
+          ("notebooks/", links), ("pynq_tutorial.bin", program), ("mb-gcc", compiler), ("Chromium", browser)]
 
 
 def main(root=None):

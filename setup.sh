@@ -45,13 +45,16 @@ it is not on the PATH, as in PYTHON=/path/to/python3.12 make lab:
 wanted() { case $parts in *" $1 "*) true ;; *) false ;; esac; }
 
 qemu_missing() { wanted kit && ! command -v qemu-system-microblazeel >/dev/null; }
-chromium_missing() { wanted browser && ! command -v chromium >/dev/null; }
+browser_missing() {  # Chromium, and a library of the program that drives it
+    wanted browser && ! { command -v chromium && find /usr/lib /usr/lib64 -maxdepth 2 -name libatomic.so.1 | grep .; } \
+        >/dev/null 2>&1
+}
 ssh_missing() { wanted deploy && ! command -v ssh >/dev/null; }
 
 python=$(find_python)
 debian=
 if qemu_missing; then debian="qemu-system-misc"; fi
-if chromium_missing; then debian="$debian chromium"; fi
+if browser_missing; then debian="$debian chromium libatomic1"; fi
 if ssh_missing; then debian="$debian openssh-client"; fi
 if ! has_venv "$python"; then
     debian="$debian $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
@@ -66,11 +69,16 @@ if [ -n "$debian" ]; then
                  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $debian; } 2>&1) ||
             printf '%s\n' "$said" | tail -5 >&2
     fi
-    if chromium_missing; then
-        fail "make test-browser reads the notebooks in Chromium: install it, then try again, with sudo apt-get install chromium
-  on Debian, sudo dnf install chromium on Fedora."
+    if browser_missing; then
+        fail "the browser that reads the notebooks is missing; install it, then try again:
+  Debian          sudo apt-get install chromium libatomic1
+  Fedora          sudo dnf install chromium libatomic"
     fi
-    if ssh_missing; then fail "boards are reached by ssh: install it, then try again, with sudo apt-get install openssh-client."; fi
+    if ssh_missing; then
+        fail "boards are reached by ssh, which is missing; install it, then try again:
+  Debian, Ubuntu  sudo apt-get install openssh-client
+  Fedora          sudo dnf install openssh-clients"
+    fi
     if qemu_missing || ! has_venv "$python"; then
         cat >&2 <<END
 setup: the virtual board needs QEMU's MicroBlaze, and the kit Python's venv module. Install them, then try again:

@@ -81,6 +81,13 @@ def test_setup_says_which_python_and_how_to_get_one(tmp_path):
     assert not (tmp_path / ".venv").exists()
 
 
+def test_setup_says_how_to_get_a_browser(tmp_path):
+    for program in ("sh", "dirname", "qemu-system-microblazeel"):
+        (tmp_path / program).symlink_to(shutil.which(program))
+    run = command("sh", "setup.sh", "browser", env={"PATH": str(tmp_path), "PYTHON": sys.executable})
+    assert run.returncode == 1 and "sudo apt-get install chromium libatomic1" in run.stdout
+
+
 def test_every_link_in_the_documents_leads_somewhere():
     for document in [path for pattern in ("*.md", "*/*.md") for path in ROOT.glob(pattern)]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):

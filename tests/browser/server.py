@@ -30,10 +30,10 @@ LAB = {"cells": ".jp-Notebook .jp-Cell", "prompt": ".jp-InputPrompt", "shown": "
        "error": "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']",
        "ready": ".jp-Notebook-ExecutionIndicator[data-status='idle']", "path": "lab/tree/{}.ipynb?reset"}
 FRONT_ENDS = [
-    FrontEnd(name="lab", environment=".venv", command="lab", **LAB),
-    FrontEnd(name="lab-3", environment=".browser", command="notebook", **LAB),
-    FrontEnd(name="notebook-6", environment=".browser", command="notebook", path="notebooks/{}.ipynb?", cells="#notebook .cell",
-             prompt=".input_prompt", shown=".output_subarea, .text_cell_render",
+    FrontEnd(name="lab4", environment=".venv", command="lab", **LAB),
+    FrontEnd(name="lab3", environment=".browser", command="notebook", **LAB),
+    FrontEnd(name="notebook6", environment=".browser", command="notebook", path="notebooks/{}.ipynb?",
+             cells="#notebook .cell", prompt=".input_prompt", shown=".output_subarea, .text_cell_render",
              text=".output_text:not(.output_stderr):not(.output_error)", error=".output_stderr, .output_error",
              ready=".kernel_idle_icon"),
 ]
@@ -103,8 +103,8 @@ class Server:
             environment["JUPYTER_PATH"] = self.kernel_of_the_kit()
         with open(self.folder / "log", "w") as log:
             # In a session of its own: Ctrl-C in the terminal reaches the tests, which then end the server.
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            start_new_session=True)
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, start_new_session=True)
         if not soon(self.answers, 60):
             self.process.kill()
             raise RuntimeError("the server did not start:\n" + (self.folder / "log").read_text())
