@@ -4,15 +4,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from .buffers import DDR_SIZE
+from .pynq_tutorial import MAILBOX_WORDS
 
 SHOWN = 12  # words; more do not fit under a notebook's cell
 
 
-def draw_words(rows, columns=SHOWN):
+def draw_words(rows, columns=SHOWN, names=None):
     """Draws words of memory as rows of boxes, a box that differs from the one above it in colour.
 
     rows: {title: array of words, ...}, from top to bottom
     columns: how many words of each to draw
+    names: what to write above the columns in place of their numbers
     """
     figure, axes = plt.subplots(figsize=(9, 0.75 * len(rows)), dpi=110)
     above = None
@@ -22,15 +24,25 @@ def draw_words(rows, columns=SHOWN):
             changed = above is not None and x < len(above) and above[x] != word
             axes.add_patch(plt.Rectangle((x, -y), 1, -0.8, facecolor="#f6c667" if changed else "#f2f2f2",
                                          edgecolor="#777777"))
-            axes.text(x + 0.5, -y - 0.4, str(word), ha="center", va="center", fontsize=9 if len(str(word)) < 8 else 6)
+            axes.text(x + 0.5, -y - 0.4, str(word), ha="center", va="center", fontsize=9 if len(str(word)) * columns < 96 else 6)
         axes.text(-0.15, -y - 0.4, title, ha="right", va="center", fontsize=10)
         above = words
     for x in range(columns):
-        axes.text(x + 0.5, 0.15, "[{}]".format(x), ha="center", va="bottom", fontsize=8, color="#777777")
+        name = names[x] if names else "[{}]".format(x)
+        axes.text(x + 0.5, 0.15, name, ha="center", va="bottom", fontsize=8, color="#777777")
     axes.set_xlim(0, columns)
     axes.set_ylim(-len(rows), 0.5)
     axes.axis("off")
     plt.show()
+
+
+def draw_mailbox(moments):
+    """Draws the mailbox as it was at some moments, a word that changed since the one before in colour.
+
+    moments: {title: its four words, ...}, from top to bottom
+    """
+    rows = {title: ["{:#x}".format(words[0])] + words[1:] for title, words in moments.items()}
+    draw_words(rows, columns=len(MAILBOX_WORDS), names=MAILBOX_WORDS)
 
 
 def draw_ddr(buffers):
