@@ -92,8 +92,8 @@ def test_the_installed_notebooks_pass_and_changed_ones_are_skipped_aloud(root):
     assert tested.returncode == 0, tested.stdout
     assert re.search("2_iop_example.*Cell 0 PASSED", tested.stdout) and "test_write_to_buffer.py" in tested.stdout
     notebook = json.loads(bad.read_text())
-    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    cells[15]["outputs"][0]["text"] = ["State of buffer after IOP write\n", "0\n"]
+    cell, = [cell for cell in notebook["cells"] if "State of buffer after" in "".join(cell["source"])]
+    cell["outputs"][0]["text"] = ["State of buffer after IOP write\n", "0\n"]
     bad.write_text(json.dumps(notebook))
     manifest = target / ".pynq_tutorial.json"
     known = manifest.read_text()
@@ -102,7 +102,7 @@ def test_the_installed_notebooks_pass_and_changed_ones_are_skipped_aloud(root):
     edition["files"]["2_iop_example.ipynb"] = hashlib.sha256(bad.read_bytes()).hexdigest()
     manifest.write_text(json.dumps(edition))
     tested = run("tests/on_board.py", root)
-    assert tested.returncode == 1 and re.search("2_iop_example.*Cell 15 FAILED", tested.stdout), tested.stdout
+    assert tested.returncode == 1 and re.search("2_iop_example.* FAILED", tested.stdout), tested.stdout
 
 
 def test_without_an_installation_there_is_nothing_to_test(tmp_path):
