@@ -16,7 +16,7 @@ endif
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-long test-images doctor firmware firmware-check bench clean
+.PHONY: help lab run test test-long test-images doctor compiler firmware firmware-check bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -46,6 +46,9 @@ test-images: ## the lesson and the unit tests under the pynq and the Python of e
 
 doctor: ## what this machine lacks, and the remedy
 	@python3 doctor.py
+
+compiler: ## builds the compiler for notebook 4 into the user's cache folder, once
+	@python3 mb_src/compiler.py
 
 firmware: ## builds iop/pynq_tutorial.bin from mb_src/
 	@$(MAKE) -C mb_src --no-print-directory

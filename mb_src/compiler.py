@@ -59,7 +59,7 @@ def run(step, command, folder, environment, log, objects=0):
                 time.sleep(0.2 if not objects else 2)
                 if objects:
                     done = min(99, 100 * sum(1 for _ in folder.rglob("*.o")) // objects)
-                    if done >= told + 10 or (sys.stderr.isatty() and done > told):
+                    if done >= told + 5:
                         say("{}: {} % ({:.0f} s)".format(step, done, time.time() - start))
                         told = done
         finally:
