@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -48,7 +49,7 @@ def build(source, program=None):
         environment.update(PATH=tools + os.pathsep + os.environ["PATH"], LC_ALL="C", TMPDIR=folder)
         out = os.path.join(folder, "program")
         make = subprocess.run(["make", "--silent", "--no-print-directory", "-C", MB_SRC, "program",
-                               "SOURCE=" + source.replace("$", "$$"), "OUT=" + out],
+                               "SOURCE=" + _quoted(source), "OUT=" + _quoted(out)],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, env=environment)
         if make.returncode:
             said = re.sub(r"(?m)^/?(\S*/)*ld: ", "ld: ", make.stdout.replace(os.path.dirname(source) + os.sep, ""))
@@ -56,3 +57,8 @@ def build(source, program=None):
             raise BuildError("\n".join(line for line in said.splitlines() if not line.startswith(BESIDE_THE_POINT)))
         shutil.copyfile(out + ".bin", program)
     return program
+
+
+def _quoted(path):
+    """A path for make, which hands it to a shell."""
+    return shlex.quote(path).replace("$", "$$")

@@ -29,3 +29,13 @@ def draw_words(rows, columns=SHOWN):
     axes.set_ylim(-len(rows), 0.5)
     axes.axis("off")
     plt.show()
+
+
+def draw_signal(words):
+    """Draws words of memory as a signal: the value of each, held until the next."""
+    figure, axes = plt.subplots(figsize=(9, 2), dpi=110)
+    axes.step(range(len(words) + 1), np.append(words, words[-1]), where="post", color="#3b6fb6")
+    axes.set_xlim(0, len(words))
+    axes.set_xlabel("word")
+    axes.set_ylabel("value")
+    plt.show()
