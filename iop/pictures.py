@@ -3,14 +3,18 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from .buffers import DDR_SIZE
+from .pynq_tutorial import MAILBOX_WORDS
+
 SHOWN = 12  # words; more do not fit under a notebook's cell
 
 
-def draw_words(rows, columns=SHOWN):
+def draw_words(rows, columns=SHOWN, names=None):
     """Draws words of memory as rows of boxes, a box that differs from the one above it in colour.
 
     rows: {title: array of words, ...}, from top to bottom
     columns: how many words of each to draw
+    names: what to write above the columns in place of their numbers
     """
     figure, axes = plt.subplots(figsize=(9, 0.75 * len(rows)), dpi=110)
     above = None
@@ -20,13 +24,55 @@ def draw_words(rows, columns=SHOWN):
             changed = above is not None and x < len(above) and above[x] != word
             axes.add_patch(plt.Rectangle((x, -y), 1, -0.8, facecolor="#f6c667" if changed else "#f2f2f2",
                                          edgecolor="#777777"))
-            axes.text(x + 0.5, -y - 0.4, str(word), ha="center", va="center", fontsize=9 if len(str(word)) < 8 else 6)
+            axes.text(x + 0.5, -y - 0.4, str(word), ha="center", va="center", fontsize=9 if len(str(word)) * columns < 96 else 6)
         axes.text(-0.15, -y - 0.4, title, ha="right", va="center", fontsize=10)
         above = words
     for x in range(columns):
-        axes.text(x + 0.5, 0.15, "[{}]".format(x), ha="center", va="bottom", fontsize=8, color="#777777")
+        name = names[x] if names else "[{}]".format(x)
+        axes.text(x + 0.5, 0.15, name, ha="center", va="bottom", fontsize=8, color="#777777")
     axes.set_xlim(0, columns)
     axes.set_ylim(-len(rows), 0.5)
+    axes.axis("off")
+    plt.show()
+
+
+def draw_mailbox(moments):
+    """Draws the mailbox as it was at some moments, a word that changed since the one before in colour.
+
+    moments: {title: its four words, ...}, from top to bottom
+    """
+    rows = {title: ["{:#x}".format(words[0])] + words[1:] for title, words in moments.items()}
+    draw_words(rows, columns=len(MAILBOX_WORDS), names=MAILBOX_WORDS)
+
+
+def draw_ddr(buffers):
+    """Draws DDR memory to scale with buffers in it, and below it, enlarged, the part that they lie in.
+
+    buffers: {name: buffer, ...}
+    """
+    places = [(name, buffer.physical_address, buffer.nbytes) for name, buffer in buffers.items()]
+    first, last = min(start for _, start, _ in places), max(start + size for _, start, size in places)
+    part = 4096
+    while first // part != (last - 1) // part:  # up to the aligned power of two that holds them all
+        part *= 2
+    window = first // part * part
+    figure, axes = plt.subplots(figsize=(9, 2.9), dpi=110)
+    for y, left, width in (2.2, 0, DDR_SIZE), (0.4, window, part):
+        axes.add_patch(plt.Rectangle((0, y), 1, 0.6, facecolor="#d9dde3", edgecolor="#777777"))
+        for name, start, size in places:
+            x, wide = (start - left) / width, size / width
+            axes.add_patch(plt.Rectangle((x, y), wide, 0.6, facecolor="#f6c667", edgecolor="#b9852a"))
+            if y < 1:
+                axes.text(x + wide / 2, y + 0.3, name, ha="center", va="center", fontsize=10, fontweight="bold")
+        for quarter in range(5):
+            address = left + quarter * width // 4
+            axes.text(quarter / 4, y - 0.12, "{:#010x}".format(address), ha="center", va="top", fontsize=8, color="#555555")
+    for x in (0, 1):
+        axes.plot([(window + x * part) / DDR_SIZE, x], [2.2, 1.0], color="#777777", linewidth=0.8, linestyle="--")
+    axes.text(0, 2.9, "DDR memory, {} MB".format(DDR_SIZE >> 20), fontsize=10)
+    axes.text(0, -0.05, "the {} KB around the buffers".format(part >> 10), fontsize=10, va="top")
+    axes.set_xlim(-0.07, 1.07)
+    axes.set_ylim(-0.3, 3.2)
     axes.axis("off")
     plt.show()
 

@@ -1,0 +1,47 @@
+"""A widget that shows the mailbox while it changes."""
+
+import time
+
+import ipywidgets
+from tornado.ioloop import PeriodicCallback  # what every Jupyter kernel has beneath it
+
+from .pynq_tutorial import MAILBOX_WORDS
+
+LOOKS = 100  # milliseconds from one to the next
+
+
+def live_mailbox(mailbox, seconds=600):
+    """The widget; leave it as a cell's last line to see it.
+
+    mailbox: an MMIO of the four words
+    seconds: how long it looks, if nobody presses Stop before; it looks whenever no cell is running
+    """
+    table, stop = ipywidgets.HTML(), ipywidgets.Button(description="Stop")
+    end = time.monotonic() + seconds
+    shown = []  # the words that the table shows
+
+    def look():
+        words = [mailbox.read(4 * number) for number in range(len(MAILBOX_WORDS))]
+        if words != shown:
+            table.value = _table(words, shown)
+            shown[:] = words
+        if time.monotonic() > end:
+            close()
+
+    def close(button=None):
+        looks.stop()
+        stop.disabled, stop.description = True, "Stopped"
+
+    looks = PeriodicCallback(look, LOOKS)
+    stop.on_click(close)
+    look()
+    looks.start()
+    return ipywidgets.VBox([table, stop])
+
+
+def _table(words, before):
+    """HTML, with the colours of draw_words(): a word that is not what it was stands out."""
+    cell = '<td style="border: 1px solid #777; padding: 6px 12px; color: #000; background: {}">{}<br><b>{}</b></td>'
+    return "<table><tr>{}</tr></table>".format("".join(
+        cell.format("#f2f2f2" if word == old else "#f6c667", name, hex(word) if name == "BUFFER_ADDR" else word)
+        for name, word, old in zip(MAILBOX_WORDS, words, before or words)))
