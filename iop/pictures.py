@@ -24,7 +24,8 @@ def draw_words(rows, columns=SHOWN, names=None):
             changed = above is not None and x < len(above) and above[x] != word
             axes.add_patch(plt.Rectangle((x, -y), 1, -0.8, facecolor="#f6c667" if changed else "#f2f2f2",
                                          edgecolor="#777777"))
-            axes.text(x + 0.5, -y - 0.4, str(word), ha="center", va="center", fontsize=9 if len(str(word)) * columns < 96 else 6)
+            size = 9 if len(str(word)) * columns < 8 * SHOWN else 6
+            axes.text(x + 0.5, -y - 0.4, str(word), ha="center", va="center", fontsize=size)
         axes.text(-0.15, -y - 0.4, title, ha="right", va="center", fontsize=10)
         above = words
     for x in range(columns):
@@ -45,10 +46,11 @@ def draw_mailbox(moments):
     draw_words(rows, columns=len(MAILBOX_WORDS), names=MAILBOX_WORDS)
 
 
-def draw_ddr(buffers):
+def draw_ddr(buffers, strays=()):
     """Draws DDR memory to scale with buffers in it, and below it, enlarged, the part that they lie in.
 
     buffers: {name: buffer, ...}
+    strays: what was written outside of them, [(physical address, bytes), ...], in red
     """
     places = [(name, buffer.physical_address, buffer.nbytes) for name, buffer in buffers.items()]
     first, last = min(start for _, start, _ in places), max(start + size for _, start, size in places)
@@ -64,6 +66,10 @@ def draw_ddr(buffers):
             axes.add_patch(plt.Rectangle((x, y), wide, 0.6, facecolor="#f6c667", edgecolor="#b9852a"))
             if y < 1:
                 axes.text(x + wide / 2, y + 0.3, name, ha="center", va="center", fontsize=10, fontweight="bold")
+        for start, size in strays:
+            if left <= start < left + width:
+                axes.add_patch(plt.Rectangle(((start - left) / width, y), size / width, 0.6, facecolor="#f6a5a5",
+                                             edgecolor="#b34747", linewidth=2))
         for quarter in range(5):
             address = left + quarter * width // 4
             axes.text(quarter / 4, y - 0.12, "{:#010x}".format(address), ha="center", va="top", fontsize=8, color="#555555")

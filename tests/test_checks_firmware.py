@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 from iop.pynq_tutorial import Pynq_Tutorial
 from iop.xlnk import Xlnk
-from notebooks.checks import firmware as check
+from checks import firmware as check
 
 CELLS = {cell["id"]: "".join(cell["source"])
          for cell in json.loads((ROOT / "notebooks" / "4_firmware.ipynb").read_text())["cells"]}

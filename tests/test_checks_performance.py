@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from notebooks.checks import performance as check
+from checks import performance as check
 
 
 def whole(buffer, words):

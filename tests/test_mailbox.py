@@ -18,7 +18,8 @@ def test_the_header_defines_what_the_protocol_needs():
 
 def test_python_has_the_words_where_the_header_puts_them():
     assert pynq_tutorial.MAILBOX == DEFINES["MAILBOX_BASE"]
-    for word in ("BUFFER_ADDR", "ARRAY_LENGTH", "INIT_DATA", "STATUS"):
+    for number, word in enumerate(pynq_tutorial.MAILBOX_WORDS):
+        assert DEFINES[word] == number
         assert getattr(pynq_tutorial, word) == DEFINES["MAILBOX_BASE"] + 4 * DEFINES[word], word
 
 

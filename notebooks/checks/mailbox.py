@@ -54,11 +54,11 @@ def change(microblaze, wait_for):
 @says("it writes what is asked for, returns when the IOP is done, refuses what is too long, and does not wait for ever.")
 def write(microblaze, write_words):
     _start(microblaze)
-    mailbox = MMIO(microblaze.mmio.base_addr + MAILBOX, 16)
+    mailbox, written = _recorded(MMIO(microblaze.mmio.base_addr + MAILBOX, 16))
     with allocate(shape=(1000000,), dtype=np.uint32) as buffer:
         try:
             for length in random.randint(2, 50), 1, buffer.size:
-                _filled(microblaze, buffer, length, lambda data: write_words(mailbox, buffer, length, data))
+                _filled(microblaze, written, buffer, length, lambda data: write_words(mailbox, buffer, length, data))
             # From here on the IOP stands still, so that a wrong request does no harm.
             microblaze.reset()
             _raises(ValueError, "for {} words, with room for {}".format(buffer.size + 1, buffer.size),
@@ -80,10 +80,23 @@ def _start(microblaze):
     _wait(microblaze, STATUS, STATUS_READY)
 
 
-def _filled(microblaze, buffer, length, write_words):
+def _recorded(mailbox):
+    """The mailbox, and a list that grows with the offsets that are written."""
+    written, write = [], mailbox.write
+
+    def recording(offset, word):
+        written.append(offset)
+        write(offset, word)
+    mailbox.write = recording
+    return mailbox, written
+
+
+def _filled(microblaze, written, buffer, length, write_words):
     data = random.randint(1000, 10**6)
     buffer[:] = 0
     write_words(data)
+    if 0 in written and written[-1] != 0:
+        raise Wrong("the address is not the last word that it writes, so the IOP may begin before it has the others.")
     if microblaze.read(BUFFER_ADDR):
         _wait(microblaze, BUFFER_ADDR, 0)
         raise Wrong("asked for {} words, it returned before the IOP was done.".format(length))
@@ -99,6 +112,8 @@ def _raises(expected, when, function):
         function()
     except expected:
         return
+    except Wrong:  # it took too long
+        raise
     except Exception as error:
         raise Wrong("{} it raises {}; a {} was asked for.".format(when, type(error).__name__, expected.__name__)) from None
     raise Wrong("{} it raises nothing; a {} was asked for.".format(when, expected.__name__))

@@ -1,0 +1,46 @@
+"""The widget that shows the mailbox live."""
+
+import threading
+
+import pytest
+from pynq import MMIO
+from tornado.ioloop import IOLoop
+
+from iop.live import live_mailbox
+from iop.pynq_tutorial import MAILBOX
+
+
+@pytest.fixture
+def mailbox(iop):
+    return MMIO(0x40000000 + MAILBOX, 16)
+
+
+def looks(seconds):
+    """Lets the widget look, as a kernel does between two cells."""
+    async def wait():
+        import asyncio
+        await asyncio.sleep(seconds)
+    IOLoop.current().run_sync(wait)
+
+
+def test_it_shows_what_changes_until_it_is_stopped(mailbox):
+    threads = threading.active_count()
+    table, stop = live_mailbox(mailbox).children
+    assert "STATUS<br><b>1</b>" in table.value and "#f6c667" not in table.value
+    mailbox.write(4, 77)
+    looks(0.15)
+    assert '#f6c667">ARRAY_LENGTH<br><b>77</b>' in table.value and table.value.count("#f6c667") == 1
+    stop.click()
+    mailbox.write(4, 78)
+    looks(0.15)
+    assert "<b>77</b>" in table.value and stop.disabled
+    assert threading.active_count() == threads
+
+
+def test_it_ends_by_itself(mailbox):
+    _, stop = live_mailbox(mailbox, seconds=0).children
+    assert stop.disabled
+    _, stop = live_mailbox(mailbox, seconds=0.05).children
+    assert not stop.disabled
+    looks(0.15)
+    assert stop.disabled
