@@ -21,6 +21,7 @@ WRONG = [  # exercise, what a student may put in place of the `...`, and what th
     ("tweak", "i % 4 < 3 ? data & 0x7FFFFFFF : 0", "the value [0-9]+, the IOP left"),
     ("tweak", "lenght", "tweak.c:19:22: error: 'lenght' undeclared"),
     ("tweak", "i % 4 < 3 ? data : 0;\nbuffer[length] = 0", "before or behind"),
+    ("tweak", "i % 4 < 3 ? data : 0;\nbuffer[i - length - 1] = 0", "before or behind"),
     ("change", "largest = buffer[i];", "RESULT is"),
     ("change", "if ((int)buffer[i] > (int)largest) largest = buffer[i];", "RESULT is"),
     ("change", "if (buffer[i] > largest) largest = i;", "RESULT is"),
