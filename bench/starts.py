@@ -101,7 +101,7 @@ def notebooks(runs):
     for module in ("nbval", "jupyter_client"):
         if importlib.util.find_spec(module) is None:
             raise Skipped("there is no {} here".format(module))
-    number = len(glob.glob(os.path.join(ROOT, "notebooks", "*.ipynb")))
+    number = len(glob.glob(os.path.join(ROOT, "notebooks", "**", "*.ipynb"), recursive=True))
     # A kernel of the kit's environment is empty only without the virtual board, which would import pynq.
     no_board = dict(os.environ, PYNQ_VIRTUAL_BOARD="0")
 

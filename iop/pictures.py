@@ -24,7 +24,7 @@ def draw_words(rows, columns=SHOWN, names=None):
             changed = above is not None and x < len(above) and above[x] != word
             axes.add_patch(plt.Rectangle((x, -y), 1, -0.8, facecolor="#f6c667" if changed else "#f2f2f2",
                                          edgecolor="#777777"))
-            size = 9 if len(str(word)) * columns < 8 * SHOWN else 6
+            size = 9 if len(str(word)) * columns < 8 * SHOWN else 6  # seven characters fit into a twelfth
             axes.text(x + 0.5, -y - 0.4, str(word), ha="center", va="center", fontsize=size)
         axes.text(-0.15, -y - 0.4, title, ha="right", va="center", fontsize=10)
         above = words
