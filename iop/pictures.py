@@ -97,14 +97,14 @@ def draw_curves(words, curves, models=None, unit="seconds"):
     """Draws what was measured over the number of words, both axes in powers of ten.
 
     words:  how many, for each point
-    curves: {title: values, ...}, each with points of its own shape
+    curves: {title: values, ...}, up to three, each with points of its own shape
     models: {title: values, ...}, computed ones, as broken lines without points
     """
     figure, axes = plt.subplots(figsize=(9, 4.5), dpi=110)
-    for style, color, (title, values) in zip("osD^", ("#3b6fb6", "#4f8a3a", "#b9852a", "#b34747"), curves.items()):
+    for style, color, (title, values) in zip("osD", ("#3b6fb6", "#4f8a3a", "#b9852a"), curves.items()):
         axes.loglog(words, values, style + "-", color=color, label=title)
-    for style, (title, values) in zip(("--", ":"), (models or {}).items()):
-        axes.loglog(words, values, style, color="#333333", label=title)
+    for title, values in (models or {}).items():
+        axes.loglog(words, values, "--", color="#333333", label=title)
     axes.set_xlabel("words")
     axes.set_ylabel(unit)
     axes.grid(color="#d9dde3")

@@ -38,7 +38,7 @@ BINUTILS = ["--disable-gdb", "--disable-gprofng", "--disable-werror"]
 GCC = ["--enable-languages=c", "--without-headers", "--with-newlib", "--disable-multilib", "--disable-bootstrap",
        "--disable-libssp", "--disable-libquadmath", "--disable-libgomp", "--disable-libatomic", "--disable-libcc1",
        "--disable-threads", "--disable-shared", "--disable-lto", "--disable-plugin", "--enable-checking=no"]
-SILENCE = 20  # seconds at most from one sign of life to the next
+SILENCE = 20  # seconds at most from one percentage to the next
 
 
 class BuildError(Exception):
