@@ -17,7 +17,7 @@ PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test executed test-long test-images test-browser test-deploy install uninstall classroom doctor firmware firmware-check bench clean
+.PHONY: help lab run test executed test-long test-images test-browser test-deploy install uninstall classroom doctor compiler firmware firmware-check bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -85,6 +85,9 @@ classroom: ## installs on all boards of an inventory: make classroom BOARDS=boar
 
 doctor: ## what this machine lacks, and the remedy
 	@python3 doctor.py $(DESTDIR)
+
+compiler: ## builds the compiler for notebook 4 into the user's cache folder, once
+	@python3 mb_src/compiler.py
 
 firmware: ## builds iop/pynq_tutorial.bin from mb_src/
 	@$(MAKE) -C mb_src --no-print-directory

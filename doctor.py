@@ -57,9 +57,9 @@ def virtual_board():
 
 
 def links():
-    wrong = [name for name in ("iop", "bitstream") if not os.path.isdir(os.path.join(ROOT, "notebooks", name))]
+    wrong = [name for name in ("iop", "bitstream", "mb_src") if not os.path.isdir(os.path.join(ROOT, "notebooks", name))]
     if not wrong:
-        return True, "iop and bitstream are where a notebook looks for them"
+        return True, "iop, bitstream and mb_src are where a notebook looks for them"
     return False, "notebooks/{} leads nowhere: clone with git on a file system that has links".format(wrong[0])
 
 
@@ -71,7 +71,8 @@ def program():
 
 def compiler():
     found = shutil.which("mb-gcc") or (COMPILER if os.path.exists(COMPILER) else None)
-    return (True, found) if found else (None, "none; only `make firmware` needs one, and builds it (about four minutes)")
+    return (True, found) if found else (None, "none; only notebook 4 and `make firmware` need one: `make compiler` builds it "
+                                                    "(about four minutes)")
 
 
 def browser():

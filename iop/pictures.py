@@ -81,3 +81,32 @@ def draw_ddr(buffers, strays=()):
     axes.set_ylim(-0.3, 3.2)
     axes.axis("off")
     plt.show()
+
+
+def draw_signal(words):
+    """Draws words of memory as a signal: the value of each, held until the next."""
+    figure, axes = plt.subplots(figsize=(9, 2), dpi=110)
+    axes.step(range(len(words) + 1), np.append(words, words[-1]), where="post", color="#3b6fb6")
+    axes.set_xlim(0, len(words))
+    axes.set_xlabel("word")
+    axes.set_ylabel("value")
+    plt.show()
+
+
+def draw_curves(words, curves, models=None, unit="seconds"):
+    """Draws what was measured over the number of words, both axes in powers of ten.
+
+    words:  how many, for each point
+    curves: {title: values, ...}, up to three, each with points of its own shape
+    models: {title: values, ...}, computed ones, as broken lines without points
+    """
+    figure, axes = plt.subplots(figsize=(9, 4.5), dpi=110)
+    for style, color, (title, values) in zip("osD", ("#3b6fb6", "#4f8a3a", "#b9852a"), curves.items()):
+        axes.loglog(words, values, style + "-", color=color, label=title)
+    for title, values in (models or {}).items():
+        axes.loglog(words, values, "--", color="#333333", label=title)
+    axes.set_xlabel("words")
+    axes.set_ylabel(unit)
+    axes.grid(color="#d9dde3")
+    axes.legend()
+    plt.show()

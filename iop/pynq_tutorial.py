@@ -32,6 +32,7 @@ LOOK_WITHOUT_PAUSE = 3e-5  # seconds of a wait: less than half of what the short
 LONGEST_PAUSE = 1e-3  # seconds; the pauses before it are a quarter of the wait so far
 
 _one_request_at_a_time = threading.Lock()
+_loaded_last = {}  # for each IOP, by its name: the program that one of us loaded last
 
 
 class Pynq_Tutorial:
@@ -41,18 +42,20 @@ class Pynq_Tutorial:
     iop.write_to_buffer(buffer, length=10, data=1)
     """
 
-    def __init__(self, mb_info):
+    def __init__(self, mb_info, program=None):
         """Loads the program into the IOP and waits until it takes requests.
 
         mb_info: which IOP, as its overlay describes it: overlay.iop1.mb_info
+        program: one that iop.firmware.build() made; the kit's own, if not given
         Raises RuntimeError if there is no such IOP or the program file is not whole, TimeoutError if the program does
         not start.
         """
-        _check_program(PROGRAM)
+        program = os.path.abspath(program or PROGRAM)
+        _check_program(program)
         _check_iop(mb_info)
         with _one_request_at_a_time:
             self._overlay = PL.timestamp
-            self._microblaze = PynqMicroblaze(mb_info, PROGRAM)
+            self._microblaze = PynqMicroblaze(mb_info, program, force=True)
             self._wait_until_ready()
 
     def write_to_buffer(self, buffer, length, data, timeout=None):
@@ -85,6 +88,10 @@ class Pynq_Tutorial:
                 self._request(address, length, data % 2**32, timeout)
                 owner.invalidate()
 
+    def read_mailbox(self, word):
+        """A word of the mailbox, by its number. From 4 on they are free for results of a program of your own."""
+        return self._microblaze.read(MAILBOX + 4 * word)
+
     def reset(self):
         """Starts the program afresh, whatever state the IOP is in. TimeoutError if it does not start."""
         with _one_request_at_a_time:
@@ -96,10 +103,12 @@ class Pynq_Tutorial:
         self._wait_until_ready()
 
     def _wait_until_ready(self):
+        _loaded_last[self._microblaze.ip_name] = self._microblaze.mb_program
         if not _wait(lambda: self._microblaze.read(STATUS) == STATUS_READY, START_TIMEOUT):
             self._microblaze.reset()
             raise TimeoutError("The IOP's program did not start within {} s: download the overlay again, then make a "
-                               "new Pynq_Tutorial.".format(START_TIMEOUT))
+                               "new Pynq_Tutorial; a program of your own must set STATUS to STATUS_READY."
+                               .format(START_TIMEOUT))
 
     def _check_overlay(self):
         """RuntimeError if another overlay was downloaded since: who knows what is at the IOP's address now."""
@@ -112,8 +121,9 @@ class Pynq_Tutorial:
         microblaze = self._microblaze
         if microblaze.state != "RUNNING":
             self._start()
-        elif microblaze.read(STATUS) not in (STATUS_READY, STATUS_REFUSED):
-            raise RuntimeError("The IOP runs another program now: start the tutorial's with reset().")
+        elif (microblaze.read(STATUS) not in (STATUS_READY, STATUS_REFUSED)
+              or _loaded_last[microblaze.ip_name] != microblaze.mb_program):
+            raise RuntimeError("The IOP runs another program now: start this one's with reset().")
         try:
             microblaze.write(ARRAY_LENGTH, length)
             microblaze.write(INIT_DATA, data)
@@ -147,20 +157,20 @@ def _wait(condition, timeout):
 
 def _check_program(path):
     """RuntimeError if the program file is missing or not as long as its header says."""
+    remedy = ("get it again with `git checkout iop` or `make install`" if path == PROGRAM else
+              "build it with iop.firmware.build()")
     try:
         with open(path, "rb") as file:
             program = file.read()
     except OSError as error:
-        raise RuntimeError("{} cannot be read ({}): get it again with `git checkout iop` or `make install`.".format(
-            path, error.strerror)) from None
+        raise RuntimeError("{} cannot be read ({}): {}.".format(path, error.strerror, remedy)) from None
     size = int.from_bytes(program[HEADER + 4:HEADER + 8], "little")
     if program[HEADER:HEADER + 4] != MAGIC or len(program) != size:
-        raise RuntimeError("{} has {} bytes and is not a whole IOP program: get it again with `git checkout iop` or "
-                           "`make install`.".format(path, len(program)))
+        raise RuntimeError("{} has {} bytes and is not a whole IOP program: {}.".format(path, len(program), remedy))
 
 
 def _check_iop(mb_info):
-    """RuntimeError if the overlay that is downloaded now has no such IOP, or it runs another program."""
+    """RuntimeError if the overlay that is downloaded now has no such IOP, or it runs a program of another kind."""
     try:
         name = mb_info["ip_name"]
     except (TypeError, KeyError):
@@ -169,6 +179,9 @@ def _check_iop(mb_info):
     if iop is None:
         raise RuntimeError('The overlay that is downloaded now has no {}: download the tutorial\'s with '
                            'Overlay("./bitstream/pynq_tutorial.bit").'.format(name.split("/")[0]))
-    if iop["state"] not in (None, PROGRAM):
+    try:
+        if iop["state"] not in (None, PROGRAM):
+            _check_program(iop["state"])
+    except RuntimeError:
         raise RuntimeError("{} runs {}: to end that program, load the overlay again, with overlay = Overlay(...)."
-                           .format(name.split("/")[0], iop["state"]))
+                           .format(name.split("/")[0], iop["state"])) from None

@@ -38,6 +38,7 @@ BINUTILS = ["--disable-gdb", "--disable-gprofng", "--disable-werror"]
 GCC = ["--enable-languages=c", "--without-headers", "--with-newlib", "--disable-multilib", "--disable-bootstrap",
        "--disable-libssp", "--disable-libquadmath", "--disable-libgomp", "--disable-libatomic", "--disable-libcc1",
        "--disable-threads", "--disable-shared", "--disable-lto", "--disable-plugin", "--enable-checking=no"]
+SILENCE = 20  # seconds at most from one percentage to the next
 
 
 class BuildError(Exception):
@@ -51,7 +52,8 @@ def say(text):
 def run(step, command, folder, environment, log, objects=0):
     """Runs a command to its end, its output in `log`; `objects`, how many object files it makes in all, gives the
     percentage that is printed meanwhile. BuildError with the log's last lines if the command fails."""
-    start, told = time.time(), 0
+    start = told_at = time.time()
+    told = 0
     with open(str(log), "ab") as out:
         process = subprocess.Popen(command, cwd=str(folder), env=environment, stdout=out, stderr=subprocess.STDOUT)
         try:
@@ -59,9 +61,9 @@ def run(step, command, folder, environment, log, objects=0):
                 time.sleep(0.2 if not objects else 2)
                 if objects:
                     done = min(99, 100 * sum(1 for _ in folder.rglob("*.o")) // objects)
-                    if done >= told + 10 or (sys.stderr.isatty() and done > told):
+                    if done >= told + 5 or time.time() > told_at + SILENCE:
                         say("{}: {} % ({:.0f} s)".format(step, done, time.time() - start))
-                        told = done
+                        told, told_at = done, time.time()
         finally:
             if process.poll() is None:
                 process.kill()
@@ -117,8 +119,7 @@ def build_all(build):
     make = ["make", "MAKEINFO=true"]  # Debian strips the manuals from both, so nothing can be made of them
 
     def step(name, command, folder, objects=0):
-        if objects:
-            say("building {} with {}".format(name, jobs))
+        say("building {} with {}".format(name, jobs) if objects else name)
         run(name, command, folder, environment, build / "build.log", objects)
 
     binutils, gcc = build / "build-binutils", build / "build-gcc"

@@ -9,6 +9,7 @@ import pytest
 from bench import __main__ as command
 from bench import firmware, measure, table
 from bench.measure import Skipped, in_turn, row
+from conftest import ROOT
 
 
 def test_each_is_measured_once_a_run_and_another_one_first_each_time():
@@ -81,5 +82,7 @@ def test_the_emulator_counts_each_instruction_of_a_loop():
     assert firmware.instructions_a_word(np.array(start + loop, "<u4").tobytes()) == 5
 
 
-def test_the_fill_loop_keeps_its_budget():
-    assert 2 <= firmware.instructions_a_word() <= 3
+def test_the_fill_loop_keeps_its_budget_and_the_notebook_counts_the_same():
+    instructions = firmware.instructions_a_word()
+    assert 2 <= instructions <= 3
+    assert " stores: {} instructions a word".format(instructions) in (ROOT / "notebooks" / "5_performance.ipynb").read_text()

@@ -21,7 +21,7 @@ def load(name):
 
 check, compiler = load("check"), load("compiler")
 TOOLS = compiler.PREFIX / "bin"
-needs_compiler = pytest.mark.skipif(not TOOLS.exists(), reason="the pinned compiler is not built; make firmware-check does")
+needs_compiler = pytest.mark.skipif(not TOOLS.exists(), reason="the pinned compiler is not built; `make compiler` does")
 
 
 def test_header_says_how_long_it_is():

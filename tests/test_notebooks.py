@@ -15,7 +15,8 @@ SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
 every_notebook = pytest.mark.parametrize("notebook", LESSONS + SOLUTIONS,
                                          ids=lambda path: "{}/{}".format(path.parent.name, path.stem))
 LESSON = ROOT.parent / "shared" / "seed" / "iop_example.md"
-PRINTS = {"print", "pprint", "help", "print_kb", "draw_words", "draw_mailbox", "draw_ddr"}
+IN_C = "%%writefile "  # how a cell of C begins
+PRINTS = {"print", "pprint", "help", "print_kb", "draw_words", "draw_mailbox", "draw_ddr", "draw_signal", "draw_curves"}
 
 
 def cells_of(notebook):
@@ -24,6 +25,8 @@ def cells_of(notebook):
 
 def puts_something_out(source):
     """Whether a cell prints something, apart from what it only defines or may catch."""
+    if source.startswith(IN_C):
+        return True
     return any(isinstance(call, ast.Call) and getattr(call.func, "id", "") in PRINTS
                for statement in ast.parse(source).body if not isinstance(statement, ast.FunctionDef)
                for call in ast.walk(statement))
@@ -45,8 +48,8 @@ def test_every_code_cell_was_executed_in_order_and_kept_its_output(notebook):
 def test_code_cells_are_short(notebook):
     longest = 10 if notebook in SOLUTIONS else 6
     for cell in cells_of(notebook):
-        lines = [line for line in "".join(cell["source"]).splitlines() if line.strip()]
-        assert len(lines) <= longest, "".join(cell["source"])
+        source = "".join(cell["source"])
+        assert source.startswith(IN_C) or len([line for line in source.splitlines() if line.strip()]) <= longest, source
 
 
 @every_notebook

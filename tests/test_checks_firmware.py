@@ -1,0 +1,57 @@
+"""4_firmware's checks: plausible wrong programs are told what is wrong with them, in one line."""
+
+import json
+import re
+
+import pytest
+
+from conftest import ROOT
+from iop.pynq_tutorial import Pynq_Tutorial
+from iop.xlnk import Xlnk
+from checks import firmware as check
+
+CELLS = {cell["id"]: "".join(cell["source"])
+         for cell in json.loads((ROOT / "notebooks" / "4_firmware.ipynb").read_text())["cells"]}
+
+WRONG = [  # exercise, what a student may put in place of the `...`, and what the check says then
+    ("tweak", "...", "fill in the cell above"),
+    ("tweak", "data", "in word 3"),
+    ("tweak", "i % 4 < 2 ? data : 0", "in word 2"),
+    ("tweak", "i < 3 ? data : i == 3 ? 0 : data", "in word 7"),
+    ("tweak", "i % 4 < 3 ? data & 0x7FFFFFFF : 0", "the value [0-9]+, the IOP left"),
+    ("tweak", "lenght", "tweak.c:19:22: error: 'lenght' undeclared"),
+    ("tweak", "i % 4 < 3 ? data : 0;\nbuffer[length] = 0", "before or behind"),
+    ("tweak", "i % 4 < 3 ? data : 0;\nbuffer[i - length - 1] = 0", "before or behind"),
+    ("change", "largest = buffer[i];", "RESULT is"),
+    ("change", "if ((int)buffer[i] > (int)largest) largest = buffer[i];", "RESULT is"),
+    ("change", "if (buffer[i] > largest) largest = i;", "RESULT is"),
+    ("change", "if (i + 1 < length && buffer[i] > largest) largest = buffer[i];", "RESULT is"),
+    ("change", "if (buffer[i] > largest) { largest = buffer[i]; buffer[i] = 0; }", "only to read the buffer"),
+    ("change", "if (buffer[i] >= largest) largest = buffer[i--];", "did not answer"),
+    ("write", "i = length + 0 * data;\nMAILBOX_DATA(RESULT) = buffer[i] == i ? 0 : i;", "RESULT is"),
+    ("write", "for (i = 0; i < length; i++) if (buffer[i] == data) MAILBOX_DATA(RESULT) = i;", "RESULT is"),
+    ("write", "for (i = 1; i < length; i++) if (buffer[i] == data) break;\nMAILBOX_DATA(RESULT) = i;", "RESULT is"),
+    ("write", "for (i = 0; buffer[i] != data; i++);\nMAILBOX_DATA(RESULT) = length ? i : 0;", "RESULT is|did not answer"),
+    ("write", "for (i = length; i-- && buffer[i] != data;);\nMAILBOX_DATA(RESULT) = i;", "RESULT is"),
+]
+
+
+@pytest.mark.parametrize("exercise, answer, says", WRONG)
+def test_a_wrong_program_is_told_what_is_wrong(exercise, answer, says, tmp_path, overlay, buffer, capsys):
+    source = tmp_path / (exercise + ".c")
+    cell = CELLS[exercise + "-answer"]
+    assert cell.count("...") == 1
+    source.write_text(cell.split("\n", 1)[1].replace("...", answer))
+    free = Xlnk().cma_stats()["CMA Memory Available"]
+    getattr(check, exercise)(str(source), overlay.iop1.mb_info)
+    said = capsys.readouterr().out
+    assert re.fullmatch("Not yet: .*(?:{}).*\n".format(says), said), said
+    assert Xlnk().cma_stats()["CMA Memory Available"] == free
+    # The kit's own program is in the IOP again.
+    Pynq_Tutorial(overlay.iop1.mb_info).write_to_buffer(buffer, 2, 5)
+    assert buffer[:3].tolist() == [5, 6, 0]
+
+
+def test_a_file_that_was_never_written(overlay, capsys):
+    check.tweak("my_firmware/none.c", overlay.iop1.mb_info)
+    assert re.fullmatch("Not yet: .*none.c.*\n", capsys.readouterr().out)
