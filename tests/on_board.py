@@ -16,6 +16,8 @@ DIFFERS = {
     "initial-buffer",  # CMA does not clear what it hands out
     "overlay-help",  # help() shows where the overlay lies
     "python-help",  # help() of other Pythons words some things differently
+    "cache",  # a board's cache may write back or forget on its own
+    "compiler-version",  # an image has an mb-gcc of its own
 }
 NOT_ON_A_BOARD = {"6_safety.ipynb": "it shows what would crash one"}
 
