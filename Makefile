@@ -36,7 +36,7 @@ run: ## the IOP example in the terminal
 
 test: ## all tests, the notebooks among them; on a board, with sudo, the installed ones
 	$(SETUP)
-	@$(if $(BOARD_HERE),python3 tests/on_board.py,$(BIN)python3 -m pytest tests notebooks)
+	@$(if $(BOARD_HERE),python3 tests/on_board.py,$(BIN)python3 -m pytest -n 2 --dist loadfile tests notebooks)
 
 # Where the notebooks are that students run
 NOTEBOOKS = $(if $(BOARD_HERE),$(shell python3 -c 'from deploy import image; print(image.notebooks_folder())')/pynq_tutorial,notebooks)
