@@ -20,7 +20,7 @@ from derive import OverlayError, derive  # noqa: E402
 
 NAME = "pynq_tutorial"
 FOLDERS = ["notebooks", "iop", "mb_src"]  # what is in the first comes to the top
-LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", "build", "my_firmware"}  # the last is what notebook 4 writes
+LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", "build", "my_firmware", "my_firmware.aside"}  # notebook 4 writes these
 NBVAL = "nbval==0.9.6" if sys.version_info < (3, 8) else "nbval==0.11.0"  # the last for each Python
 
 
