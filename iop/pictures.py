@@ -83,6 +83,15 @@ def draw_ddr(buffers, strays=()):
     plt.show()
 
 
+def draw_image(words):
+    """Draws a two-dimensional array of words as an image: the larger a word, the brighter its pixel."""
+    figure, axes = plt.subplots(figsize=(5, 4), dpi=110)
+    axes.imshow(words, cmap="cividis")
+    axes.set_xlabel("column")
+    axes.set_ylabel("row")
+    plt.show()
+
+
 def draw_signal(words):
     """Draws words of memory as a signal: the value of each, held until the next."""
     figure, axes = plt.subplots(figsize=(9, 2), dpi=110)

@@ -16,7 +16,8 @@ every_notebook = pytest.mark.parametrize("notebook", LESSONS + SOLUTIONS,
                                          ids=lambda path: "{}/{}".format(path.parent.name, path.stem))
 LESSON = ROOT.parent / "shared" / "seed" / "iop_example.md"
 IN_C = "%%writefile "  # how a cell of C begins
-PRINTS = {"print", "pprint", "help", "print_kb", "draw_words", "draw_mailbox", "draw_ddr", "draw_signal", "draw_curves"}
+PRINTS = {"print", "pprint", "help", "print_kb", "draw_words", "draw_mailbox", "draw_ddr", "draw_image",
+          "draw_signal", "draw_curves"}
 
 
 def cells_of(notebook):
