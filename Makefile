@@ -6,9 +6,15 @@ ifdef BOARD_HERE
 VENV   := $(wildcard /usr/local/share/pynq-venv)
 BIN    := $(if $(VENV),$(VENV)/bin/)
 export XILINX_XRT ?= /usr
+# sudo would leave __pycache__ folders that only root can remove.
+export PYTHONDONTWRITEBYTECODE := 1
+# Where the notebooks are that students run
+export TUTORIAL := $(shell python3 -c 'from deploy import image; print(image.notebooks_folder())')/pynq_tutorial
+NOTEBOOKS := $(TUTORIAL)
 SETUP  := @:
 else
 BIN    := .venv/bin/
+NOTEBOOKS := notebooks
 SETUP  := @PYTHON='$(PYTHON)' sh setup.sh
 endif
 PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
@@ -17,7 +23,8 @@ PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test executed test-long test-images test-browser test-deploy install uninstall classroom doctor compiler firmware firmware-check bench clean
+.PHONY: help lab run test executed test-long test-images test-browser test-deploy install uninstall classroom
+.PHONY: doctor compiler firmware firmware-check bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -32,14 +39,11 @@ endif
 
 run: ## the IOP example in the terminal
 	$(SETUP)
-	@$(BIN)python3 run.py notebooks/2_iop_example.ipynb
+	@$(BIN)python3 run.py $(NOTEBOOKS)/2_iop_example.ipynb
 
 test: ## all tests, the notebooks among them; on a board, with sudo, the installed ones
 	$(SETUP)
 	@$(if $(BOARD_HERE),python3 tests/on_board.py,$(BIN)python3 -m pytest -n 2 --dist loadfile tests notebooks)
-
-# Where the notebooks are that students run
-NOTEBOOKS = $(if $(BOARD_HERE),$(shell python3 -c 'from deploy import image; print(image.notebooks_folder())')/pynq_tutorial,notebooks)
 
 executed: ## every notebook, executed here and now, into executed/
 	$(SETUP)

@@ -14,7 +14,7 @@ import numpy as np
 import virtual_board
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-OVERLAY = os.path.join(ROOT, "bitstream", "pynq_tutorial.bit")
+OVERLAY = os.path.join(os.environ.get("TUTORIAL", ROOT), "bitstream", "pynq_tutorial.bit")  # on a board, the installed one
 ON_BOARD = os.path.exists(virtual_board.FPGA_MANAGER)
 
 
