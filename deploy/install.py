@@ -98,7 +98,7 @@ def add_nbval(python):
     if subprocess.call([python, "-c", "import nbval"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
         return
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as there_already:
-        freeze = subprocess.check_output([python, "-m", "pip", "freeze"], stderr=subprocess.DEVNULL, universal_newlines=True)
+        freeze = image.output(python, "-m", "pip", "freeze") or ""
         there_already.write("\n".join(re.findall(r"^[\w.-]+==\S+$", freeze, re.M)))
         there_already.flush()
         pip = subprocess.run([python, "-m", "pip", "install", "--quiet", "--constraint", there_already.name, NBVAL],

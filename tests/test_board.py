@@ -131,6 +131,12 @@ def test_without_a_network_the_notebooks_are_installed_all_the_same(tmp_path, ca
     assert re.match(r"nbval could not be installed \(ERROR.*\)\. The notebooks do not need it", capsys.readouterr().out)
 
 
+def test_a_python_without_pip_is_no_reason_to_fail(tmp_path, capsys):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "image")], check=True)
+    add_nbval(str(tmp_path / "image/bin/python3"))
+    assert re.match(r"nbval could not be installed \(.*No module named pip\)\. The notebooks", capsys.readouterr().out)
+
+
 def lint(folder):
     return subprocess.run([str(ROOT / ".deploy/bin/zizmor"), "--offline", str(folder)], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, universal_newlines=True)
