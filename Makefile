@@ -9,7 +9,7 @@ export XILINX_XRT ?= /usr
 # sudo would leave __pycache__ folders that only root can remove.
 export PYTHONDONTWRITEBYTECODE := 1
 # Where the notebooks are that students run
-export TUTORIAL := $(shell python3 -c 'from deploy import image; print(image.notebooks_folder())')/pynq_tutorial
+export TUTORIAL := $(shell python3 -B -c 'from deploy import image; print(image.notebooks_folder())')/pynq_tutorial
 NOTEBOOKS := $(TUTORIAL)
 SETUP  := @:
 else

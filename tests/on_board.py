@@ -41,6 +41,9 @@ def main(image_root="/"):
         sys.exit("There is no tutorial in {}, and its notebooks are what is tested: sudo make install".format(target))
     if os.geteuid() != 0 and image_root == "/":
         sys.exit("pynq needs root on a board: sudo make test")
+    if image.output(image.python(image_root), "-c", "import nbval") is None:
+        sys.exit("There is no nbval in {}, which compares the notebooks' outputs: sudo make install gets it, over the "
+                 "network".format(image.python(image_root)))
     chosen = []
     for name in sorted(name for name in os.listdir(target) if name.endswith(".ipynb")):
         if name not in ours:

@@ -110,6 +110,12 @@ def test_without_an_installation_there_is_nothing_to_test(tmp_path):
     assert tested.returncode == 1 and "There is no tutorial in" in tested.stdout and "sudo make install" in tested.stdout
 
 
+def test_without_nbval_the_remedy_is_named(root):
+    (root / VENV / "bin/python3").write_text("#!/bin/sh\nexit 1\n")
+    tested = run("tests/on_board.py", root)
+    assert tested.returncode == 1 and "There is no nbval in" in tested.stdout and "sudo make install" in tested.stdout
+
+
 def test_nbval_is_added_and_nothing_else_is_changed(tmp_path, capsys):
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "image")], check=True)
     python = str(tmp_path / "image/bin/python3")
