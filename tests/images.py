@@ -16,7 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LESSON = os.path.join(ROOT, "..", "shared", "seed", "iop_example.md")
 ENVIRONMENTS = os.path.join(ROOT, ".images")
 TESTS = ["test_mailbox.py", "test_write_to_buffer.py", "test_xlnk.py", "test_idle.py", "test_checks.py",
-         "test_checks_firmware.py", "test_checks_performance.py"]
+         "test_checks_firmware.py", "test_checks_performance.py", "test_overlay_from_base.py"]
 TEN_WORDS = "State of buffer after IOP write\n" + "".join("{}\n".format(word) for word in range(1, 11))
 
 IMAGES = [  # pynq, Python, pins

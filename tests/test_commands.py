@@ -65,7 +65,8 @@ def test_what_a_board_runs_is_python_3_6(tmp_path):
         file = tmp_path / "{}_{}.py".format(notebook.parent.name, notebook.stem)
         file.write_text("\n".join(cell for cell in cells if not cell.startswith("%")))
     run = command(os.path.join(os.path.dirname(sys.executable), "vermin"), "-t=3.6-", "--no-tips", "--violations", "iop",
-                  "virtual_board", "notebooks/checks", "run.py", "doctor.py", str(tmp_path))
+                  "virtual_board", "notebooks/checks", "deploy", "bitstream", "bench", "mb_src", "run.py", "doctor.py",
+                  "tests/on_board.py", str(tmp_path))
     assert run.returncode == 0, run.stdout
 
 
