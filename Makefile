@@ -5,7 +5,10 @@ BOARD_HERE := $(wildcard /sys/class/fpga_manager/fpga0/firmware)
 ifdef BOARD_HERE
 VENV   := $(wildcard /usr/local/share/pynq-venv)
 BIN    := $(if $(VENV),$(VENV)/bin/)
+# Images before v2.7 have no XRT, and their pynq does not import if this is set.
+ifneq ($(wildcard /usr/lib/libxrt_core.so),)
 export XILINX_XRT ?= /usr
+endif
 # sudo would leave __pycache__ folders that only root can remove.
 export PYTHONDONTWRITEBYTECODE := 1
 # Where the notebooks are that students run

@@ -22,13 +22,20 @@ DIFFERS = {
     "cache",  # a board's cache may write back or forget on its own
     "compiler-version",  # an image has an mb-gcc of its own
 }
+# Outputs of these kinds are compared in no cell.
+NOT_COMPARED = (
+    "application/javascript",  # what the import of pynq.lib puts out from 2.7 on; it shows nothing
+    "stderr",  # pynq 2.6 calls its own Xlnk deprecated
+)
 NOT_ON_A_BOARD = {"6_safety.ipynb": "it shows what would crash one"}
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if DIFFERS.intersection(getattr(item, "cell", {}).get("metadata", {}).get("tags", [])):
-            item.options["check"] = False
+        if hasattr(item, "cell"):
+            item.parent.skip_compare = tuple(item.parent.skip_compare) + NOT_COMPARED
+            if DIFFERS.intersection(item.cell["metadata"].get("tags", [])):
+                item.options["check"] = False
 
 
 def main(image_root="/"):
@@ -58,11 +65,11 @@ def main(image_root="/"):
         shutil.copytree(target, copy, ignore=shutil.ignore_patterns("my_firmware"))
         tests = os.path.join(ROOT, "tests")
         # The installed iop/ comes before the checkout's.
-        environment = dict(os.environ, PYTHONPATH=os.pathsep.join([copy, ROOT, tests]), TUTORIAL=copy,
-                           XILINX_XRT=image.setting("XILINX_XRT") or "/usr")
+        environment = dict(os.environ, PYTHONPATH=os.pathsep.join([copy, ROOT, tests]), TUTORIAL=copy)
+        # --sanitize-with is the name that nbval 0.9.6 has for it, the last for Python 3.6; later ones know it too.
         return subprocess.call([
             image.python(image_root), "-B", "-m", "pytest", "-c", os.devnull, "--rootdir", folder, "--confcutdir", ROOT, "-p",
-            "no:cacheprovider", "-p", "on_board", "--nbval", "--nbval-cell-timeout=120", "--nbval-sanitize-with",
+            "no:cacheprovider", "-p", "on_board", "--nbval", "--nbval-cell-timeout=120", "--sanitize-with",
             os.path.join(tests, "sanitize.cfg"), "-v"] + [os.path.join(copy, name) for name in chosen] +
             [os.path.join(tests, name) for name in UNIT_TESTS], env=environment)
 
