@@ -47,7 +47,7 @@ def install(target, files, edition):
         put, stay, manifest = {}, set(), {"files": {}, "beside": {}}
         for name, contents in sorted(files.items()):
             wanted = manifest["files"][name] = hashlib.sha256(contents).hexdigest()
-            delivered = old["files"].get(name)
+            delivered = old["files"].get(name, "")  # not None, which stands for a link
             if have.get(name) == wanted:
                 stay.add(name)
             elif name not in have or have[name] == delivered:
@@ -187,7 +187,7 @@ def _beside(name, wanted, have, old):
     number = ""
     while True:
         beside = stem + NEW_EDITION + number + extension
-        if beside not in have or have[beside] in (wanted, old["beside"].get(beside)):
+        if beside not in have or have[beside] in (wanted, old["beside"].get(beside, "")):
             return beside
         number = "-{}".format(int(number[1:] or 1) + 1)
 

@@ -141,6 +141,19 @@ def test_a_folder_of_that_name_that_was_there_before(tmp_path):
     assert contents(tmp_path / "tutorial") == dict(OLD, **{"1.ipynb": b"somebody's", "1-new-edition.ipynb": b"one"})
 
 
+@pytest.mark.parametrize("name", ["images/y.svg", "1-new-edition.ipynb"])
+def test_a_link_or_an_empty_folder_counts_as_a_students_too(target, name):
+    (target / "1.ipynb").write_bytes(b"one, by a student")
+    (target / name).symlink_to("mine")
+    (target / "iop/a.py").unlink()
+    tree.uninstall(str(target))
+    (target / "iop/a.py").mkdir(parents=True)
+    report = tree.install(str(target), NEW, "new")
+    assert os.readlink(str(target / name)) == "mine" and (target / "iop/a.py").is_dir()
+    assert "iop/a.py" in report["kept"] and report["replaced"] == [] and name not in report["new"] + report["beside"]
+    assert not [path for path in contents(target) if "new-edition-new-edition" in path]
+
+
 @pytest.mark.parametrize("manifest", ["", "{", "[]", '{"files": 1, "beside": {}, "generation": 1}'])
 def test_without_a_manifest_all_counts_as_a_students(target, manifest):
     (target / tree.MANIFEST).write_text(manifest)
