@@ -81,16 +81,25 @@ def uninstall(target):
     with _alone(target) as (target, staging):
         old = _manifest(target)
         if not old["generation"]:
+            _remove_empty(target)  # a run that was killed may have left it
             return {"removed": [], "kept": []}
         have = _hashes(target)
         gone = {name for name in have if _is_ours(name, have, old)}
         kept = set(have) - gone
         _build(staging, target, kept, {}, {"files": {}, "beside": {}, "edition": "", "generation": old["generation"] + 1})
         _swap(target, staging, old)
+        kept = set(_hashes(target))  # with what was saved in the meantime
         os.remove(os.path.join(target, MANIFEST))
-        if not kept:
-            shutil.rmtree(target)
-        return {"removed": sorted(gone), "kept": sorted(kept)}
+        _remove_empty(target)
+        return {"removed": sorted(gone - kept), "kept": sorted(kept)}
+
+
+def _remove_empty(folder):
+    try:
+        os.rmdir(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+            raise
 
 
 def unchanged(target):

@@ -190,6 +190,29 @@ def test_what_is_saved_in_the_last_moment_is_not_lost(target, monkeypatch, saved
     assert [path.name for path in target.parent.iterdir()] == ["tutorial"]
 
 
+@pytest.mark.parametrize("saved", ["1.ipynb", "brand/new.ipynb"])
+def test_what_is_saved_while_all_else_is_uninstalled_is_not_lost(target, monkeypatch, saved):
+    exchange = tree._exchange
+
+    def save_then_exchange(one, other):
+        (target / saved).parent.mkdir(exist_ok=True)
+        (target / saved).write_bytes(b"saved late")
+        exchange(one, other)
+
+    monkeypatch.setattr(tree, "_exchange", save_then_exchange)
+    report = tree.uninstall(str(target))
+    assert contents(target) == {saved: b"saved late"} and report["kept"] == [saved] and saved not in report["removed"]
+
+
+def test_an_uninstallation_that_was_killed_at_the_end_is_completed(target, monkeypatch):
+    monkeypatch.setattr(tree, "_remove_empty", lambda folder: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tree.uninstall(str(target))
+    monkeypatch.undo()
+    tree.uninstall(str(target))
+    assert list(target.parent.iterdir()) == []
+
+
 def test_what_is_saved_after_a_kill_wins_over_what_was_before(target, monkeypatch):
     (target / "mine.ipynb").write_bytes(b"mine")
     settle = tree._settle
