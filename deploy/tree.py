@@ -47,7 +47,7 @@ def install(target, files, edition):
         put, stay, manifest = {}, set(), {"files": {}, "beside": {}}
         for name, contents in sorted(files.items()):
             wanted = manifest["files"][name] = hashlib.sha256(contents).hexdigest()
-            delivered = old["files"].get(name, "")  # not None, which stands for a link
+            delivered = old["files"].get(name, "")  # not None, which stands for an empty folder
             if have.get(name) == wanted:
                 stay.add(name)
             elif name not in have or have[name] == delivered:
@@ -67,8 +67,9 @@ def install(target, files, edition):
         report["removed"] = sorted(gone)
         if not put and not gone and manifest == {"files": old["files"], "beside": old["beside"]}:
             return {word: [] for word in report}
-        manifest.update(edition=edition, generation=old["generation"] + 1)
-        _build(staging, target, set(have) - gone - set(put), put, manifest)
+        linked = {name: have[name] for name in have if name not in gone and name not in put}
+        manifest.update(edition=edition, generation=old["generation"] + 1, linked=linked)
+        _build(staging, target, linked, put, manifest)
         _swap(target, staging, old)
         return report
 
@@ -85,8 +86,9 @@ def uninstall(target):
             return {"removed": [], "kept": []}
         have = _hashes(target)
         gone = {name for name in have if _is_ours(name, have, old)}
-        kept = set(have) - gone
-        _build(staging, target, kept, {}, {"files": {}, "beside": {}, "edition": "", "generation": old["generation"] + 1})
+        linked = {name: have[name] for name in have if name not in gone}
+        _build(staging, target, linked, {}, {"files": {}, "beside": {}, "linked": linked, "edition": "",
+                                             "generation": old["generation"] + 1})
         _swap(target, staging, old)
         kept = set(_hashes(target))  # with what was saved in the meantime
         os.remove(os.path.join(target, MANIFEST))
@@ -147,9 +149,9 @@ def _manifest(folder):
         with open(os.path.join(folder, MANIFEST)) as file:
             manifest = json.load(file)
         return {"files": dict(manifest["files"]), "beside": dict(manifest["beside"]),
-                "generation": int(manifest["generation"])}
+                "linked": dict(manifest.get("linked", {})), "generation": int(manifest["generation"])}
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
-        return {"files": {}, "beside": {}, "generation": 0}  # then everything in it counts as a student's
+        return {"files": {}, "beside": {}, "linked": {}, "generation": 0}  # then everything in it counts as a student's
 
 
 def _entries(folder, under=""):
@@ -168,12 +170,14 @@ def _entries(folder, under=""):
 
 
 def _hashes(folder):
-    """{relative path: SHA-256} of a folder's entries; None for what is no plain file."""
+    """{relative path: SHA-256} of a folder's entries; where a link leads; None for what is neither."""
     return {name: _hash(os.path.join(folder, name)) for name in _entries(folder)} if os.path.isdir(folder) else {}
 
 
 def _hash(path):
-    if os.path.islink(path) or not os.path.isfile(path):
+    if os.path.islink(path):
+        return "-> " + os.readlink(path)
+    if not os.path.isfile(path):
         return None
     sha256 = hashlib.sha256()
     with open(path, "rb") as file:
@@ -278,7 +282,8 @@ def _settle(target, staging):
     """Removes a staging folder: either a new state that never came to its place, or the old one, after the exchange.
 
     What a student saved into the old one in its last moment is brought over: it takes its own name again, and if the new
-    edition has come to that name, it goes beside it.
+    edition has come to that name, it goes beside it. The manifest says what was saved before that, and has been superseded
+    where it differs now; a board's clock, which stands still without power, could not.
     """
     shutil.rmtree(staging + PART, ignore_errors=True)
     if not os.path.lexists(staging):
@@ -288,12 +293,14 @@ def _settle(target, staging):
         have, arrived = _hashes(staging), _hashes(target)
         for name in sorted(have):
             here, there = os.path.join(staging, name), os.path.join(target, name)
-            if _is_ours(name, have, old) or os.path.isdir(here) or have[name] == arrived.get(name, ""):
+            linked = new["linked"].get(name, "")
+            if _is_ours(name, have, old) or have[name] in (None, linked, arrived.get(name, "")):
                 continue
-            if name in arrived and _is_ours(name, arrived, new):
-                os.rename(there, os.path.join(target, _beside(name, "", arrived, old)))
-            elif name in arrived and os.stat(there).st_mtime_ns >= os.stat(here).st_mtime_ns:
-                continue  # saved again since
+            if os.path.lexists(there) and arrived.get(name) != linked:
+                if _is_ours(name, arrived, new):
+                    os.rename(there, os.path.join(target, _beside(name, "", arrived, old)))
+                else:  # saved again since
+                    there = os.path.join(target, _beside(name, have[name], arrived, old))
             os.makedirs(os.path.dirname(there), exist_ok=True)
             os.rename(here, there)
     _discard(staging)

@@ -227,6 +227,41 @@ def test_what_is_saved_after_a_kill_wins_over_what_was_before(target, monkeypatc
     assert [path.name for path in target.parent.iterdir()] == ["tutorial"]
 
 
+def killed_after_the_exchange(target, monkeypatch, before_exchange=lambda: None):
+    settle, exchange = tree._settle, tree._exchange
+    monkeypatch.setattr(tree, "_exchange", lambda *paths: (before_exchange(), exchange(*paths)))
+    monkeypatch.setattr(tree, "_settle", lambda *paths: 1 / 0 if os.path.exists(paths[1]) else settle(*paths))
+    with pytest.raises(ZeroDivisionError):
+        tree.install(str(target), NEW, "new")
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("mine", [lambda path: path.write_bytes(b"mine"), lambda path: path.symlink_to("nowhere")])
+def test_a_clock_that_stood_still_without_power_costs_no_work(target, monkeypatch, mine):
+    mine(target / "mine.ipynb")
+    (target / "deleted.ipynb").write_bytes(b"deleted later")
+    killed_after_the_exchange(target, monkeypatch)
+    (target / "deleted.ipynb").unlink()
+    (target / "saving").write_bytes(b"mine, later")
+    os.utime(str(target / "saving"), (0, 0))
+    os.replace(str(target / "saving"), str(target / "mine.ipynb"))
+    tree.install(str(target), NEW, "new")
+    assert contents(target) == dict(NEW, **{"mine.ipynb": b"mine, later"})
+    assert [path.name for path in target.parent.iterdir()] == ["tutorial"]
+
+
+def test_what_is_saved_both_before_and_after_a_kill_is_all_kept(target, monkeypatch):
+    def save(text):
+        (target / "saving").write_bytes(text)
+        os.replace(str(target / "saving"), str(target / "mine.ipynb"))
+
+    save(b"mine")
+    killed_after_the_exchange(target, monkeypatch, lambda: save(b"mine, late"))
+    save(b"mine, later")
+    tree.install(str(target), NEW, "new")
+    assert contents(target) == dict(NEW, **{"mine.ipynb": b"mine, later", "mine-new-edition.ipynb": b"mine, late"})
+
+
 def test_two_at_once(target, monkeypatch):
     inside, go_on = threading.Event(), threading.Event()
     build = tree._build
