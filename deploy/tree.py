@@ -69,6 +69,7 @@ def install(target, files, edition):
             return {word: [] for word in report}
         linked = {name: have[name] for name in have if name not in gone and name not in put}
         manifest.update(edition=edition, generation=old["generation"] + 1, linked=linked)
+        _refuse_clashes(target, linked, put)
         _build(staging, target, linked, put, manifest)
         _swap(target, staging, old)
         return report
@@ -203,6 +204,26 @@ def _beside(name, wanted, have, old):
         if beside not in have or have[beside] in (wanted, old["beside"].get(beside, "")):
             return beside
         number = "-{}".format(int(number[1:] or 1) + 1)
+
+
+def _refuse_clashes(target, linked, put):
+    """Refuses to put a file where a student has a folder, or into what is none, such as a link to somewhere else."""
+    folders = {folder for name in put for folder in _above(name)}
+    for name in sorted(linked):
+        path = os.path.join(target, name)
+        if name in folders and (os.path.islink(path) or not os.path.isdir(path)):
+            raise InstallError("{} is no folder, and the tutorial has one of that name, so nothing was changed: rename "
+                               "yours.".format(path))
+        for folder in _above(name):
+            if folder in put:
+                raise InstallError("{} is a folder, and the tutorial has a file of that name, so nothing was changed: "
+                                   "rename yours.".format(os.path.join(target, folder)))
+
+
+def _above(name):
+    while os.path.dirname(name):
+        name = os.path.dirname(name)
+        yield name
 
 
 def _build(staging, target, linked, put, manifest):

@@ -262,6 +262,37 @@ def test_what_is_saved_both_before_and_after_a_kill_is_all_kept(target, monkeypa
     assert contents(target) == dict(NEW, **{"mine.ipynb": b"mine, later", "mine-new-edition.ipynb": b"mine, late"})
 
 
+def link_to_a_folder(target):
+    (target.parent / "elsewhere").mkdir()
+    (target / "more").symlink_to("../elsewhere")
+
+
+def folder_with_a_file(target):
+    (target / "images/y.svg").mkdir()
+    (target / "images/y.svg/mine").write_bytes(b"mine")
+
+
+@pytest.mark.parametrize("make, message", [
+    (link_to_a_folder, "/tutorial/more is no folder, and the tutorial has one of that name.*: rename yours"),
+    (lambda target: (target / "more").write_bytes(b"mine"), "/tutorial/more is no folder"),
+    (folder_with_a_file, "/tutorial/images/y.svg is a folder, and the tutorial has a file of that name"),
+])
+def test_a_folder_where_a_file_is_to_go_and_the_reverse(target, make, message):
+    make(target)
+    before = snapshot(target.parent)
+    with pytest.raises(tree.InstallError, match=message):
+        tree.install(str(target), dict(NEW, **{"more/z.py": b"z"}), "new")
+    assert snapshot(target.parent) == before
+
+
+def test_an_edition_that_makes_a_folder_of_a_file_and_the_reverse(target):
+    edition = {"1.ipynb/x": b"x", "iop": b"iop"}
+    tree.install(str(target), edition, "new")
+    assert contents(target) == edition
+    tree.install(str(target), OLD, "old")
+    assert contents(target) == OLD
+
+
 def test_two_at_once(target, monkeypatch):
     inside, go_on = threading.Event(), threading.Event()
     build = tree._build
