@@ -129,6 +129,8 @@ def main():
                 add_nbval(image.python())
     except (OverlayError, tree.InstallError) as error:
         sys.exit("pynq_tutorial: " + str(error))
+    except OSError as error:
+        sys.exit("pynq_tutorial: {}: {}.".format(error.filename, error.strerror))
 
 
 if __name__ == "__main__":

@@ -385,6 +385,12 @@ def test_no_base_overlay(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_destdir_that_cannot_be_one(tmp_path):
+    base = base_overlay.write(tmp_path / "base")
+    (tmp_path / "file").write_text("")
+    assert refused(installer(tmp_path / "file", "--base-overlay", base), "/file/home: Not a directory.")
+
+
 def test_a_pc_is_no_board():
     assert refused(installer("/"), "This machine is no PYNQ board", "HOST=192.168.2.99", "DESTDIR=")
 
