@@ -356,6 +356,15 @@ def test_installer_says_what_it_does(root, installed):
     assert (installed / "2_iop_example.ipynb").read_text() == "a student's"
 
 
+def test_names_that_are_no_text_can_be_told_too(root, installed):
+    with open(os.path.join(os.fsencode(str(installed)), b"a\xffb\n"), "w"):
+        pass
+    (installed / "L\u00f6sung.ipynb").write_text("")
+    run = installer(root, "--uninstall", env=dict(os.environ, PYTHONIOENCODING="utf-8:strict", PYTHONUTF8="1"))
+    assert run.returncode == 0, run.stderr
+    assert "installed: 'a\\udcffb\\n'\n" in run.stdout and "installed: L\u00f6sung.ipynb\n" in run.stdout
+
+
 def test_the_image_says_where_its_notebooks_are(root):
     (root / "etc/profile.d").mkdir(parents=True)
     (root / "etc/profile.d/pynq_venv.sh").write_text("export PYNQ_JUPYTER_NOTEBOOKS=/srv/notebooks\nexport BOARD='Pynq-Z2'\n")
