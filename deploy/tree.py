@@ -67,8 +67,8 @@ def install(target, files, edition):
         report["removed"] = sorted(gone)
         if not put and not gone and manifest == {"files": old["files"], "beside": old["beside"]}:
             return {word: [] for word in report}
-        linked = {name: have[name] for name in have if name not in gone and name not in put}
-        manifest.update(edition=edition, generation=old["generation"] + 1, linked=linked)
+        linked = set(have) - gone - set(put)
+        manifest.update(edition=edition, generation=old["generation"] + 1)
         _refuse_clashes(target, linked, put)
         _build(staging, target, linked, put, manifest)
         _swap(target, staging, old)
@@ -87,9 +87,8 @@ def uninstall(target):
             return {"removed": [], "kept": []}
         have = _hashes(target)
         gone = {name for name in have if _is_ours(name, have, old)}
-        linked = {name: have[name] for name in have if name not in gone}
-        _build(staging, target, linked, {}, {"files": {}, "beside": {}, "linked": linked, "edition": "",
-                                             "generation": old["generation"] + 1})
+        _build(staging, target, set(have) - gone, {},
+               {"files": {}, "beside": {}, "edition": "", "generation": old["generation"] + 1})
         _swap(target, staging, old)
         kept = set(_hashes(target))  # with what was saved in the meantime
         os.remove(os.path.join(target, MANIFEST))
@@ -230,6 +229,7 @@ def _build(staging, target, linked, put, manifest):
     """Makes the new state, and calls it by the staging folder's name once it is whole."""
     owner = os.stat(os.path.dirname(target))
     part = staging + PART
+    manifest = dict(manifest, linked={})
     try:
         for name in sorted(linked) + sorted(put):
             path, here = os.path.join(part, name), os.path.join(target, name)
@@ -241,6 +241,7 @@ def _build(staging, target, linked, put, manifest):
             else:
                 _make_folders(part, target, os.path.dirname(name), owner)
                 os.link(here, path, follow_symlinks=False)
+                manifest["linked"][name] = _mark(path)
         _make_folders(part, target, "", owner)
         _write(os.path.join(part, MANIFEST), json.dumps(manifest, indent=1, sort_keys=True).encode(), owner)
         os.sync()  # a board loses its power more often than others
@@ -248,6 +249,12 @@ def _build(staging, target, linked, put, manifest):
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def _mark(path):
+    """What tells whether a path is still the same file, and as it was."""
+    found = os.lstat(path)
+    return [found.st_ino, found.st_mtime_ns, found.st_size]
 
 
 def _make_folders(part, target, name, owner):
@@ -314,10 +321,12 @@ def _settle(target, staging):
         have, arrived = _hashes(staging), _hashes(target)
         for name in sorted(have):
             here, there = os.path.join(staging, name), os.path.join(target, name)
-            linked = new["linked"].get(name, "")
-            if _is_ours(name, have, old) or have[name] in (None, linked, arrived.get(name, "")):
+            linked = new["linked"].get(name)
+            if _is_ours(name, have, old) or have[name] in (None, arrived.get(name, "")) or _mark(here) == linked:
                 continue
-            if os.path.lexists(there) and arrived.get(name) != linked:
+            if os.path.lexists(there) and _mark(there)[0] == _mark(here)[0]:
+                continue  # one file, which is being written
+            if os.path.lexists(there) and _mark(there) != linked:
                 if _is_ours(name, arrived, new):
                     os.rename(there, os.path.join(target, _beside(name, "", arrived, old)))
                 else:  # saved again since
