@@ -99,9 +99,8 @@ def uninstall(target):
 def _remove_empty(folder):
     try:
         os.rmdir(folder)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
-            raise
+    except OSError:  # above all because something is in it
+        pass
 
 
 def unchanged(target):
@@ -327,7 +326,7 @@ def _settle(target, staging):
             if os.path.lexists(there) and _mark(there)[0] == _mark(here)[0]:
                 continue  # one file, which is being written
             if os.path.lexists(there) and _mark(there) != linked:
-                if _is_ours(name, arrived, new):
+                if name in arrived and _is_ours(name, arrived, new):
                     os.rename(there, os.path.join(target, _beside(name, "", arrived, old)))
                 else:  # saved again since
                     there = os.path.join(target, _beside(name, have[name], arrived, old))

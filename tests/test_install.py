@@ -262,6 +262,16 @@ def test_what_is_saved_both_before_and_after_a_kill_is_all_kept(target, monkeypa
     assert contents(target) == dict(NEW, **{"mine.ipynb": b"mine, later", "mine-new-edition.ipynb": b"mine, late"})
 
 
+def test_what_is_saved_late_where_a_folder_is_now_goes_beside_it(target, monkeypatch):
+    (target / "mine.ipynb").write_bytes(b"mine")
+    killed_after_the_exchange(target, monkeypatch, lambda: (target / "mine.ipynb").write_bytes(b"mine, late"))
+    (target / "mine.ipynb").unlink()
+    (target / "mine.ipynb").mkdir()
+    (target / "mine.ipynb/x").write_bytes(b"x")
+    tree.install(str(target), NEW, "new")
+    assert contents(target) == dict(NEW, **{"mine.ipynb/x": b"x", "mine-new-edition.ipynb": b"mine, late"})
+
+
 def link_to_a_folder(target):
     (target.parent / "elsewhere").mkdir()
     (target / "more").symlink_to("../elsewhere")
