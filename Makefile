@@ -71,7 +71,9 @@ test-deploy: ## the installer when it is killed, over SSH, and in a classroom; t
 	$(SETUP) kit deploy
 	@$(BIN)python3 -m pytest tests -m deploy -v
 
-INSTALL = $(if $(DESTDIR),--destdir '$(DESTDIR)') $(if $(BASE_OVERLAY),--base-overlay '$(BASE_OVERLAY)')
+quoted = '$(subst ','\'',$(1))'
+INSTALL = $(if $(DESTDIR),--destdir $(call quoted,$(DESTDIR))) \
+	$(if $(BASE_OVERLAY),--base-overlay $(call quoted,$(BASE_OVERLAY)))
 
 install: ## on a board, with sudo: into its Jupyter; from a PC: make install HOST=192.168.2.99
 	@$(if $(HOST),sh deploy/over_ssh.sh '$(HOST)',python3 -m deploy.install) $(INSTALL)
@@ -91,7 +93,7 @@ classroom: ## installs on all boards of an inventory: make classroom BOARDS=boar
 		.deploy/bin/ansible-playbook -i '$(BOARDS)' deploy/classroom.yml $(ANSIBLE)
 
 doctor: ## what this machine lacks, and the remedy
-	@python3 doctor.py $(DESTDIR)
+	@python3 doctor.py $(if $(DESTDIR),$(call quoted,$(DESTDIR)))
 
 compiler: ## builds the compiler for notebook 4 into the user's cache folder, once
 	@python3 mb_src/compiler.py

@@ -8,6 +8,7 @@ the tutorial needs: the processing system, the IOP iop_pmoda by the name of iop1
 checked first; if something is wrong, one sentence says what, and nothing is written. Needs Python 3.6 and nothing else.
 """
 
+import errno
 import os
 import struct
 import sys
@@ -57,10 +58,14 @@ def check_bit(path):
 
 def derive_hwh(path):
     """Returns the tutorial's .hwh, as bytes, made from the base overlay's; or raises OverlayError."""
+    text = _read(path)
     try:
-        root = ElementTree.fromstring(_read(path))
-    except ElementTree.ParseError as error:
+        return _derived(path, ElementTree.fromstring(text))
+    except (ElementTree.ParseError, AttributeError, LookupError, TypeError, ValueError) as error:  # part of it is missing
         raise OverlayError("{} is no hardware description ({}): copy it from the image again.".format(path, error))
+
+
+def _derived(path, root):
     device = root.find("SYSTEMINFO").get("DEVICE") if root.find("SYSTEMINFO") is not None else "no device"
     if device != DEVICE:
         raise OverlayError("{} describes {}, and a PYNQ-Z1 or PYNQ-Z2 has a {}: take the base.hwh of the board's own "
@@ -171,10 +176,22 @@ def main(bit, folder):
         overlay = derive(bit)
     except OverlayError as error:
         sys.exit(str(error))
-    for name, contents in overlay.items():
-        with open(os.path.join(folder, name), "wb") as file:
-            file.write(contents)
-        print(os.path.join(folder, name))
+    parts = []
+    try:
+        for name in overlay:
+            if os.path.isdir(os.path.join(folder, name)):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.path.join(folder, name))
+        for name, contents in overlay.items():
+            parts.append(os.path.join(folder, name + ".part"))
+            with open(parts[-1], "wb") as file:
+                file.write(contents)
+        for name in overlay:
+            os.replace(os.path.join(folder, name + ".part"), os.path.join(folder, name))
+            print(os.path.join(folder, name))
+    except OSError as error:
+        for part in filter(os.path.exists, parts):
+            os.remove(part)
+        sys.exit("The overlay cannot be written into {} ({}): give a folder with room for it.".format(folder, error.strerror))
 
 
 if __name__ == "__main__":

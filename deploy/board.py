@@ -86,8 +86,11 @@ def mb_gcc(root):
 
 
 def memory(root):
-    with open(os.path.join(root, "proc/meminfo")) as file:
-        free = re.search(r"CmaFree:\s*(\d+) kB", file.read())
+    try:
+        with open(os.path.join(root, "proc/meminfo")) as file:
+            free = re.search(r"CmaFree:\s*(\d+) kB", file.read())
+    except FileNotFoundError:
+        return None, "not known of a board that does not run"
     free = int(free.group(1)) // 1024 if free else 0
     if free >= CMA_MB:
         return True, "{} MB free".format(free)

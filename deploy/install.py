@@ -76,9 +76,18 @@ def tell(target, report):
     print("{}: edition {}; {} files new, {} replaced, {} removed.".format(
         target, EDITION, *(len(report[word]) for word in ("new", "replaced", "removed"))))
     for name in report["kept"]:
-        print("kept, because it was changed here: " + name)
+        print("kept, because it was changed here: " + printable(name))
     for name in report["beside"]:
-        print("the new edition of one of these:   " + name)
+        print("the new edition of one of these:   " + printable(name))
+
+
+def printable(name):
+    """A file's name as it is, or in ASCII if it is no text or has more than one line."""
+    try:
+        name.encode(sys.stdout.encoding or "ascii", sys.stdout.errors or "strict")
+    except UnicodeEncodeError:
+        return ascii(name)
+    return ascii(name) if "\n" in name else name
 
 
 def uninstall(root="/"):
@@ -90,7 +99,7 @@ def uninstall(root="/"):
         return
     print("{}: {} files removed.".format(target, len(report["removed"])))
     for name in report["kept"]:
-        print("kept, because it is not as it was installed: " + name)
+        print("kept, because it is not as it was installed: " + printable(name))
 
 
 def add_nbval(python):
@@ -129,6 +138,8 @@ def main():
                 add_nbval(image.python())
     except (OverlayError, tree.InstallError) as error:
         sys.exit("pynq_tutorial: " + str(error))
+    except OSError as error:
+        sys.exit("pynq_tutorial: {}: {}.".format(error.filename, error.strerror))
 
 
 if __name__ == "__main__":

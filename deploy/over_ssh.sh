@@ -8,7 +8,17 @@ case $host in *@*) ;; *) host=xilinx@$host ;; esac
 cd "$(dirname "$0")/.."
 
 options=
-for option in "$@"; do options="$options '$option'"; done
+before=
+for option in "$@"; do
+    case $before in --destdir | --base-overlay)
+        case $option in /*) ;; *)
+            echo "pynq_tutorial: $option is on the board, whose folders are not this PC's: give a path that begins with /." >&2
+            exit 1 ;;
+        esac ;;
+    esac
+    before=$option
+    options="$options '$(printf %s "$option" | sed "s/'/'\\\\''/g")'"  # as the board's shell is to read it
+done
 
 # One connection for all steps, so that a password is asked for once.
 control=$(mktemp -d)
@@ -23,8 +33,10 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
 
+# First here, so that no kit is installed that could not be read to its end: what it lacked would be removed from the board.
+sh deploy/pack.sh > "$control/kit.tar.gz"
 copy=$($ssh "$host" "mktemp -d")
-sh deploy/pack.sh | $ssh "$host" "tar -x -z -C '$copy'"
+$ssh "$host" "tar -x -z -C '$copy'" < "$control/kit.tar.gz"
 terminal=
 if [ -t 0 ]; then terminal=-t; fi  # sudo asks for its password there
 sudo=sudo

@@ -47,7 +47,7 @@ def install(target, files, edition):
         put, stay, manifest = {}, set(), {"files": {}, "beside": {}}
         for name, contents in sorted(files.items()):
             wanted = manifest["files"][name] = hashlib.sha256(contents).hexdigest()
-            delivered = old["files"].get(name)
+            delivered = old["files"].get(name, "")  # not None, which stands for an empty folder
             if have.get(name) == wanted:
                 stay.add(name)
             elif name not in have or have[name] == delivered:
@@ -67,8 +67,10 @@ def install(target, files, edition):
         report["removed"] = sorted(gone)
         if not put and not gone and manifest == {"files": old["files"], "beside": old["beside"]}:
             return {word: [] for word in report}
+        linked = set(have) - gone - set(put)
         manifest.update(edition=edition, generation=old["generation"] + 1)
-        _build(staging, target, set(have) - gone - set(put), put, manifest)
+        _refuse_clashes(target, linked, put)
+        _build(staging, target, linked, put, manifest)
         _swap(target, staging, old)
         return report
 
@@ -81,16 +83,24 @@ def uninstall(target):
     with _alone(target) as (target, staging):
         old = _manifest(target)
         if not old["generation"]:
+            _remove_empty(target)  # a run that was killed may have left it
             return {"removed": [], "kept": []}
         have = _hashes(target)
         gone = {name for name in have if _is_ours(name, have, old)}
-        kept = set(have) - gone
-        _build(staging, target, kept, {}, {"files": {}, "beside": {}, "edition": "", "generation": old["generation"] + 1})
+        _build(staging, target, set(have) - gone, {},
+               {"files": {}, "beside": {}, "edition": "", "generation": old["generation"] + 1})
         _swap(target, staging, old)
+        kept = set(_hashes(target))  # with what was saved in the meantime
         os.remove(os.path.join(target, MANIFEST))
-        if not kept:
-            shutil.rmtree(target)
-        return {"removed": sorted(gone), "kept": sorted(kept)}
+        _remove_empty(target)
+        return {"removed": sorted(gone - kept), "kept": sorted(kept)}
+
+
+def _remove_empty(folder):
+    try:
+        os.rmdir(folder)
+    except OSError:  # above all because something is in it
+        pass
 
 
 def unchanged(target):
@@ -138,9 +148,9 @@ def _manifest(folder):
         with open(os.path.join(folder, MANIFEST)) as file:
             manifest = json.load(file)
         return {"files": dict(manifest["files"]), "beside": dict(manifest["beside"]),
-                "generation": int(manifest["generation"])}
+                "linked": dict(manifest.get("linked", {})), "generation": int(manifest["generation"])}
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
-        return {"files": {}, "beside": {}, "generation": 0}  # then everything in it counts as a student's
+        return {"files": {}, "beside": {}, "linked": {}, "generation": 0}  # then everything in it counts as a student's
 
 
 def _entries(folder, under=""):
@@ -159,12 +169,14 @@ def _entries(folder, under=""):
 
 
 def _hashes(folder):
-    """{relative path: SHA-256} of a folder's entries; None for what is no plain file."""
+    """{relative path: SHA-256} of a folder's entries; where a link leads; None for what is neither."""
     return {name: _hash(os.path.join(folder, name)) for name in _entries(folder)} if os.path.isdir(folder) else {}
 
 
 def _hash(path):
-    if os.path.islink(path) or not os.path.isfile(path):
+    if os.path.islink(path):
+        return "-> " + os.readlink(path)
+    if not os.path.isfile(path):
         return None
     sha256 = hashlib.sha256()
     with open(path, "rb") as file:
@@ -187,15 +199,36 @@ def _beside(name, wanted, have, old):
     number = ""
     while True:
         beside = stem + NEW_EDITION + number + extension
-        if beside not in have or have[beside] in (wanted, old["beside"].get(beside)):
+        if beside not in have or have[beside] in (wanted, old["beside"].get(beside, "")):
             return beside
         number = "-{}".format(int(number[1:] or 1) + 1)
+
+
+def _refuse_clashes(target, linked, put):
+    """Refuses to put a file where a student has a folder, or into what is none, such as a link to somewhere else."""
+    folders = {folder for name in put for folder in _above(name)}
+    for name in sorted(linked):
+        path = os.path.join(target, name)
+        if name in folders and (os.path.islink(path) or not os.path.isdir(path)):
+            raise InstallError("{} is no folder, and the tutorial has one of that name, so nothing was changed: rename "
+                               "yours.".format(path))
+        for folder in _above(name):
+            if folder in put:
+                raise InstallError("{} is a folder, and the tutorial has a file of that name, so nothing was changed: "
+                                   "rename yours.".format(os.path.join(target, folder)))
+
+
+def _above(name):
+    while os.path.dirname(name):
+        name = os.path.dirname(name)
+        yield name
 
 
 def _build(staging, target, linked, put, manifest):
     """Makes the new state, and calls it by the staging folder's name once it is whole."""
     owner = os.stat(os.path.dirname(target))
     part = staging + PART
+    manifest = dict(manifest, linked={})
     try:
         for name in sorted(linked) + sorted(put):
             path, here = os.path.join(part, name), os.path.join(target, name)
@@ -207,6 +240,7 @@ def _build(staging, target, linked, put, manifest):
             else:
                 _make_folders(part, target, os.path.dirname(name), owner)
                 os.link(here, path, follow_symlinks=False)
+                manifest["linked"][name] = _mark(path)
         _make_folders(part, target, "", owner)
         _write(os.path.join(part, MANIFEST), json.dumps(manifest, indent=1, sort_keys=True).encode(), owner)
         os.sync()  # a board loses its power more often than others
@@ -214,6 +248,12 @@ def _build(staging, target, linked, put, manifest):
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def _mark(path):
+    """What tells whether a path is still the same file, and as it was."""
+    found = os.lstat(path)
+    return [found.st_ino, found.st_mtime_ns, found.st_size]
 
 
 def _make_folders(part, target, name, owner):
@@ -269,7 +309,8 @@ def _settle(target, staging):
     """Removes a staging folder: either a new state that never came to its place, or the old one, after the exchange.
 
     What a student saved into the old one in its last moment is brought over: it takes its own name again, and if the new
-    edition has come to that name, it goes beside it.
+    edition has come to that name, it goes beside it. The manifest says what was saved before that, and has been superseded
+    where it differs now; a board's clock, which stands still without power, could not.
     """
     shutil.rmtree(staging + PART, ignore_errors=True)
     if not os.path.lexists(staging):
@@ -279,12 +320,16 @@ def _settle(target, staging):
         have, arrived = _hashes(staging), _hashes(target)
         for name in sorted(have):
             here, there = os.path.join(staging, name), os.path.join(target, name)
-            if _is_ours(name, have, old) or os.path.isdir(here) or have[name] == arrived.get(name, ""):
+            linked = new["linked"].get(name)
+            if _is_ours(name, have, old) or have[name] in (None, arrived.get(name, "")) or _mark(here) == linked:
                 continue
-            if name in arrived and _is_ours(name, arrived, new):
-                os.rename(there, os.path.join(target, _beside(name, "", arrived, old)))
-            elif name in arrived and os.stat(there).st_mtime_ns >= os.stat(here).st_mtime_ns:
-                continue  # saved again since
+            if os.path.lexists(there) and _mark(there)[0] == _mark(here)[0]:
+                continue  # one file, which is being written
+            if os.path.lexists(there) and _mark(there) != linked:
+                if name in arrived and _is_ours(name, arrived, new):
+                    os.rename(there, os.path.join(target, _beside(name, "", arrived, old)))
+                else:  # saved again since
+                    there = os.path.join(target, _beside(name, have[name], arrived, old))
             os.makedirs(os.path.dirname(there), exist_ok=True)
             os.rename(here, there)
     _discard(staging)

@@ -62,7 +62,7 @@ def main(image_root="/"):
     sys.stdout.flush()
     with tempfile.TemporaryDirectory() as folder:  # a copy: notebook 4 writes files, and students have theirs
         copy = os.path.join(folder, NAME)
-        shutil.copytree(target, copy, ignore=shutil.ignore_patterns("my_firmware"))
+        shutil.copytree(target, copy, symlinks=True, ignore=shutil.ignore_patterns("my_firmware"))
         tests = os.path.join(ROOT, "tests")
         # The installed iop/ comes before the checkout's.
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join([copy, ROOT, tests]), TUTORIAL=copy)

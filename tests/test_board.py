@@ -85,9 +85,16 @@ def test_the_doctor_sees_a_program_that_still_runs(root):
     assert lines["IOP"] == ("optional", "a program may be running in it still; loading an overlay ends that")
 
 
+def test_the_doctor_looks_at_an_sd_card_too(root):
+    (root / "proc/meminfo").unlink()
+    lines, code = doctor(root)
+    assert lines["CMA"] == ("optional", "not known of a board that does not run")
+
+
 def test_the_installed_notebooks_pass_and_changed_ones_are_skipped_aloud(root):
     target = root / "home/xilinx/jupyter_notebooks/pynq_tutorial"
     bad = target / "2_iop_example.ipynb"
+    (target / "mine.ipynb").symlink_to("nowhere")
     tested = run("tests/on_board.py", root)
     assert tested.returncode == 0, tested.stdout
     assert re.search("2_iop_example.*Cell 0 PASSED", tested.stdout) and "test_views_in_one_piece" in tested.stdout

@@ -102,6 +102,36 @@ def test_a_refusal_on_the_board_is_heard_here(boards, ssh):
     assert not board.notebooks.exists()
 
 
+def test_paths_with_quotes_and_spaces(boards, servers, ssh):
+    root = servers.folder / "o'ther 'root'"
+    try:
+        (root / "home").mkdir(parents=True)
+        servers.own(root)
+        base = boards[0].root / "usr/local/lib/python3.6/dist-packages/pynq/overlays/base"
+        base.rename(base.with_name("b'ase "))
+        command = ["DESTDIR={}".format(root), "BASE_OVERLAY={}/b'ase /base.bit".format(base.parent)]
+        run = make("install", "HOST=127.0.0.1", *command, ssh(boards[0]))
+        assert run.returncode == 0 and " 0 removed" in run.stdout, run.stdout
+        assert "nothing to change" in make("install", *command).stdout
+    finally:
+        shutil.rmtree(str(root))
+
+
+@pytest.mark.parametrize("option", ["DESTDIR=root", "BASE_OVERLAY=~/base.bit"])
+def test_a_path_on_the_board_is_a_whole_one(boards, ssh, option):
+    run = make("install", "HOST=127.0.0.1", option, ssh(boards[0]))
+    assert run.returncode != 0 and "give a path that begins with /" in run.stdout, run.stdout
+
+
+def test_a_kit_that_cannot_be_read_is_not_installed_in_part(boards, ssh, tmp_path):
+    board = boards[0]
+    subprocess.run("sh {0}/deploy/pack.sh | tar -x -z -C {1}; rm -r {1}/mb_src".format(ROOT, tmp_path), shell=True, check=True)
+    program, client = ssh(board).split("=", 1)
+    run = subprocess.run(["sh", str(tmp_path / "deploy/over_ssh.sh"), "127.0.0.1", "--destdir", str(board.root)],
+                         env=dict(os.environ, **{program: client}), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert run.returncode != 0 and not board.notebooks.exists()
+
+
 def test_a_board_that_does_not_answer(boards, ssh):
     run = make("install", "HOST=127.0.0.1", "DESTDIR={}".format(boards[2].root), ssh(boards[2]))
     assert run.returncode != 0 and "Connection refused" in run.stdout, run.stdout

@@ -141,6 +141,19 @@ def test_a_folder_of_that_name_that_was_there_before(tmp_path):
     assert contents(tmp_path / "tutorial") == dict(OLD, **{"1.ipynb": b"somebody's", "1-new-edition.ipynb": b"one"})
 
 
+@pytest.mark.parametrize("name", ["images/y.svg", "1-new-edition.ipynb"])
+def test_a_link_or_an_empty_folder_counts_as_a_students_too(target, name):
+    (target / "1.ipynb").write_bytes(b"one, by a student")
+    (target / name).symlink_to("mine")
+    (target / "iop/a.py").unlink()
+    tree.uninstall(str(target))
+    (target / "iop/a.py").mkdir(parents=True)
+    report = tree.install(str(target), NEW, "new")
+    assert os.readlink(str(target / name)) == "mine" and (target / "iop/a.py").is_dir()
+    assert "iop/a.py" in report["kept"] and report["replaced"] == [] and name not in report["new"] + report["beside"]
+    assert not [path for path in contents(target) if "new-edition-new-edition" in path]
+
+
 @pytest.mark.parametrize("manifest", ["", "{", "[]", '{"files": 1, "beside": {}, "generation": 1}'])
 def test_without_a_manifest_all_counts_as_a_students(target, manifest):
     (target / tree.MANIFEST).write_text(manifest)
@@ -177,6 +190,29 @@ def test_what_is_saved_in_the_last_moment_is_not_lost(target, monkeypatch, saved
     assert [path.name for path in target.parent.iterdir()] == ["tutorial"]
 
 
+@pytest.mark.parametrize("saved", ["1.ipynb", "brand/new.ipynb"])
+def test_what_is_saved_while_all_else_is_uninstalled_is_not_lost(target, monkeypatch, saved):
+    exchange = tree._exchange
+
+    def save_then_exchange(one, other):
+        (target / saved).parent.mkdir(exist_ok=True)
+        (target / saved).write_bytes(b"saved late")
+        exchange(one, other)
+
+    monkeypatch.setattr(tree, "_exchange", save_then_exchange)
+    report = tree.uninstall(str(target))
+    assert contents(target) == {saved: b"saved late"} and report["kept"] == [saved] and saved not in report["removed"]
+
+
+def test_an_uninstallation_that_was_killed_at_the_end_is_completed(target, monkeypatch):
+    monkeypatch.setattr(tree, "_remove_empty", lambda folder: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tree.uninstall(str(target))
+    monkeypatch.undo()
+    tree.uninstall(str(target))
+    assert list(target.parent.iterdir()) == []
+
+
 def test_what_is_saved_after_a_kill_wins_over_what_was_before(target, monkeypatch):
     (target / "mine.ipynb").write_bytes(b"mine")
     settle = tree._settle
@@ -189,6 +225,82 @@ def test_what_is_saved_after_a_kill_wins_over_what_was_before(target, monkeypatc
     tree.install(str(target), NEW, "new")
     assert contents(target) == dict(NEW, **{"mine.ipynb": b"mine, later"})
     assert [path.name for path in target.parent.iterdir()] == ["tutorial"]
+
+
+def killed_after_the_exchange(target, monkeypatch, before_exchange=lambda: None):
+    settle, exchange = tree._settle, tree._exchange
+    monkeypatch.setattr(tree, "_exchange", lambda *paths: (before_exchange(), exchange(*paths)))
+    monkeypatch.setattr(tree, "_settle", lambda *paths: 1 / 0 if os.path.exists(paths[1]) else settle(*paths))
+    with pytest.raises(ZeroDivisionError):
+        tree.install(str(target), NEW, "new")
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("mine", [lambda path: path.write_bytes(b"mine"), lambda path: path.symlink_to("nowhere")])
+def test_a_clock_that_stood_still_without_power_costs_no_work(target, monkeypatch, mine):
+    mine(target / "mine.ipynb")
+    (target / "deleted.ipynb").write_bytes(b"deleted later")
+    killed_after_the_exchange(target, monkeypatch)
+    (target / "deleted.ipynb").unlink()
+    (target / "saving").write_bytes(b"mine, later")
+    os.utime(str(target / "saving"), (0, 0))
+    os.replace(str(target / "saving"), str(target / "mine.ipynb"))
+    tree.install(str(target), NEW, "new")
+    assert contents(target) == dict(NEW, **{"mine.ipynb": b"mine, later"})
+    assert [path.name for path in target.parent.iterdir()] == ["tutorial"]
+
+
+def test_what_is_saved_both_before_and_after_a_kill_is_all_kept(target, monkeypatch):
+    def save(text):
+        (target / "saving").write_bytes(text)
+        os.replace(str(target / "saving"), str(target / "mine.ipynb"))
+
+    save(b"mine")
+    killed_after_the_exchange(target, monkeypatch, lambda: save(b"mine, late"))
+    save(b"mine, later")
+    tree.install(str(target), NEW, "new")
+    assert contents(target) == dict(NEW, **{"mine.ipynb": b"mine, later", "mine-new-edition.ipynb": b"mine, late"})
+
+
+def test_what_is_saved_late_where_a_folder_is_now_goes_beside_it(target, monkeypatch):
+    (target / "mine.ipynb").write_bytes(b"mine")
+    killed_after_the_exchange(target, monkeypatch, lambda: (target / "mine.ipynb").write_bytes(b"mine, late"))
+    (target / "mine.ipynb").unlink()
+    (target / "mine.ipynb").mkdir()
+    (target / "mine.ipynb/x").write_bytes(b"x")
+    tree.install(str(target), NEW, "new")
+    assert contents(target) == dict(NEW, **{"mine.ipynb/x": b"x", "mine-new-edition.ipynb": b"mine, late"})
+
+
+def link_to_a_folder(target):
+    (target.parent / "elsewhere").mkdir()
+    (target / "more").symlink_to("../elsewhere")
+
+
+def folder_with_a_file(target):
+    (target / "images/y.svg").mkdir()
+    (target / "images/y.svg/mine").write_bytes(b"mine")
+
+
+@pytest.mark.parametrize("make, message", [
+    (link_to_a_folder, "/tutorial/more is no folder, and the tutorial has one of that name.*: rename yours"),
+    (lambda target: (target / "more").write_bytes(b"mine"), "/tutorial/more is no folder"),
+    (folder_with_a_file, "/tutorial/images/y.svg is a folder, and the tutorial has a file of that name"),
+])
+def test_a_folder_where_a_file_is_to_go_and_the_reverse(target, make, message):
+    make(target)
+    before = snapshot(target.parent)
+    with pytest.raises(tree.InstallError, match=message):
+        tree.install(str(target), dict(NEW, **{"more/z.py": b"z"}), "new")
+    assert snapshot(target.parent) == before
+
+
+def test_an_edition_that_makes_a_folder_of_a_file_and_the_reverse(target):
+    edition = {"1.ipynb/x": b"x", "iop": b"iop"}
+    tree.install(str(target), edition, "new")
+    assert contents(target) == edition
+    tree.install(str(target), OLD, "old")
+    assert contents(target) == OLD
 
 
 def test_two_at_once(target, monkeypatch):
@@ -254,6 +366,15 @@ def test_installer_says_what_it_does(root, installed):
     assert (installed / "2_iop_example.ipynb").read_text() == "a student's"
 
 
+def test_names_that_are_no_text_can_be_told_too(root, installed):
+    with open(os.path.join(os.fsencode(str(installed)), b"a\xffb\n"), "w"):
+        pass
+    (installed / "L\u00f6sung.ipynb").write_text("")
+    run = installer(root, "--uninstall", env=dict(os.environ, PYTHONIOENCODING="utf-8:strict", PYTHONUTF8="1"))
+    assert run.returncode == 0, run.stderr
+    assert "installed: 'a\\udcffb\\n'\n" in run.stdout and "installed: L\u00f6sung.ipynb\n" in run.stdout
+
+
 def test_the_image_says_where_its_notebooks_are(root):
     (root / "etc/profile.d").mkdir(parents=True)
     (root / "etc/profile.d/pynq_venv.sh").write_text("export PYNQ_JUPYTER_NOTEBOOKS=/srv/notebooks\nexport BOARD='Pynq-Z2'\n")
@@ -281,6 +402,12 @@ def test_no_base_overlay(tmp_path):
     assert list(tmp_path.iterdir()) == []
     assert refused(installer(tmp_path, "--base-overlay", tmp_path / "base.bit"), "base.bit cannot be read")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_destdir_that_cannot_be_one(tmp_path):
+    base = base_overlay.write(tmp_path / "base")
+    (tmp_path / "file").write_text("")
+    assert refused(installer(tmp_path / "file", "--base-overlay", base), "/file/home: Not a directory.")
 
 
 def test_a_pc_is_no_board():

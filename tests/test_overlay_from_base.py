@@ -87,6 +87,8 @@ def test_a_wrong_bit_file_is_refused(tmp_path, bit, message):
     ("<SYSTEMINFO", "<SOMETHING", "describes no device"),
     ("iop_pmoda", "iop_other", "has no iop_pmoda/dff_en_reset_vector_0, so it is not the base overlay"),
     ("processing_system7", "processing_system8", "has no processing_system7"),
+    ('BASEVALUE="0x20000000"', "", "is no hardware description"),
+    ('BASEVALUE="0x20000000"', 'BASEVALUE="zz"', "is no hardware description"),
     ('"0x3fffffff"', '"0x2fffffff"', "does not let the IOP reach DDR memory at 0x20000000"),
     ('INSTANCE="system_interrupts" PORT="irq"', 'INSTANCE="nothing" PORT="irq"', "does not connect the IOP's interrupt"),
 ])
@@ -104,6 +106,16 @@ def test_the_program_says_what_is_missing_and_writes_nothing(tmp_path, missing):
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     assert run.returncode == 1 and len(run.stderr.splitlines()) == 1 and missing + " cannot be read" in run.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["base"]
+
+
+def test_the_program_writes_both_files_or_none(tmp_path):
+    base = base_overlay.write(tmp_path / "base")
+    (tmp_path / "pynq_tutorial.hwh").mkdir()
+    for folder in (tmp_path, tmp_path / "missing"):
+        run = subprocess.run([sys.executable, str(ROOT / "bitstream" / "derive.py"), str(base), str(folder)],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+        assert run.returncode == 1 and len(run.stderr.splitlines()) == 1 and "cannot be written into" in run.stderr
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "pynq_tutorial.hwh"]
 
 
 def test_the_program_writes_both_files(tmp_path):

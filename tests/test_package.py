@@ -37,6 +37,17 @@ def package(tmp_path_factory):
     return folder / "installed"
 
 
+@pytest.mark.parametrize("python", ["python3.8", "python3.10"])
+def test_an_images_python_can_build_it(tmp_path, python):
+    home = command("sh", "-c", "command -v {0} && {0} -m pip --version".format(python))
+    if home.returncode:
+        pytest.skip("there is no {} with pip".format(python))
+    subprocess.run("sh {0}/deploy/pack.sh | tar -x -z -C {1}; cp {0}/pyproject.toml {0}/README.md {1}".format(ROOT, tmp_path),
+                   shell=True, check=True)
+    built = command(python, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps", "-w", tmp_path, tmp_path)
+    assert built.returncode == 0 and list(tmp_path.glob("*.whl")), built.stdout
+
+
 def get_notebooks(package, *options):
     return command(Path(sys.executable).parent / "pynq", "get-notebooks", *options, PYTHONPATH=str(package),
                    PYNQ_VIRTUAL_BOARD="0")
