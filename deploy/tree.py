@@ -170,7 +170,13 @@ def _entries(folder, under=""):
 
 def _hashes(folder):
     """{relative path: SHA-256} of a folder's entries; where a link leads; None for what is neither."""
-    return {name: _hash(os.path.join(folder, name)) for name in _entries(folder)} if os.path.isdir(folder) else {}
+    found = {}
+    for name in _entries(folder) if os.path.isdir(folder) else ():
+        try:
+            found[name] = _hash(os.path.join(folder, name))
+        except FileNotFoundError:
+            pass  # a temporary file, as Jupyter has one while it saves
+    return found
 
 
 def _hash(path):
@@ -239,7 +245,10 @@ def _build(staging, target, linked, put, manifest):
                 _make_folders(part, target, name, owner)
             else:
                 _make_folders(part, target, os.path.dirname(name), owner)
-                os.link(here, path, follow_symlinks=False)
+                try:
+                    os.link(here, path, follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # gone meanwhile, so gone it stays
                 manifest["linked"][name] = _mark(path)
         _make_folders(part, target, "", owner)
         _write(os.path.join(part, MANIFEST), json.dumps(manifest, indent=1, sort_keys=True).encode(), owner)

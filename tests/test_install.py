@@ -303,6 +303,23 @@ def test_an_edition_that_makes_a_folder_of_a_file_and_the_reverse(target):
     assert contents(target) == OLD
 
 
+@pytest.mark.parametrize("step", ["_hash", "_make_folders"])
+def test_a_file_that_goes_away_meanwhile(target, monkeypatch, step):
+    """As Jupyter's temporary files do, while a student saves."""
+    temporary, meant = target / "iop" / ".~saving", getattr(tree, step)
+    temporary.write_bytes(b"half")
+
+    def go_away(*given):
+        if ".~saving" in str(given) or step == "_make_folders":
+            if temporary.exists():
+                temporary.unlink()
+        return meant(*given)
+
+    monkeypatch.setattr(tree, step, go_away)
+    tree.install(str(target), NEW, "new")
+    assert contents(target) == NEW
+
+
 def test_two_at_once(target, monkeypatch):
     inside, go_on = threading.Event(), threading.Event()
     build = tree._build
