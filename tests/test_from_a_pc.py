@@ -145,7 +145,8 @@ def classroom(boards, servers, tmp_path):
     lines = ["boards:", "  hosts:"]
     for name, board in zip(("one", "two", "three"), boards):
         lines.append("    {}: {{ansible_host: 127.0.0.1, ansible_port: {}, destdir: {}}}".format(name, board.port, board.root))
-    lines += ["  vars:", "    ansible_user: xilinx", "    ansible_ssh_common_args: -F {}/ssh_config".format(servers.folder)]
+    lines += ["  vars:", "    ansible_user: xilinx", "    ansible_ssh_common_args: -F {}/ssh_config".format(servers.folder),
+              "    ansible_ssh_use_tty: false"]  # a container may have no terminals to give
     inventory.write_text("\n".join(lines) + "\n")
 
     def run(*options):
