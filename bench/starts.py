@@ -110,6 +110,6 @@ def notebooks(runs):
         run(*arguments, **options)
         return time.perf_counter() - began
     return row("s", in_turn({
-        "pytest notebooks": lambda: seconds("-m", "pytest", "-q", "notebooks", timeout=600),
+        "pytest notebooks": lambda: seconds("-m", "pytest", "-q", "-rf", "notebooks", timeout=600),
         "{} empty kernel{}".format(number, "s" if number > 1 else ""):
             lambda: seconds("-c", EMPTY_KERNELS, str(number), env=no_board, timeout=600)}, runs))
