@@ -3,6 +3,7 @@
 import time
 
 import ipywidgets
+from pynq import PL
 from tornado.ioloop import PeriodicCallback  # what every Jupyter kernel has beneath it
 
 from .pynq_tutorial import MAILBOX_WORDS
@@ -15,12 +16,18 @@ def live_mailbox(mailbox, seconds=600):
 
     mailbox: an MMIO of the four words
     seconds: how long it looks, if nobody presses Stop before; it looks whenever no cell is running
+
+    It ends, too, when an overlay is downloaded: what is at the mailbox's address then, if anything, is not known, and a board
+    may hang on an address where nothing answers.
     """
+    overlay = PL.timestamp
     table, stop = ipywidgets.HTML(), ipywidgets.Button(description="Stop")
     end = time.monotonic() + seconds
     shown = []  # the words that the table shows
 
     def look():
+        if PL.timestamp != overlay:
+            return close()
         words = [mailbox.read(4 * number) for number in range(len(MAILBOX_WORDS))]
         if words != shown:
             table.value = _table(words, shown)

@@ -44,3 +44,11 @@ def test_it_ends_by_itself(mailbox):
     assert not stop.disabled
     looks(0.15)
     assert stop.disabled
+
+
+def test_it_does_not_look_into_another_overlay(mailbox, overlay):
+    table, stop = live_mailbox(mailbox).children
+    overlay.download()
+    mailbox.write(4, 654)
+    looks(0.15)
+    assert stop.disabled and "654" not in table.value
