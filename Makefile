@@ -29,7 +29,7 @@ LAB ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help lab run test executed test-long test-images test-browser test-deploy install uninstall classroom
-.PHONY: doctor compiler firmware firmware-check bench clean
+.PHONY: doctor compiler firmware edition firmware-check bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -100,11 +100,18 @@ classroom: ## installs on all boards of an inventory: make classroom BOARDS=boar
 doctor: ## what this machine lacks, and the remedy
 	@python3 doctor.py $(if $(DESTDIR),$(call quoted,$(DESTDIR)))
 
+# What an installation needs. The links in notebooks/ lead to the others, and no board needs them.
+EDITION_FOLDERS := notebooks iop mb_src bitstream deploy
+
 compiler: ## builds the compiler for notebook 4 into the user's cache folder, once
 	@python3 mb_src/compiler.py
 
 firmware: ## builds iop/pynq_tutorial.bin from mb_src/
 	@$(MAKE) -C mb_src --no-print-directory
+
+edition: ## lists in deploy/edition.txt which of git's files an edition consists of: boards get these and no others
+	@git ls-files -s $(EDITION_FOLDERS) | grep -v '^120000 ' | cut -f 2 | LC_ALL=C sort > deploy/edition.new
+	@mv deploy/edition.new deploy/edition.txt
 
 firmware-check: ## is iop/pynq_tutorial.bin what mb_src/ makes?
 	@$(MAKE) -C mb_src --no-print-directory check
