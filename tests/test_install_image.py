@@ -155,6 +155,32 @@ def test_a_disk_that_takes_nothing_more(root, installed, filled, words):
     assert len(there) > 10 and there[:len(there) // 2] == there[len(there) // 2:]
 
 
+MOUNTED = """
+set -e
+mount --make-rprivate /
+{mount}
+cd "$3"; "$2" -m deploy.install --destdir "$1" {option} """
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("option", ["", "--uninstall"])
+@pytest.mark.parametrize("mount, named", [
+    ('mkdir "$4/my data"; mount -t tmpfs mine "$4/my data"', "/my data is a file system that is mounted there"),
+    ('mount --bind "$4/iop" "$4/iop"', "/iop is a file system"),  # the same device, and no link leads into it all the same
+    ('mount --bind "$4" "$4"', "/pynq_tutorial is a file system"),
+])
+def test_what_is_mounted_inside_is_named_before_anything_begins(root, installed, mount, named, option):
+    (installed / "iop/xlnk.py").unlink()
+    before = contents(installed)
+    run = subprocess.run(["unshare", "-m", "sh", "-c", MOUNTED.format(mount=mount, option=option), "sh", str(root),
+                          sys.executable, str(ROOT), str(installed)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         universal_newlines=True)
+    if "permitted" in run.stderr or "permission denied" in run.stderr:
+        pytest.skip("nothing may be mounted here")
+    assert refused(run, named, "nothing was changed", "umount")
+    assert contents(installed) == before and not list(installed.parent.glob(".*"))
+
+
 def test_the_editions_list_is_gits():
     listed = (ROOT / "deploy" / "edition.txt").read_text().splitlines()
     tracked = subprocess.run(["git", "ls-files", "-s", "notebooks", "iop", "mb_src", "bitstream", "deploy"], cwd=str(ROOT),
