@@ -19,36 +19,39 @@ sys.path.append(os.path.join(KIT, "bitstream"))  # which is no package, and has 
 from derive import OverlayError, derive  # noqa: E402
 
 NAME = "pynq_tutorial"
-FOLDERS = ["notebooks", "iop", "mb_src"]  # what is in the first comes to the top
-LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", "build", "my_firmware", "my_firmware.aside"}  # notebook 4 writes these
+LIST = os.path.join(HERE, "edition.txt")  # which files an edition consists of, from git: `make edition` writes it
+OF_THE_OVERLAY = ("bitstream/README.md", "bitstream/pynq_tutorial.hwh")
 NBVAL = "nbval==0.9.6" if sys.version_info < (3, 8) else "nbval==0.11.0"  # the last for each Python
 
 
 def files(bit=None):
-    """What an installation consists of: {relative path: contents as bytes}.
+    """What an installation consists of: {relative path: contents as bytes}. It is what the edition's list names, whatever
+    else lies in the kit's folders.
 
     bit: path of the image's base.bit, from which the overlay is made. Without one only the kit's own description of the
     overlay is delivered, which is for the virtual board.
+    Raises OverlayError, or tree.InstallError if a file of the edition is missing here.
     """
     found = {}
-    for folder in FOLDERS:
-        top = os.path.join(KIT, folder)
-        for path, folders, names in os.walk(top):
-            folders[:] = [name for name in folders if name not in LEFT_OUT and not os.path.islink(os.path.join(path, name))]
-            for name in names:
-                if not os.path.islink(os.path.join(path, name)) and not name.endswith(".pyc"):
-                    inside = os.path.relpath(os.path.join(path, name), top if folder == "notebooks" else KIT)
-                    found[inside] = _read(os.path.join(path, name))
-    for name in ("README.md", "pynq_tutorial.hwh"):
-        found["bitstream/" + name] = _read(os.path.join(KIT, "bitstream", name))
+    for name in _read(LIST).decode().splitlines():
+        folder, _, inside = name.partition("/")
+        if folder in ("iop", "mb_src") or name in OF_THE_OVERLAY:
+            inside = name
+        elif folder != "notebooks":  # what is in notebooks/ comes to the top
+            continue
+        found[inside] = _read(os.path.join(KIT, name))
     if bit:
         found.update(("bitstream/" + name, contents) for name, contents in derive(bit).items())
     return found
 
 
 def _read(path):
-    with open(path, "rb") as file:
-        return file.read()
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise tree.InstallError("{} belongs to the edition and cannot be read ({}), so nothing was changed: get it again, with "
+                                "`git checkout` in the kit's folder.".format(path, error.strerror)) from None
 
 
 def install(root="/", bit=None):
