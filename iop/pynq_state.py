@@ -1,6 +1,6 @@
 """The state file of pynq 3, which names the .bit that was downloaded last. Needs Python 3.6 and nothing else.
 
-pynq keeps beside it what it read in that overlay's .hwh. pynq 3.0 opens the named .bit at each download; if it is gone, no
+pynq keeps beside it what it read in that overlay's .hwh. pynq 3.0 opens the named .bit again at each download; if it is gone, no
 overlay at all can be downloaded any more, not even after a reboot. The tutorial's .bit lies in a folder that students rename
 and delete, and of which tests make copies. So the file is not left with that name in it.
 """
@@ -29,40 +29,60 @@ def named(path):
         return None
 
 
-def is_lost(path):
-    """Whether a state file cannot be read, or names a .bit that is not there."""
+def problem(path, root="/"):
+    """What keeps pynq from using a state file, as the rest of a sentence that begins with its path; None if nothing does."""
     name = named(path)
-    return name is None or not os.path.isfile(name)
+    if name is None:
+        return "is not whole"
+    if not os.path.isfile(os.path.join(root, name.lstrip("/"))):
+        return "names {}, which is not there".format(name)
+    return None
 
 
-def leave(package, going):
-    """Has pynq's state name the image's base overlay where going(path) is true of what it names; returns those paths.
+def check(package):
+    """Raises RuntimeError if pynq cannot read its own state, and so downloads no overlay; its own words for it are "Unable to
+    parse metadata"."""
+    if not files(package):
+        return
+    from pynq.pl_server.global_state import GlobalState
+    for path in files(package):
+        try:
+            with open(path) as file:
+                GlobalState.parse_obj(json.load(file))
+        except Exception:  # whatever stops it here stops it at each download
+            raise RuntimeError("pynq's state file {} {}, and pynq downloads no overlay then: remove it, with `sudo rm {}`; pynq "
+                               "writes a new one.".format(path, problem(path) or "cannot be read", path)) from None
 
-    package: the folder of the pynq package
-    going:   a function of a state file's path
+
+def leave(package, folder, root="/"):
+    """Has pynq's state name the image's base overlay where it names a .bit in a folder, or one that is not there.
+
+    package, folder: their paths here
+    root:            where the board's root is: what a state file names begins there
 
     The base overlay's configuration is what the tutorial's is made of, so what the state says of the fabric stays true. What
-    pynq had read in the other .hwh is removed; it reads base.hwh when that is next asked for.
+    pynq had read in the other .hwh is removed; it reads base.hwh when that is next asked for. A state file that is not whole is
+    removed, and so is one on an image without a base overlay: then pynq begins as on a board that was never used.
     """
-    changed = []
+    folder = os.path.join(os.path.realpath(folder), "")
+    base = os.path.join(package, BASE)
     for path in files(package):
         name = named(path)
-        if not going(path):
+        here = os.path.join(root, (name or "").lstrip("/"))
+        if problem(path, root) is None and not os.path.realpath(here).startswith(folder):
             continue
         _remove(os.path.join(package, "pl_server", METADATA))
-        base = os.path.join(package, BASE)
         if name is None or not os.path.isfile(base):
-            _remove(path)  # then pynq starts as on a board that was never used
-        else:
-            with open(path) as file:
-                state = json.load(file)
-            with open(base, "rb") as file:
-                state.update(bitfile_name=base, bitfile_hash=hashlib.sha1(file.read()).hexdigest())
-            with open(path + ".part", "w") as file:
-                json.dump(state, file)
-            os.replace(path + ".part", path)
-        changed.append(path)
-    return changed
+            _remove(path)
+            continue
+        with open(path) as file:
+            state = json.load(file)
+        with open(base, "rb") as file:
+            digest = hashlib.sha1(file.read()).hexdigest()
+        state.update(bitfile_name="/" + os.path.relpath(base, root), bitfile_hash=digest)
+        with open(path + ".part", "w") as file:
+            json.dump(state, file)
+        os.replace(path + ".part", path)
 
 
 def _remove(path):

@@ -15,7 +15,12 @@ from . import pynq_state
 from .buffers import from_memory, integer, is_allocated, room_in, to_memory
 from .sharing import BoardLock, downloads
 
-PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pynq_tutorial.bin")
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAM = os.path.join(HERE, "pynq_tutorial.bin")
+OVERLAY_FOLDER = os.path.join(os.path.dirname(HERE), "bitstream")
+PYNQ = os.path.dirname(pynq.__file__)
+
+pynq_state.check(PYNQ)  # now, for the next step of every notebook is to download the overlay
 
 # The mailbox, as mb_src/mailbox.h defines it: byte offsets in the IOP's memory of its 32-bit words.
 MAILBOX = 0xF000
@@ -72,8 +77,7 @@ class Pynq_Tutorial:
             self._words = memoryview(self._memory.view(np.ndarray))
             self._loaded = zlib.crc32("{} {}".format(self._timestamp, contents).encode()) or 1
             self._wait_until_ready()
-        folder = os.path.dirname(pynq.__file__)
-        pynq_state.leave(folder, lambda path: _is_beside(pynq_state.named(path)))
+        pynq_state.leave(PYNQ, OVERLAY_FOLDER)
 
     def write_to_buffer(self, buffer, length, data, timeout=None):
         """Has the IOP write data, data + 1, data + 2, ... into the buffer's first `length` words, and returns when it
@@ -198,12 +202,6 @@ class Pynq_Tutorial:
             if now - started > LOOK_WITHOUT_PAUSE:
                 time.sleep(min((now - started) / 4, LONGEST_PAUSE))
         return True
-
-
-def _is_beside(bit):
-    """Whether a .bit belongs to this kit, wherever its folder is: in the folder bitstream/ beside this one."""
-    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    return bit is not None and os.path.realpath(os.path.dirname(bit)) == os.path.realpath(os.path.join(folder, "bitstream"))
 
 
 def _check_timeout(timeout):
