@@ -136,6 +136,7 @@ class Pynq_Tutorial:
 
     def _wait_until_ready(self):
         if not self._wait(lambda: self._words[STATUS // 4] == STATUS_READY, time.monotonic() + START_TIMEOUT):
+            self._check_overlay()
             self._stop()
             raise TimeoutError("The IOP's program did not start within {} s: download the overlay again, then make a "
                                "new Pynq_Tutorial; a program of your own must set STATUS to STATUS_READY."
@@ -155,9 +156,9 @@ class Pynq_Tutorial:
                                "and its IOP is gone: run overlay = Overlay(...) again, and then make a new one with "
                                "Pynq_Tutorial(overlay.iop1.mb_info).")
 
-    def _check_program(self):
-        """RuntimeError unless the IOP has this object's program."""
-        if self._words[LOADED // 4] != self._loaded:
+    def _check_program(self, served=True):
+        """RuntimeError unless the IOP has this object's program, and it served the last request if there was one."""
+        if not served or self._words[LOADED // 4] != self._loaded:
             raise RuntimeError("The IOP runs another program now: start this one's with reset().")
 
     def _request(self, address, length, data, timeout, end=None):
@@ -172,6 +173,9 @@ class Pynq_Tutorial:
             if words[STATUS // 4] not in (STATUS_READY, STATUS_REFUSED) or words[BUFFER_ADDR // 4]:
                 self._start()
         try:
+            # 0 until the program has served this request. A BUFFER_ADDR of 0 alone would not tell that from a program that
+            # somebody loads over it meanwhile: pynq clears the mailbox then, from its first word to its last.
+            self._memory[STATUS // 4] = 0
             self._memory[ARRAY_LENGTH // 4] = length
             self._memory[INIT_DATA // 4] = data
             self._memory[BUFFER_ADDR // 4] = address  # last, for it starts the request
@@ -179,14 +183,14 @@ class Pynq_Tutorial:
         except BaseException:  # also the stop button: an IOP that nobody waits for must not go on writing
             self._stop()
             raise
-        # A download empties the mailbox, which then looks like an answer.
-        self._check_overlay()
+        status = words[STATUS // 4]
+        self._check_overlay()  # a download empties the mailbox, too
         if not answered:
             self._stop()
             raise TimeoutError("The IOP did not answer within {} s and was stopped; the next call starts it again. Give "
                                "a long request a longer timeout.".format(timeout))
-        self._check_program()
-        if words[STATUS // 4] == STATUS_REFUSED:
+        self._check_program(status in (STATUS_READY, STATUS_REFUSED))
+        if status == STATUS_REFUSED:
             raise ValueError("The IOP refused to write {} words at {:#x}, which are not all in DDR memory.".format(
                 length, address))
 

@@ -150,6 +150,11 @@ class Board:
         return subprocess.Popen(self.command(*command, **options), stdin=subprocess.DEVNULL, stdout=self._errors,
                                 stderr=self._errors)
 
+    def start_python(self, source, folder, **variables):
+        """Starts a Python program, whose output and errors are pipes; the next power_up() or close() ends it."""
+        return subprocess.Popen(self.command("python3", "-B", "-c", source, folder=folder, **variables), universal_newlines=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
     def run(self, *command, timeout=120, **options):
         """Runs a command and returns it finished, with stdout and stderr as text."""
         return subprocess.run(self.command(*command, **options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -1,0 +1,179 @@
+"""Two notebooks on one IOP: every request was served as asked or raised an error, and no word lands outside its own buffer."""
+
+import json
+import re
+
+import pytest
+
+from board import HOME_KIT
+from conftest import NAME
+
+SECONDS = 2.5  # of each mixture
+
+# The first kernel: makes requests of random lengths into one buffer, between two others that nobody may touch.
+FIRST = """
+import sys, time, random, json; sys.path.insert(0, ".")
+import numpy as np
+from pynq import Overlay
+from iop.xlnk import Xlnk
+from iop.pynq_tutorial import Pynq_Tutorial
+random.seed({seed})
+xlnk = Xlnk()
+below, buffer, above = [xlnk.cma_array((5000,), "u4") for _ in range(3)]
+for guard in below, above:
+    guard[:] = 0xC0FFEE
+served, errors, wrong = 0, {{}}, []
+
+def count(error):
+    name = type(error).__name__ + ": " + str(error)[:40]
+    errors[name] = errors.get(name, 0) + 1
+
+def start():
+    while True:
+        try:
+            return Pynq_Tutorial(Overlay("./bitstream/pynq_tutorial.bit").iop1.mb_info)
+        except (RuntimeError, TimeoutError) as error:
+            count(error)
+
+iop = start()
+end = time.monotonic() + {seconds}
+while time.monotonic() < end:
+    length, data = random.randrange(1, 5000), random.randrange(2**31)
+    buffer[:] = 0xDEAD
+    try:
+        iop.write_to_buffer(buffer, length, data, timeout=0.5)
+    except (RuntimeError, TimeoutError) as error:
+        count(error)
+        try:
+            iop.reset()
+        except (RuntimeError, TimeoutError):
+            iop = start()
+        continue
+    served += 1
+    if not (np.array_equal(buffer[:length], np.arange(data, data + length, dtype="u4")) and (buffer[length:] == 0xDEAD).all()):
+        wrong.append((length, data))
+for guard in below, above:
+    if (guard != 0xC0FFEE).any():
+        wrong.append("guard")
+print(json.dumps([served, errors, wrong]))
+"""
+
+# What the second kernel does meanwhile. Each is a program of its own, again and again.
+SETUP = """
+import sys, time, random; sys.path.insert(0, ".")
+import numpy as np
+from pynq import Overlay
+from iop.xlnk import Xlnk
+from iop.pynq_tutorial import Pynq_Tutorial
+xlnk = Xlnk()
+iop = Pynq_Tutorial(Overlay("./bitstream/pynq_tutorial.bit").iop1.mb_info)
+"""
+MIXTURES = {
+    "the same requests": FIRST,
+    "downloads the same overlay": "from pynq import Overlay\nOverlay('./bitstream/pynq_tutorial.bit')",
+    "starts the program anew": SETUP + "for _ in range(10): iop.reset(); time.sleep(0.02)",
+    "loads the base overlay": "from pynq import Overlay\nOverlay('base.bit')",
+    "runs another program by hand": SETUP + """
+from pynq.lib import PynqMicroblaze
+from pynq import Overlay
+mb_info = {"ip_name": "iop1/mb_bram_ctrl", "rst_name": "mb_iop1_reset"}
+for _ in range(5):
+    PynqMicroblaze(mb_info, "iop/pynq_tutorial.bin", force=True)
+    time.sleep(0.05)
+""",
+    "is killed in a request": SETUP + """
+import os, signal, threading
+buffer = xlnk.cma_array((3000000,), "u4")
+threading.Timer(random.random() * 0.05, os.kill, (os.getpid(), signal.SIGKILL)).start()
+while True:
+    iop.write_to_buffer(buffer, len(buffer), 0x5EC0ED)
+""",
+}
+
+
+# What a request may end with in place of an answer
+ALLOWED = re.compile("RuntimeError: An overlay was downloaded|RuntimeError: The IOP runs another|TimeoutError: The IOP")
+
+
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_two_kernels(power_up, mixture, record_property):
+    board = power_up()
+    first = board.start_python(FIRST.format(seed=1, seconds=SECONDS + 2), NAME)
+    second = MIXTURES[mixture]
+    results = []
+    if second is FIRST:
+        other = board.start_python(FIRST.format(seed=2, seconds=SECONDS + 2), NAME)
+        results.append(finished(other))
+    else:
+        while first.poll() is None:
+            done = board.kernel(second, NAME)
+            assert done.returncode == 0 or "killed" in mixture or ALLOWED.search(done.stderr), done.stderr
+    results.append(finished(first))
+    for served, errors, wrong in results:
+        assert wrong == [], (served, errors, wrong)
+        assert served > 100, (served, errors)
+        assert all(ALLOWED.match(error) for error in errors), errors
+    # Afterwards the board is as it was.
+    board.python(SETUP + "buffer = xlnk.cma_array((10,), 'u4'); iop.write_to_buffer(buffer, 10, 1); assert buffer[9] == 10", NAME)
+    record_property("served", sum(result[0] for result in results))
+
+
+def finished(process):
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 0, error
+    return json.loads(out)
+
+
+def test_an_iop_that_is_held_is_named(power_up):
+    """The process, its notebook if Jupyter has told it, and how long was waited; and the request was never begun."""
+    board = power_up()
+    holder = board.start_python(SETUP + """
+with iop._lock:
+    print("held", flush=True)
+    time.sleep(3)
+""", NAME, JPY_SESSION_NAME="/home/xilinx/jupyter_notebooks/pynq_tutorial/5_performance.ipynb")
+    assert holder.stdout.readline() == "held\n"
+    done = board.kernel("""
+import sys; sys.path.insert(0, ".")
+from iop import sharing
+sharing.WAIT = 0.5
+lock = sharing.BoardLock()
+with lock:
+    pass
+""", NAME)
+    sentence = done.stderr.strip().splitlines()[-1]
+    assert sentence.startswith("RuntimeError: The IOP is in use by process ") and "5_performance.ipynb)" in sentence, done.stderr
+    assert "was not free for 0 s" in sentence or "was not free for 1 s" in sentence
+    holder.kill()
+    holder.communicate()
+
+
+def test_the_live_mailbox_ends_with_another_kernels_download(power_up):
+    board = power_up()
+    looking = board.start_python(SETUP + """
+from pynq import MMIO
+from iop.live import live_mailbox
+from tornado.ioloop import IOLoop
+import asyncio
+async def main():
+    table, stop = live_mailbox(MMIO(0x4000F000, 16)).children
+    await asyncio.sleep(0.3)
+    print("looks" if not stop.disabled else "stopped", flush=True)
+    for _ in range(200):
+        await asyncio.sleep(0.05)
+        if stop.disabled:
+            break
+    print("looks" if not stop.disabled else "stopped", flush=True)
+IOLoop.current().run_sync(main)
+""", NAME)
+    assert looking.stdout.readline() == "looks\n"
+    board.python("from pynq import Overlay; Overlay('base.bit')", NAME)
+    assert looking.communicate(timeout=30)[0] == "stopped\n"
+
+
+def test_after_the_kernel_is_killed_the_iop_is_free(power_up):
+    board = power_up()
+    for _ in range(3):
+        board.kernel(MIXTURES["is killed in a request"], NAME)
+    board.python(SETUP + "buffer = xlnk.cma_array((10,), 'u4'); iop.write_to_buffer(buffer, 10, 1); assert buffer[9] == 10", NAME)
+    assert "pynq_tutorial" in board.output("make", "doctor", folder=HOME_KIT)
