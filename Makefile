@@ -14,10 +14,12 @@ export PYTHONDONTWRITEBYTECODE := 1
 # Where the notebooks are that students run
 export TUTORIAL := $(shell python3 -B -c 'from deploy import image; print(image.notebooks_folder())')/pynq_tutorial
 NOTEBOOKS := $(TUTORIAL)
+LINKED :=
 SETUP  := @:
 else
 BIN    := .venv/bin/
 NOTEBOOKS := notebooks
+LINKED := bitstream iop mb_src
 SETUP  := @PYTHON='$(PYTHON)' sh setup.sh
 endif
 PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
@@ -27,7 +29,7 @@ LAB ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help lab run test executed test-long test-images test-browser test-deploy install uninstall classroom
-.PHONY: doctor compiler firmware firmware-check bench clean
+.PHONY: doctor compiler firmware edition firmware-check bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -50,7 +52,10 @@ test: ## all tests, the notebooks among them; on a board, with sudo, the install
 
 executed: ## every notebook, executed here and now, into executed/
 	$(SETUP)
-	@$(BIN)python3 -m nbconvert --to notebook --execute --allow-errors --output-dir executed $(NOTEBOOKS)/[0-9]_*.ipynb
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && trap 'exit 130' HUP INT TERM && \
+		cp -R $(NOTEBOOKS) $(LINKED) "$$copy" && rm -rf "$$copy/$(notdir $(NOTEBOOKS))/my_firmware" && \
+		$(BIN)python3 -m nbconvert --to notebook --execute --allow-errors --output-dir executed \
+			"$$copy/$(notdir $(NOTEBOOKS))"/[0-9]_*.ipynb
 
 test-long: ## ten thousand random requests, and a class of twenty on this machine
 	$(PC_ONLY)
@@ -95,11 +100,18 @@ classroom: ## installs on all boards of an inventory: make classroom BOARDS=boar
 doctor: ## what this machine lacks, and the remedy
 	@python3 doctor.py $(if $(DESTDIR),$(call quoted,$(DESTDIR)))
 
+# What an installation needs. The links in notebooks/ lead to the others, and no board needs them.
+EDITION_FOLDERS := notebooks iop mb_src bitstream deploy
+
 compiler: ## builds the compiler for notebook 4 into the user's cache folder, once
 	@python3 mb_src/compiler.py
 
 firmware: ## builds iop/pynq_tutorial.bin from mb_src/
 	@$(MAKE) -C mb_src --no-print-directory
+
+edition: ## lists in deploy/edition.txt which of git's files an edition consists of: boards get these and no others
+	@git ls-files -s $(EDITION_FOLDERS) | grep -v '^120000 ' | cut -f 2 | LC_ALL=C sort > deploy/edition.new
+	@mv deploy/edition.new deploy/edition.txt
 
 firmware-check: ## is iop/pynq_tutorial.bin what mb_src/ makes?
 	@$(MAKE) -C mb_src --no-print-directory check
@@ -108,6 +120,14 @@ bench: ## how fast it all is, beside what it can be compared with; QUICK=1 only 
 	$(SETUP)
 	@$(BIN)python3 -m bench $(if $(QUICK),--quick)
 
-clean: ## removes what was built here; the compiler in the user's cache folder stays
-	rm -rf .venv .browser .deploy executed build *.egg-info mb_src/build .images .hypothesis .pytest_tmp bench/bench.json
-	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+# By name: whatever else lies in these folders, or is called like one of them elsewhere, is a student's. So are the
+# checkpoints of Jupyter, the only copy of what was in a notebook before it was saved.
+MADE := .venv .browser .deploy .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
+MADE_FILES := bench/bench.json mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
+HAVE_PYTHON := . bench bitstream deploy iop mb_src notebooks/checks tests tests/board tests/browser virtual_board
+
+clean: ## removes what the kit made here, by name; the compiler in the user's cache folder stays
+	rm -rf $(MADE)
+	rm -f $(MADE_FILES) $(HAVE_PYTHON:=/__pycache__/*.pyc)
+	@for notebook in notebooks/[0-9]_*.ipynb; do rm -f "executed/$${notebook#notebooks/}"; done
+	@rmdir build/lib build executed mb_src/build $(HAVE_PYTHON:=/__pycache__) 2>/dev/null || true

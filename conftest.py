@@ -1,16 +1,42 @@
-"""For tests and notebooks alike: what needs a compiler for the MicroBlaze is skipped where there is none, and what a student
-wrote with notebook 4 stays as it is."""
+"""For tests and notebooks alike: each run has a folder to itself for all that it writes, and executes a copy of the notebooks.
+So runs may overlap, and a student's files stay as they are. What needs a compiler for the MicroBlaze is skipped where there is
+none."""
 
+import fcntl
+import os
 import shutil
+import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from iop import firmware
 
+ROOT = Path(__file__).resolve().parent
+RUNS = ROOT / ".pytest_tmp"
 NEED_A_COMPILER = "4_firmware.ipynb", "test_checks_firmware.py"
-MY_FIRMWARE = Path(__file__).resolve().parent / "notebooks" / "my_firmware"
-ASIDE = MY_FIRMWARE.with_name("my_firmware.aside")
+LINKED = "bitstream", "iop", "mb_src"  # what notebooks/ has links to
+# Notebook 4 writes into the first; the others nobody asks for.
+NOT_COPIED = shutil.ignore_patterns("my_firmware", ".ipynb_checkpoints", "__pycache__")
+
+
+def pytest_configure(config):
+    """Gives the run its folder, which goes with it. The processes that a run is spread over (xdist) share it."""
+    if hasattr(config, "workerinput"):
+        config.run_folder = Path(config.workerinput["run_folder"])
+    else:
+        config.run_folder = folder_of_a_run(config)
+        if config.option.basetemp is None:
+            config.option.basetemp = str(config.run_folder / "tmp")
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, lambda number, frame: pytest.exit("ended by signal {}".format(number)))
+    _execute_a_copy(config.run_folder)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["run_folder"] = str(node.config.run_folder)
 
 
 def pytest_collection_modifyitems(items):
@@ -20,14 +46,67 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason=firmware.NO_COMPILER))
 
 
-def pytest_sessionstart(session):
-    """Puts aside what is in my_firmware, where notebook 4 is about to write. A run that was killed may have left it there."""
-    if not hasattr(session.config, "workerinput") and MY_FIRMWARE.exists() and not ASIDE.exists():
-        MY_FIRMWARE.rename(ASIDE)
+def folder_of_a_run(config):
+    """A new folder, locked for as long as this process lives. Those whose process was killed are removed."""
+    try:
+        RUNS.mkdir(exist_ok=True)
+        everybody = os.open(str(RUNS), os.O_RDONLY)
+    except OSError:  # a checkout that this user may not write
+        folder = Path(tempfile.mkdtemp(prefix="pynq-tutorial-run-"))
+        config.add_cleanup(lambda: shutil.rmtree(str(folder), ignore_errors=True))
+        return folder
+    fcntl.flock(everybody, fcntl.LOCK_EX)  # until the new folder has its lock, nobody may take it for an old one
+    for old in RUNS.glob("run-*"):
+        lock = locked(old)
+        if lock is not None:
+            shutil.rmtree(str(old), ignore_errors=True)
+            os.close(lock)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=str(RUNS)))
+    lock = locked(folder)
+    os.close(everybody)
+
+    def remove():
+        shutil.rmtree(str(folder), ignore_errors=True)
+        os.close(lock)
+    config.add_cleanup(remove)
+    return folder
 
 
-def pytest_sessionfinish(session):
-    if not hasattr(session.config, "workerinput"):
-        shutil.rmtree(str(MY_FIRMWARE), ignore_errors=True)
-        if ASIDE.exists():
-            ASIDE.rename(MY_FIRMWARE)
+def locked(folder):
+    """The lock on a folder, as a file descriptor; None if another process has it."""
+    lock = os.open(str(folder), os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def copy_of_the_notebooks(folder):
+    """A copy of notebooks/ with what it has links to, made within a folder; returns its path."""
+    copy = Path(tempfile.mkdtemp(prefix="copy-", dir=str(folder)))
+    for name in ("notebooks",) + LINKED:
+        shutil.copytree(str(ROOT / name), str(copy / name), symlinks=True, ignore=NOT_COPIED)
+    return copy / "notebooks"
+
+
+def _execute_a_copy(folder):
+    """nbval starts a notebook's kernel in the notebook's folder: from here on, in a copy of it."""
+    try:
+        from nbval import plugin
+    except ImportError:  # the images' environments on a PC have none
+        return
+
+    class KernelOnACopy(plugin.RunningKernel):
+        copy = None  # made when the first kernel starts: whoever only collects tests needs none
+
+        def __init__(self, kernel_name, cwd=None, **options):
+            ours = ROOT / "notebooks"
+            if cwd is not None and ours in (Path(cwd), *Path(cwd).parents):
+                if KernelOnACopy.copy is None:
+                    KernelOnACopy.copy = copy_of_the_notebooks(folder)
+                cwd = str(KernelOnACopy.copy / Path(cwd).relative_to(ours))
+            super().__init__(kernel_name, cwd=cwd, **options)
+
+    plugin.RunningKernel = KernelOnACopy

@@ -15,40 +15,44 @@ from . import EDITION, image, tree
 HERE = os.path.dirname(os.path.abspath(__file__))
 # In a checkout the notebooks lie beside this folder, in the Python package within it.
 KIT = HERE if os.path.isdir(os.path.join(HERE, "notebooks")) else os.path.dirname(HERE)
-sys.path.append(os.path.join(KIT, "bitstream"))  # which is no package, and has a program that runs alone too
-from derive import OverlayError, derive  # noqa: E402
+sys.path.append(KIT)
+from bitstream.derive import OverlayError, derive  # noqa: E402
+from iop import pynq_state  # noqa: E402
 
 NAME = "pynq_tutorial"
-FOLDERS = ["notebooks", "iop", "mb_src"]  # what is in the first comes to the top
-LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", "build", "my_firmware", "my_firmware.aside"}  # notebook 4 writes these
+LIST = os.path.join(HERE, "edition.txt")  # which files an edition consists of, from git: `make edition` writes it
+OF_THE_OVERLAY = ("bitstream/README.md", "bitstream/pynq_tutorial.hwh")
 NBVAL = "nbval==0.9.6" if sys.version_info < (3, 8) else "nbval==0.11.0"  # the last for each Python
 
 
 def files(bit=None):
-    """What an installation consists of: {relative path: contents as bytes}.
+    """What an installation consists of: {relative path: contents as bytes}. It is what the edition's list names, whatever
+    else lies in the kit's folders.
 
     bit: path of the image's base.bit, from which the overlay is made. Without one only the kit's own description of the
     overlay is delivered, which is for the virtual board.
+    Raises OverlayError, or tree.InstallError if a file of the edition is missing here.
     """
     found = {}
-    for folder in FOLDERS:
-        top = os.path.join(KIT, folder)
-        for path, folders, names in os.walk(top):
-            folders[:] = [name for name in folders if name not in LEFT_OUT and not os.path.islink(os.path.join(path, name))]
-            for name in names:
-                if not os.path.islink(os.path.join(path, name)) and not name.endswith(".pyc"):
-                    inside = os.path.relpath(os.path.join(path, name), top if folder == "notebooks" else KIT)
-                    found[inside] = _read(os.path.join(path, name))
-    for name in ("README.md", "pynq_tutorial.hwh"):
-        found["bitstream/" + name] = _read(os.path.join(KIT, "bitstream", name))
+    for name in _read(LIST).decode().splitlines():
+        folder, _, inside = name.partition("/")
+        if folder in ("iop", "mb_src") or name in OF_THE_OVERLAY:
+            inside = name
+        elif folder != "notebooks":  # what is in notebooks/ comes to the top
+            continue
+        found[inside] = _read(os.path.join(KIT, name))
     if bit:
         found.update(("bitstream/" + name, contents) for name, contents in derive(bit).items())
     return found
 
 
 def _read(path):
-    with open(path, "rb") as file:
-        return file.read()
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise tree.InstallError("{} belongs to the edition and cannot be read ({}), so nothing was changed: get it again, with "
+                                "`git checkout` in the kit's folder.".format(path, error.strerror)) from None
 
 
 def install(root="/", bit=None):
@@ -66,6 +70,15 @@ def install(root="/", bit=None):
     if root != "/":
         os.makedirs(os.path.dirname(target), exist_ok=True)
     tell(target, tree.install(target, contents, EDITION))
+    settle(target, root)
+
+
+def settle(folder, root="/"):
+    """Has pynq forget a folder whose .bit is a new one now or goes away (iop/pynq_state.py). Also heals a board on which edition
+    1.0.0 ran: there pynq 3 took the tutorial's description for the base overlay's, because the two .bit files were the same."""
+    package = image.pynq_package(root)
+    if package:
+        pynq_state.leave(package, folder, root)
 
 
 def tell(target, report):
@@ -94,6 +107,7 @@ def uninstall(root="/"):
     """Removes what `install` put there and nobody changed, and prints what it kept. Raises tree.InstallError."""
     target = os.path.join(image.notebooks_folder(root), NAME)
     report = tree.uninstall(target)
+    settle(target, root)
     if not any(report.values()):
         print("{}: no tutorial is installed there; nothing to change.".format(target))
         return
@@ -104,7 +118,7 @@ def uninstall(root="/"):
 
 def add_nbval(python):
     """Gives the image's Python nbval, with which `make test` re-executes the notebooks, and changes no other package."""
-    if subprocess.call([python, "-c", "import nbval"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
+    if image.output(python, "-c", "import nbval") is not None:
         return
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as there_already:
         freeze = image.output(python, "-m", "pip", "freeze") or ""

@@ -23,10 +23,17 @@ done
 # One connection for all steps, so that a password is asked for once.
 control=$(mktemp -d)
 ssh="${SSH:-ssh} -o ControlMaster=auto -o ControlPath=$control/%C -o ControlPersist=60"
-copy=
+copy=/tmp/pynq_tutorial-${control##*.}  # a name that is known here, whatever the board's login prints
+holder=
 finish() {
     trap - EXIT
-    if [ -n "$copy" ]; then $ssh "$host" "rm -rf '$copy'" || true; fi
+    trap '' INT TERM HUP
+    exec 3>&-  # now the board removes the copy
+    tries=0
+    while [ -n "$holder" ] && kill -0 "$holder" 2>/dev/null && [ $tries -lt 100 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
     $ssh -O exit "$host" 2>/dev/null || true
     rm -rf "$control"
 }
@@ -35,10 +42,26 @@ trap 'exit 130' INT TERM HUP
 
 # First here, so that no kit is installed that could not be read to its end: what it lacked would be removed from the board.
 sh deploy/pack.sh > "$control/kit.tar.gz"
-copy=$($ssh "$host" "mktemp -d")
-$ssh "$host" "tar -x -z -C '$copy'" < "$control/kit.tar.gz"
+size=$(($(wc -c < "$control/kit.tar.gz")))
+$ssh "$host" true > /dev/null  # here it asks for a password, if it has to
+
+# A shell on the board holds the copy for as long as its input is open, and removes it when that ends, whatever way it does:
+# at the end of this script, or when the connection breaks.
+mkfifo "$control/in" "$control/out"
+$ssh "$host" "umask 077; mkdir '$copy' || exit; trap \"rm -rf '$copy'\" EXIT; trap 'exit 1' HUP INT TERM
+    head -c $size | tar -x -z -C '$copy' && echo && echo '$copy is there'; cat > /dev/null" \
+    < "$control/in" > "$control/out" &
+holder=$!
+exec 3> "$control/in"
+cat "$control/kit.tar.gz" >&3 &  # if the board does not take it, nobody waits for that
+there=
+while [ -z "$there" ] && read -r line; do
+    if [ "$line" = "$copy is there" ]; then there=yes; fi  # other lines are the login's greeting
+done < "$control/out"
+[ -n "$there" ]
+
 terminal=
 if [ -t 0 ]; then terminal=-t; fi  # sudo asks for its password there
 sudo=sudo
 case $host$options in root@* | *--destdir*) sudo= ;; esac
-$ssh $terminal "$host" "cd '$copy' && $sudo python3 -B -m deploy.install$options"
+$ssh $terminal "$host" "cd '$copy' && $sudo python3 -B -m deploy.install$options" 3>&-

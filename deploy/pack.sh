@@ -1,5 +1,5 @@
 #!/bin/sh
-# pack.sh: writes to standard output, as .tar.gz, what a board needs for an installation.
+# pack.sh: writes to standard output, as .tar.gz, what a board needs for an installation: the files of the edition, as
+# edition.txt lists them, and whatever else lies beside them stays here.
 cd "$(dirname "$0")/.." || exit
-exec tar -c -z --exclude=__pycache__ --exclude=.ipynb_checkpoints --exclude=mb_src/build --exclude='notebooks/my_firmware*' \
-    notebooks iop mb_src bitstream deploy
+exec tar -c -z -T deploy/edition.txt

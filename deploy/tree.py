@@ -13,12 +13,13 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 from contextlib import contextmanager
 
 MANIFEST = ".pynq_tutorial.json"
 NEW_EDITION = "-new-edition"
-PASSING = ("__pycache__",)  # made anew by itself
+CACHE, CACHED = "__pycache__", ".pyc"  # made anew by themselves
 CHECKPOINTS = ".ipynb_checkpoints"
 RENAMEAT2 = {"armv7l": 382, "x86_64": 316, "aarch64": 276}  # its number in each Linux; glibc 2.27 has no function for it
 PART = ".part"
@@ -26,7 +27,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 class InstallError(Exception):
-    """Why nothing was installed or removed; its text is a sentence for whoever asked."""
+    """What went wrong; its text is a sentence for whoever asked, and says whether anything was changed."""
 
 
 def install(target, files, edition):
@@ -38,7 +39,8 @@ def install(target, files, edition):
 
     "new", "replaced" and "removed" are the kit's own files. "kept" were changed by a student and stay as they are; where the
     edition has something newer for one of them, it comes beside it and is in "beside". All lists are empty if the folder was
-    of this edition already. Raises InstallError, and then nothing has changed.
+    of this edition already. Raises InstallError: then nothing has changed, or, where its text says so, the new edition is there
+    and only what was left to clean up is not done.
     """
     with _alone(target) as (target, staging):
         old = _manifest(target)
@@ -78,7 +80,7 @@ def install(target, files, edition):
 def uninstall(target):
     """Removes the kit's files that are as it left them; returns {"removed": [...], "kept": [...]}, of relative paths.
 
-    Both are empty if nothing was installed there. Raises InstallError, and then nothing has changed.
+    Both are empty if nothing was installed there. Raises InstallError, as `install` does.
     """
     with _alone(target) as (target, staging):
         old = _manifest(target)
@@ -90,10 +92,11 @@ def uninstall(target):
         _build(staging, target, set(have) - gone, {},
                {"files": {}, "beside": {}, "edition": "", "generation": old["generation"] + 1})
         _swap(target, staging, old)
-        kept = set(_hashes(target))  # with what was saved in the meantime
-        os.remove(os.path.join(target, MANIFEST))
-        _remove_empty(target)
-        return {"removed": sorted(gone - kept), "kept": sorted(kept)}
+        with _cleaning_up("The tutorial was removed from {}".format(target)):
+            kept = set(_hashes(target))  # with what was saved in the meantime
+            os.remove(os.path.join(target, MANIFEST))
+            _remove_empty(target)
+            return {"removed": sorted(gone - kept), "kept": sorted(kept)}
 
 
 def _remove_empty(folder):
@@ -119,13 +122,50 @@ def _alone(target):
     try:
         lock = os.open(parent, os.O_RDONLY)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _settle(target, staging)
+        _refuse_mounts(target)
+        shutil.rmtree(staging + PART, ignore_errors=True)
+        if os.path.lexists(staging):
+            with _cleaning_up("An earlier run was cut off, and {} is whole".format(target)):
+                _settle(target, staging)
         yield target, staging
     except OSError as error:
         raise InstallError(_sentence(error, target)) from None
     finally:
         if lock is not None:
             os.close(lock)
+
+
+@contextmanager
+def _cleaning_up(state):
+    """For what comes after the exchange. An error there does not mean that nothing was changed: `state` says what is true."""
+    try:
+        yield
+    except OSError as error:
+        raise InstallError("{}, but cleaning up failed ({}: {}): mend that and give the same command again, which completes it."
+                           .format(state, error.filename or "there", error.strerror)) from None
+
+
+def _refuse_mounts(target):
+    """Refuses a folder in which something is mounted, or that is on another file system than the folder around it: links do
+    not lead from one file system to another, nor can the kernel exchange two folders that are not on the same one."""
+    mounts = [path for path in _mounted() if path == target or path.startswith(target + os.sep)]
+    if not mounts and os.path.isdir(target):  # file systems within one mount, as Btrfs has them
+        device = os.stat(os.path.dirname(target)).st_dev
+        mounts = [path for path, _, _ in os.walk(target) if os.lstat(path).st_dev != device]
+    if mounts:
+        raise InstallError("{} is a file system that is mounted there, and the tutorial is put into its place as a whole, so "
+                           "nothing was changed: unmount it first (sudo umount {}).".format(mounts[0], mounts[0]))
+
+
+def _mounted():
+    """The paths where Linux has something mounted, as this process sees them."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
+            lines = table.read().splitlines()
+    except OSError:  # a system without /proc
+        return []
+    # proc(5): the fifth field; a space, and what else would end a field, is an octal number there.
+    return [re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal.group(1), 8)), line.split(" ")[4]) for line in lines]
 
 
 def _sentence(error, target):
@@ -158,11 +198,11 @@ def _entries(folder, under=""):
     for entry in sorted(os.listdir(os.path.join(folder, under))):
         name = os.path.join(under, entry)
         path = os.path.join(folder, name)
-        if entry in PASSING or name == MANIFEST:
+        if name == MANIFEST or entry.endswith(CACHED) and os.path.basename(under) == CACHE:
             continue
         if os.path.isdir(path) and not os.path.islink(path):
             inside = list(_entries(folder, name))
-            for found in inside or [name]:
+            for found in inside or ([] if entry == CACHE else [name]):
                 yield found
         else:
             yield name
@@ -300,7 +340,8 @@ def _swap(target, staging, old):
             if _manifest(staging)["generation"] > old["generation"]:
                 _discard(staging)
             raise
-        _settle(target, staging)
+        with _cleaning_up("The change to {} was made".format(target)):
+            _settle(target, staging)
     else:
         os.rename(staging, target)
     os.sync()
@@ -321,9 +362,6 @@ def _settle(target, staging):
     edition has come to that name, it goes beside it. The manifest says what was saved before that, and has been superseded
     where it differs now; a board's clock, which stands still without power, could not.
     """
-    shutil.rmtree(staging + PART, ignore_errors=True)
-    if not os.path.lexists(staging):
-        return
     old, new = _manifest(staging), _manifest(target)
     if old["generation"] < new["generation"]:
         have, arrived = _hashes(staging), _hashes(target)

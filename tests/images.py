@@ -101,7 +101,7 @@ def check(python):
     else:
         left_out = ", without the original lesson, which is not here"
     out, _ = run("tests", [python, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", ROOT, "-p", "no:cacheprovider",
-                           "-m", "not long", "--basetemp", os.path.join(ROOT, ".pytest_tmp")] +
+                           "-m", "not long"] +
                  [os.path.join(ROOT, "tests", name) for name in TESTS])
     return out.splitlines()[-1].strip("= ") + left_out
 

@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from sshd import Servers
 pytestmark = pytest.mark.deploy
 
 # Nothing that is not the tutorial's may be left on a board, or here.
-COPIES = re.compile(r"tmp\.|ansible")
+COPIES = re.compile(r"tmp\.|ansible|pynq_tutorial-")
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +132,68 @@ def test_a_kit_that_cannot_be_read_is_not_installed_in_part(boards, ssh, tmp_pat
     run = subprocess.run(["sh", str(tmp_path / "deploy/over_ssh.sh"), "127.0.0.1", "--destdir", str(board.root)],
                          env=dict(os.environ, **{program: client}), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert run.returncode != 0 and not board.notebooks.exists()
+
+
+def test_a_login_that_prints_a_greeting(boards, servers, ssh):
+    """sshd runs this file at each login, and what it prints comes before what the command prints."""
+    rc = servers.folder / "home/.ssh/rc"
+    rc.parent.mkdir()
+    rc.write_text("echo Welcome to your board; printf 'no end of line'")
+    servers.own(rc.parent)
+    try:
+        run = make("install", "HOST=127.0.0.1", "DESTDIR={}".format(boards[0].root), ssh(boards[0]))
+        assert run.returncode == 0 and "edition {}; ".format(EDITION) in run.stdout, run.stdout
+        assert (boards[0].notebooks / "bitstream/pynq_tutorial.bit").exists()
+    finally:
+        shutil.rmtree(str(rc.parent))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_nothing_stays_on_a_board_when_it_is_cut_off(boards, servers, ssh, number):
+    """Cut off while the installer runs, which waits here for a base overlay that does not come."""
+    base = boards[0].root / "base.bit"
+    os.mkfifo(str(base))
+    servers.own(base)
+    program, client = ssh(boards[0]).split("=", 1)
+    with tempfile.TemporaryDirectory(prefix="pc-") as folder:  # a short name, for a socket is in it
+        run = subprocess.Popen(["sh", "deploy/over_ssh.sh", "127.0.0.1", "--destdir", str(boards[0].root), "--base-overlay",
+                                str(base)], cwd=str(ROOT), env=dict(os.environ, TMPDIR=folder, **{program: client}),
+                               start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+        waits = soon(lambda: waiting_writer(base), 60)  # the installer has opened it, and this end lets it wait for contents
+        assert waits is not None and copies()
+        os.killpg(run.pid, number)
+        run.wait(30)
+        assert soon(lambda: not copies(), 20), copies()
+        os.close(waits)
+        for control in Path(folder).glob("tmp.*/*"):  # after SIGKILL the connection is there for another minute
+            if control.is_socket():
+                subprocess.run(client.split() + ["-o", "ControlPath={}".format(control), "-O", "exit", "127.0.0.1"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert not boards[0].notebooks.exists()
+
+
+def copies():
+    return [name for name in os.listdir("/tmp") if name.startswith("pynq_tutorial-")]
+
+
+def waiting_writer(fifo):
+    """A pipe's other end, once somebody reads from it; None until then."""
+    try:
+        return os.open(str(fifo), os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+
+
+def soon(condition, seconds):
+    """What a function returns as soon as that is true, or after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    return condition()
 
 
 def test_a_board_that_does_not_answer(boards, ssh):

@@ -1,5 +1,6 @@
 """The installer's care for a folder in which students work: what changes, what stays, and that no work is lost."""
 
+import errno
 import os
 import threading
 
@@ -263,6 +264,35 @@ def test_what_is_saved_late_where_a_folder_is_now_goes_beside_it(target, monkeyp
     (target / "mine.ipynb/x").write_bytes(b"x")
     tree.install(str(target), NEW, "new")
     assert contents(target) == dict(NEW, **{"mine.ipynb/x": b"x", "mine-new-edition.ipynb": b"mine, late"})
+
+
+@pytest.mark.parametrize("step", [lambda target: tree.install(str(target), NEW, "new"),
+                                  lambda target: tree.uninstall(str(target))])
+def test_an_error_after_the_exchange_does_not_say_that_nothing_was_changed(target, monkeypatch, step):
+    (target / "mine.ipynb").write_bytes(b"mine")
+
+    def fails(path, *options, **more):
+        raise OSError(errno.EIO, "Input/output error", path)
+    rmtree = tree.shutil.rmtree
+    monkeypatch.setattr(tree.shutil, "rmtree", lambda path, ignore_errors=False: ignore_errors or fails(path))
+    with pytest.raises(tree.InstallError) as raised:
+        step(target)
+    assert "nothing was changed" not in str(raised.value)
+    assert "Input/output error" in str(raised.value) and "the same command again" in str(raised.value)
+    assert contents(target) in (dict(NEW, **{"mine.ipynb": b"mine"}), {"mine.ipynb": b"mine"})
+    monkeypatch.setattr(tree.shutil, "rmtree", rmtree)
+    step(target)
+    assert "mine.ipynb" in contents(target) and [path.name for path in target.parent.iterdir()] == ["tutorial"]
+
+
+def test_what_is_not_pythons_own_in_its_cache_folder_is_kept(target):
+    (target / "iop/__pycache__").mkdir()
+    (target / "iop/__pycache__/a.cpython-36.pyc").write_bytes(b"cached")
+    (target / "iop/__pycache__/notes").write_bytes(b"mine")
+    tree.install(str(target), NEW, "new")
+    assert contents(target) == dict(NEW, **{"iop/__pycache__/notes": b"mine"})
+    tree.uninstall(str(target))
+    assert contents(target) == {"iop/__pycache__/notes": b"mine"}
 
 
 def link_to_a_folder(target):

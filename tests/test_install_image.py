@@ -18,8 +18,9 @@ ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become s
 
 
 def installer(root, *options, **more):
+    more.setdefault("cwd", str(ROOT))
     return subprocess.run([sys.executable, "-m", "deploy.install", "--destdir", str(root)] + [str(option) for option in options],
-                          cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, **more)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, **more)
 
 
 @pytest.fixture
@@ -154,10 +155,78 @@ def test_a_disk_that_takes_nothing_more(root, installed, filled, words):
     assert len(there) > 10 and there[:len(there) // 2] == there[len(there) // 2:]
 
 
-def test_only_what_is_the_kits_is_installed():
+MOUNTED = """
+set -e
+mount --make-rprivate /
+{mount}
+cd "$3"; "$2" -m deploy.install --destdir "$1" {option} """
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("option", ["", "--uninstall"])
+@pytest.mark.parametrize("mount, named", [
+    ('mkdir "$4/my data"; mount -t tmpfs mine "$4/my data"', "/my data is a file system that is mounted there"),
+    ('mount --bind "$4/iop" "$4/iop"', "/iop is a file system"),  # the same device, and no link leads into it all the same
+    ('mount --bind "$4" "$4"', "/pynq_tutorial is a file system"),
+])
+def test_what_is_mounted_inside_is_named_before_anything_begins(root, installed, mount, named, option):
+    (installed / "iop/xlnk.py").unlink()
+    before = contents(installed)
+    run = subprocess.run(["unshare", "-m", "sh", "-c", MOUNTED.format(mount=mount, option=option), "sh", str(root),
+                          sys.executable, str(ROOT), str(installed)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         universal_newlines=True)
+    if "permitted" in run.stderr or "permission denied" in run.stderr:
+        pytest.skip("nothing may be mounted here")
+    assert refused(run, named, "nothing was changed", "umount")
+    assert contents(installed) == before and not list(installed.parent.glob(".*"))
+
+
+def test_the_editions_list_is_gits():
+    listed = (ROOT / "deploy" / "edition.txt").read_text().splitlines()
+    tracked = subprocess.run(["git", "ls-files", "-s", "notebooks", "iop", "mb_src", "bitstream", "deploy"], cwd=str(ROOT),
+                             stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout.splitlines()
+    files_of_git = [line.split("\t")[1] for line in tracked if not line.startswith("120000 ")]  # a link
+    assert listed == sorted(files_of_git), "type `git add` and `make edition`"
+
+
+def test_only_what_belongs_to_the_edition_is_installed():
     names = set(files())
     assert "bitstream/pynq_tutorial.bit" not in names and "bitstream/derive.py" not in names
-    tracked = subprocess.run(["git", "ls-files", "notebooks", "iop", "mb_src"], cwd=str(ROOT), stdout=subprocess.PIPE,
-                             universal_newlines=True, check=True).stdout.split()
-    known = {name[len("notebooks/"):] if name.startswith("notebooks/") else name for name in tracked}
-    assert names - {"bitstream/README.md", "bitstream/pynq_tutorial.hwh"} == known - {"iop", "bitstream", "mb_src"}
+    listed = (ROOT / "deploy" / "edition.txt").read_text().splitlines()
+    known = {name[len("notebooks/"):] if name.startswith("notebooks/") else name for name in listed
+             if not name.startswith("deploy/") and name != "bitstream/derive.py"}
+    assert names == known
+
+
+def kit_with_drafts(folder):
+    """A kit that was packed for a board, and in which an instructor works."""
+    subprocess.run("sh {0}/deploy/pack.sh | tar -x -z -C {1}; cd {0}; cp pyproject.toml setup.py README.md {1}".format(
+        ROOT, folder), shell=True, check=True)
+    for name in DRAFTS:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("a draft")
+    return folder
+
+
+DRAFTS = ["notebooks/exam_solution.ipynb", "notebooks/.~2_iop_example.ipynb", "notebooks/checks/draft.py", "iop/draft.py",
+          "iop/pynq_tutorial.py~", "mb_src/pynq_tutorial.c~", "mb_src/build/pynq_tutorial.elf", "deploy/draft.py",
+          "notebooks/.ipynb_checkpoints/1_memory-checkpoint.ipynb", "notebooks/my_firmware/mine.c", "bitstream/draft.md"]
+
+
+def test_an_instructors_drafts_reach_no_board(tmp_path, root):
+    kit = kit_with_drafts(tmp_path)
+    run = installer(root, cwd=str(kit))
+    assert run.returncode == 0, run.stderr
+    there = set(contents(root / "home/xilinx/jupyter_notebooks/pynq_tutorial"))
+    assert there == set(files()) | {"bitstream/pynq_tutorial.bit"}
+    packed = subprocess.run("sh deploy/pack.sh | tar -t -z", shell=True, cwd=str(kit), stdout=subprocess.PIPE,
+                            universal_newlines=True, check=True).stdout.splitlines()
+    assert packed and not set(packed) & set(DRAFTS)
+
+
+def test_a_file_of_the_edition_that_is_missing_is_named_and_nothing_changes(tmp_path, root):
+    kit = kit_with_drafts(tmp_path)
+    (kit / "iop/xlnk.py").unlink()
+    before = snapshot(root)
+    assert refused(installer(root, cwd=str(kit)), "/iop/xlnk.py belongs to the edition and cannot be read", "git checkout")
+    assert snapshot(root) == before

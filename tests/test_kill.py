@@ -24,22 +24,27 @@ KILLS = 60
 OLD = {"{}/{}".format(folder, name): "old {}".format(name).encode() for folder in ("iop", "images") for name in "abcde"}
 NEW = dict({name: text.replace(b"old", b"new") for name, text in list(OLD.items())[2:]}, **{"more/f": b"new f"})
 MINE = {"mine.ipynb": b"mine", "iop/a": b"a, changed", "images/c": b"c, changed", "deep/er/data": bytes(range(256))}
-# Kills itself before the n-th thing that it asks of the system, or prints how many there were.
+# At the n-th thing that it asks of the system it kills itself or has an I/O error, or it prints how many there were.
 UNTIL = """
 import json, os, signal, sys
 from deploy import tree
 edition = {name: text.encode() for name, text in json.load(sys.stdin).items()}
-step, n, target = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+step, n, target, fails = sys.argv[1], int(sys.argv[2]), sys.argv[3], len(sys.argv) > 4
 asked = 0
 def count(event, details):
     global asked
     if event.split(".")[0] in ("open", "os", "shutil", "fcntl", "ctypes"):
         asked += 1
+        if asked == n and fails:
+            raise OSError(5, "Input/output error")
         if asked == n:
             os.kill(os.getpid(), signal.SIGKILL)
 os.sync = lambda: None  # a kill does not need it, and hundreds of them would take minutes
 sys.addaudithook(count)
-tree.install(target, edition, "new") if step == "install" else tree.uninstall(target)
+try:
+    tree.install(target, edition, "new") if step == "install" else tree.uninstall(target)
+except tree.InstallError as error:
+    sys.exit(str(error))
 print(asked)
 """
 
@@ -61,8 +66,8 @@ def prepare(folder):
     return target
 
 
-def until(step, n, target):
-    return subprocess.run([sys.executable, "-c", UNTIL, step, str(n), str(target)], cwd=str(ROOT),
+def until(step, n, target, *fails):
+    return subprocess.run([sys.executable, "-c", UNTIL, step, str(n), str(target), *fails], cwd=str(ROOT),
                           input=json.dumps({name: text.decode() for name, text in NEW.items()}),
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
 
@@ -95,6 +100,30 @@ def test_killed_before_each_thing_it_asks_of_the_system(tmp_path, step):
     print("{}: killed at each of {} moments; {} left the old state, {} the new".format(
         step, n - 1, states.count(False), states.count(True)))
     assert n > 50 and states == sorted(states) and False in states and True in states[:-1]
+
+
+@pytest.mark.parametrize("step", ["install", "uninstall"])
+def test_an_error_at_each_thing_it_asks_of_the_system(tmp_path, step):
+    """What it says of it is true: either nothing was changed, or it does not say so."""
+    target = prepare(tmp_path / "board")
+    before = contents(target)
+    assert until(step, 0, target).returncode == 0
+    after, said, n = contents(target), set(), 0
+    while True:
+        n += 1
+        target = prepare(tmp_path / "board")
+        run = until(step, n, target, "fails")
+        there = contents(target)
+        if run.returncode:
+            assert len(run.stderr.splitlines()) == 1 and "Input/output error" in run.stderr, (n, run.stderr)
+            assert there == (before if "nothing was changed" in run.stderr else after), (n, run.stderr)
+            said.add("nothing was changed" in run.stderr)
+            tree.install(str(target), NEW, "new") if step == "install" else tree.uninstall(str(target))
+        elif int(run.stdout) < n:
+            break
+        assert contents(target) == after, n
+        assert [path.name for path in target.parent.iterdir()] == ["tutorial"], n
+    assert n > 50 and said == {True, False}
 
 
 def test_killed_at_random_times(tmp_path):

@@ -19,14 +19,21 @@ def command(*words, **environment):
                           stderr=subprocess.STDOUT, universal_newlines=True, timeout=120)
 
 
+def pack_into(folder):
+    subprocess.run("sh {0}/deploy/pack.sh | tar -x -z -C {1}; cd {0}; cp pyproject.toml setup.py README.md {1}".format(
+        ROOT, folder), shell=True, check=True)
+
+
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
     """The folder that the package was installed into, from a wheel."""
     folder = tmp_path_factory.mktemp("package")
     source = folder / "source"  # setuptools writes into it
     source.mkdir()
-    subprocess.run("sh {0}/deploy/pack.sh | tar -x -z -C {1}; cp {0}/pyproject.toml {0}/README.md {1}".format(ROOT, source),
-                   shell=True, check=True)
+    pack_into(source)
+    for draft in ("iop/draft.py", "notebooks/exam.ipynb", "mb_src/pynq_tutorial.c~", "draft.py"):
+        (source / draft).write_text("a draft")
+    (source / "deploy/draft.py").write_text("a draft")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     built = command(*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, source)
     assert built.returncode == 0, built.stdout
@@ -42,8 +49,7 @@ def test_an_images_python_can_build_it(tmp_path, python):
     home = command("sh", "-c", "command -v {0} && {0} -m pip --version".format(python))
     if home.returncode:
         pytest.skip("there is no {} with pip".format(python))
-    subprocess.run("sh {0}/deploy/pack.sh | tar -x -z -C {1}; cp {0}/pyproject.toml {0}/README.md {1}".format(ROOT, tmp_path),
-                   shell=True, check=True)
+    pack_into(tmp_path)
     built = command(python, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps", "-w", tmp_path, tmp_path)
     assert built.returncode == 0 and list(tmp_path.glob("*.whl")), built.stdout
 
@@ -58,6 +64,12 @@ def test_get_notebooks_delivers_what_make_install_does(package, tmp_path):
     run = get_notebooks(package, "--ignore-overlays", "-p", tmp_path / "here", "pynq_tutorial")
     assert run.returncode == 0, run.stdout
     assert contents(tmp_path / "here" / "pynq_tutorial") == files()
+
+
+def test_the_package_has_the_editions_files_and_no_others(package):
+    listed = {name.replace("deploy/", "", 1) for name in (ROOT / "deploy" / "edition.txt").read_text().splitlines()}
+    there = {name for name in contents(package / "pynq_tutorial") if "__pycache__" not in name}
+    assert there == listed
 
 
 def test_get_notebooks_leaves_a_students_work_alone(package, tmp_path):

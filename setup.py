@@ -1,0 +1,25 @@
+"""The one thing that pyproject.toml cannot say: the package has the files of the edition, as deploy/edition.txt lists them,
+whatever else lies in the kit's folders. Needs what setuptools needs."""
+
+import os
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+with open(os.path.join("deploy", "edition.txt")) as listed:
+    EDITION = {os.path.join(*name.split("/")) for name in listed.read().splitlines()}
+
+
+class FilesOfTheEdition(build_py):
+    """Of each package those files that the edition has, Python's and others."""
+
+    def find_package_modules(self, package, package_dir):
+        return [found for found in super().find_package_modules(package, package_dir) if os.path.relpath(found[2]) in EDITION]
+
+    def find_data_files(self, package, src_dir):
+        folder = os.path.relpath(src_dir)
+        return sorted(name for name in EDITION if name.startswith(folder + os.sep)
+                      and not (os.path.dirname(name) == folder and name.endswith(".py")))  # these are modules
+
+
+setup(cmdclass={"build_py": FilesOfTheEdition})
