@@ -13,6 +13,9 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+from environment import SetupError, make  # noqa: E402 (the kit's own)
+
 LESSON = os.path.join(ROOT, "..", "shared", "seed", "iop_example.md")
 ENVIRONMENTS = os.path.join(ROOT, ".images")
 TESTS = ["test_mailbox.py", "test_write_to_buffer.py", "test_xlnk.py", "test_idle.py", "test_checks.py",
@@ -26,6 +29,8 @@ IMAGES = [  # pynq, Python, pins
     ("3.1.2", "3.10", "requirements.txt"),
     ("3.1.2", "3.11", "requirements.txt"),
     ("3.1.2", "3.12", "requirements.txt"),
+    ("3.1.2", "3.13", "requirements.txt"),
+    ("3.1.2", "3.14", "requirements.txt"),
 ]
 
 
@@ -68,14 +73,15 @@ def environment(pynq, version, pins, python):
                 return ours
     except OSError:
         pass
-    shutil.rmtree(folder, ignore_errors=True)
-    run("making the environment", [python, "-m", "venv", folder])
-    pip = [ours, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if pins == "requirements.txt":
-        os.environ["PIP_CONSTRAINT"] = pins  # pynq is built with the pinned setuptools, as in setup.sh
-        run("installing", pip + ["--use-pep517", "-r", pins])
-        del os.environ["PIP_CONSTRAINT"]
+        try:
+            make(folder, pins, python)
+        except SetupError as error:
+            raise Failed(str(error))
     else:
+        shutil.rmtree(folder, ignore_errors=True)
+        run("making the environment", [python, "-m", "venv", folder])
+        pip = [ours, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         # These releases import what they need while they are built, so all else comes first. Nothing is resolved: the
         # pins are complete, and some releases ask for packages that a PC has no use for.
         lines = [line for line in wanted.splitlines() if line and not line.startswith("#")]
