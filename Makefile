@@ -60,7 +60,7 @@ executed: ## every notebook, executed here and now, into executed/
 test-long: ## ten thousand random requests, and a class of twenty on this machine
 	$(PC_ONLY)
 	$(SETUP)
-	@$(BIN)python3 -m pytest tests -m long -s
+	@$(BIN)python3 -m pytest tests -m long --timeout=1200 -s
 
 test-images: ## the lesson and the unit tests under the pynq and the Python of each stock image
 	$(PC_ONLY)
@@ -74,7 +74,7 @@ test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps s
 test-deploy: ## the installer when it is killed, over SSH, and in a classroom; the Python package; the CI workflow
 	$(PC_ONLY)
 	$(SETUP) kit deploy
-	@$(BIN)python3 -m pytest tests -m deploy -v
+	@$(BIN)python3 -m pytest tests -m deploy --timeout=1200 -v
 
 quoted = '$(subst ','\'',$(1))'
 INSTALL = $(if $(DESTDIR),--destdir $(call quoted,$(DESTDIR))) \
@@ -126,7 +126,7 @@ requirements: ## writes requirements.txt, with every version and hash, from requ
 	$(PC_ONLY)
 	$(SETUP)
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && trap 'exit 130' HUP INT TERM && \
-		$(BIN)python3 -m pip install --quiet --target "$$tools" uv==0.13.9 && \
+		$(BIN)python3 -m pip install -qq --target "$$tools" uv==0.13.9 && \
 		"$$tools/bin/uv" --no-config pip compile --quiet --universal --python-version 3.10 --fork-strategy fewest \
 			--generate-hashes --custom-compile-command 'make requirements' --override requirements.in \
 			--output-file requirements.txt requirements.in

@@ -20,6 +20,7 @@ LESSON = os.path.join(ROOT, "..", "shared", "seed", "iop_example.md")
 ENVIRONMENTS = os.path.join(ROOT, ".images")
 TESTS = ["test_mailbox.py", "test_write_to_buffer.py", "test_xlnk.py", "test_idle.py", "test_checks.py",
          "test_checks_firmware.py", "test_checks_performance.py", "test_overlay_from_base.py"]
+LIMIT = 1200  # seconds for each step
 TEN_WORDS = "State of buffer after IOP write\n" + "".join("{}\n".format(word) for word in range(1, 11))
 
 IMAGES = [  # pynq, Python, pins
@@ -42,7 +43,12 @@ def run(what, command, folder=ROOT):
     """Runs a command and returns (stdout, stderr). Failed if it fails."""
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                universal_newlines=True, env=dict(os.environ, PYTHONPATH=ROOT))
-    out, error = process.communicate()
+    try:
+        out, error = process.communicate(timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        process.kill()  # and QEMU ends with it
+        process.communicate()
+        raise Failed("{}: had not ended after {} s".format(what, LIMIT))
     if process.returncode:
         raise Failed("{}:\n{}".format(what, "\n".join((out + error).splitlines()[-15:])))
     return out, error
