@@ -2,8 +2,9 @@
 """Builds the pinned MicroBlaze compiler, once, and prints the folder of its programs (mb-gcc, mb-objdump, ...).
 
 Debian has no MicroBlaze compiler, but it has the sources of one: Debian 12 has binutils 2.40 and GCC 12.2.0, Debian 13 has
-2.44 and 12.4.0. Both make the same bytes of the kit's program. They are fetched with `apt-get download`, which needs no root, and built into the user's cache folder, outside this checkout. The only thing
-asked of the machine is a C++ compiler (which root gets installed) and make. A built compiler is found again at once.
+2.44 and 12.4.0. Both make the same bytes of the kit's program. They are fetched with `apt-get download`, which needs no root,
+and built into the user's cache folder, outside this checkout. The only thing asked of the machine is a C++ compiler (which
+root gets installed) and make. A built compiler is found again at once.
 """
 
 import fcntl
@@ -34,9 +35,9 @@ PREFIXES = [CACHE / "mb-gcc-12.2.0", CACHE / "mb-gcc-12.4.0"]
 PREFIX = next((prefix for prefix in PREFIXES if prefix.exists()), PREFIXES[0])  # the one that is built, or else the first
 # What the build itself uses, unpacked beside it: archiver, lexer and parser generators, and the libraries GCC computes with.
 HELPERS = ["xz-utils", "flex", "bison", "m4", "libsigsegv2", "libgmp-dev", "libmpfr-dev", "libmpc-dev"]
-UNPINNED = ("The pinned compiler is built from the packages binutils-source (2.40 or 2.44) and gcc-12-source (12.2.0 or 12.4.0) of "
-            "Debian 12 or 13, and this machine is another ({}): put any mb-gcc on the PATH, which will do for notebook 4 and "
-            "`make firmware`, or run `make firmware-check` on Debian 12 or 13.")
+UNPINNED = ("The pinned compiler is made of Debian's packages binutils-source (2.40 or 2.44) and gcc-12-source (12.2.0 or "
+            "12.4.0), which Debian 12 and 13 have, and this machine has not ({}): put any mb-gcc on the PATH, which will do "
+            "for notebook 4 and `make firmware`, or build the firmware on Debian 12 or 13.")
 
 # -O0: a compiler that is built in half the time. What it makes of our C does not depend on how it was built.
 FAST = ["CFLAGS=-O0 -g0", "CXXFLAGS=-O0 -g0"]

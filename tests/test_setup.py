@@ -1,4 +1,4 @@
-"""Setting up: on whichever Python, in whatever folder and with whatever settings; cut off, twice at once, and no longer whole."""
+"""Setting up: on whichever Python, in whatever folder, with whatever settings; cut off, twice at once, and no longer whole."""
 
 import hashlib
 import json
@@ -76,8 +76,9 @@ def test_installs_once_whatever_the_folder_is_called(kit):
 def test_settings_of_pip_that_would_install_something_else(kit):
     (kit.parent / "pip.conf").write_text("[install]\nuser = true\ntarget = {0}/elsewhere\nno-binary = :all:\n"
                                          "[global]\nrequire-virtualenv = true\nfind-links = {0}/wheels\n".format(kit.parent))
-    surprising = offline(kit, PIP_CONFIG_FILE=str(kit.parent / "pip.conf"), PIP_USER="1", PIP_PREFIX=str(kit.parent / "prefix"),
-                         PYTHONPATH=str(kit.parent / "wheels"), PYTHONUSERBASE=str(kit.parent / "user"))
+    surprising = offline(kit, PIP_CONFIG_FILE=str(kit.parent / "pip.conf"), PIP_USER="1",
+                         PIP_PREFIX=str(kit.parent / "prefix"), PYTHONPATH=str(kit.parent / "wheels"),
+                         PYTHONUSERBASE=str(kit.parent / "user"))
     del surprising["PIP_FIND_LINKS"]  # it is in the file
     run = sh_setup(kit, "deploy", env=surprising, preexec_fn=lambda: os.umask(0o077))
     assert run.returncode == 0, run.stdout
