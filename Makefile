@@ -28,7 +28,7 @@ PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test executed test-long test-images test-browser test-deploy install uninstall classroom
+.PHONY: help lab run test executed test-long test-images test-systems test-browser test-deploy install uninstall classroom
 .PHONY: doctor compiler firmware edition firmware-check bench requirements clean
 
 help: ## this list
@@ -65,6 +65,10 @@ test-long: ## ten thousand random requests, and a class of twenty on this machin
 test-images: ## the lesson and the unit tests under the pynq and the Python of each stock image
 	$(PC_ONLY)
 	@python3 tests/images.py
+
+test-systems: ## `make test` from a fresh clone on bare Debian 12, 13 and sid, and on ARM, with root; ONLY=trixie chooses
+	$(PC_ONLY)
+	@python3 tests/systems.py $(ONLY)
 
 test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps screenshots, ONLY=lab4-2 chooses
 	$(PC_ONLY)
