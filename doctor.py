@@ -12,12 +12,11 @@ import sys
 
 from deploy import board
 from deploy.image import output
+from iop import firmware
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV_PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
 QEMU = "qemu-system-microblazeel"
-COMPILER = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
-                        "pynq-tutorial", "mb-gcc-12.2.0", "bin", "mb-gcc")
 INSTALL = [  # package manager, and what gets QEMU with it
     ("apt-get", "sudo apt-get install qemu-system-misc"),
     ("dnf", "sudo dnf install qemu-system-microblaze"),
@@ -70,9 +69,9 @@ def program():
 
 
 def compiler():
-    found = shutil.which("mb-gcc") or (COMPILER if os.path.exists(COMPILER) else None)
-    return (True, found) if found else (None, "none; only notebook 4 and `make firmware` need one: `make compiler` builds it "
-                                                    "(about four minutes)")
+    found = firmware.compiler()
+    return (True, os.path.join(found, "mb-gcc")) if found else (None, "none; only notebook 4 and `make firmware` need one: `make compiler` "
+                                                                      "builds it (about four minutes)")
 
 
 def browser():

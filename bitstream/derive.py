@@ -3,12 +3,15 @@
 
 BASE: the base overlay's base.bit; base.hwh lies beside it. On a board both are in the pynq package, overlays/base/.
 
-The .bit stays as it is: the base overlay already holds the IOP. The .hwh is what tells pynq about it, and keeps only what
-the tutorial needs: the processing system, the IOP iop_pmoda by the name of iop1, and the way its interrupt takes. Both are
-checked first; if something is wrong, one sentence says what, and nothing is written. Needs Python 3.6 and nothing else.
+The base overlay already holds the IOP, so the .bit's configuration data stays as it is. Only the design's name in its header
+becomes another one, because pynq 3 tells overlays apart by the hash of the .bit. The .hwh is what tells pynq about the circuit.
+It keeps only what the tutorial needs: the processing system, the IOP iop_pmoda by the name of iop1, and the way its interrupt
+takes. Both are checked first; if something is wrong, one sentence says what, and nothing is written. Needs Python 3.6 and
+nothing else.
 """
 
 import errno
+import hashlib
 import os
 import struct
 import sys
@@ -16,8 +19,10 @@ import xml.etree.ElementTree as ElementTree
 
 DEVICE = "7z020"  # the Zynq of the PYNQ-Z1 and PYNQ-Z2
 SYNC_WORD = b"\xaa\x99\x55\x66"  # begins the configuration data proper (Xilinx UG470, table 5-19)
+TUTORIAL = "pynq_tutorial"
 STOCK_NAME, NAME = "iop_pmoda", "iop1"
-DDR_WINDOW = (0x20000000, 0x3FFFFFFF)  # where the IOP's program takes DDR to be (mb_src/pynq_tutorial.c)
+DDR_WINDOW = 0x20000000, 0x3FFFFFFF  # first and last byte of where the IOP's program takes DDR to be (mb_src/pynq_tutorial.c)
+DDR_SIZE = 0x20000000  # bytes: the 512 MB of a PYNQ-Z1 or PYNQ-Z2
 # Of the IOP, its memory, its interrupt and its reset are what pynq asks for. The MicroBlaze's own devices are not Linux's.
 IOP_MODULES = {"/iop_pmoda/mb_bram_ctrl", "/iop_pmoda/dff_en_reset_vector_0", "/iop_pmoda/rst_clk_wiz_1_100M",
                "/mb_iop_pmoda_reset", "/mb_iop_pmoda_intr_ack"}
@@ -28,32 +33,52 @@ class OverlayError(Exception):
     """A base overlay that the tutorial's cannot be made from; its text is one sentence for whoever installs."""
 
 
-def check_bit(path):
-    """Returns the bytes of a .bit file for the Zynq 7z020, or raises OverlayError.
+def read_bit(path):
+    """Returns a .bit file for the Zynq 7z020 as {field: bytes}, or raises OverlayError.
 
-    Its header is a list of fields: a length of two bytes and as many bytes for each but the last. "a": the design's name,
-    "b": the part, "c": date, "d": time, each with that letter before its length; "e": the data, with a length of four bytes.
+    A .bit is 13 bytes that are always the same (UG470 does not describe them; every tool writes them), here the field "", and
+    then a list of fields: "a", the design's name; "b", the part; "c", the date; "d", the time; "e", the configuration data.
+    Each is its letter, a length of two bytes (four for "e"), and as many bytes. join_bit() makes a file of them again.
     """
     data = _read(path)
-    fields, at = {}, 13  # the header's first 13 bytes are always the same
+    fields, at = {"": data[:13]}, 13
     try:
         while data[at:at + 1] in (b"a", b"b", b"c", b"d"):
             length, = struct.unpack_from(">H", data, at + 1)
-            fields[data[at:at + 1]] = data[at + 3:at + 3 + length].rstrip(b"\0").decode("ascii")
+            fields[data[at:at + 1].decode()] = data[at + 3:at + 3 + length]
             at += 3 + length
         length, = struct.unpack_from(">cI", data, at)[1:] if data[at:at + 1] == b"e" else (0,)
+        part = fields.get("b", b"").rstrip(b"\0").decode("ascii")
     except (struct.error, UnicodeDecodeError):
         length = 0
-    if b"b" not in fields or not length:
+    if not length or not part or "a" not in fields:
         raise OverlayError("{} is no bitstream: its header names no part or no data. Take the base.bit of the board's "
                            "own image.".format(path))
-    if not fields[b"b"].startswith(DEVICE):
+    if not part.startswith(DEVICE):
         raise OverlayError("{} is for a {}, and a PYNQ-Z1 or PYNQ-Z2 has a {}: take the base.bit of the board's own "
-                           "image.".format(path, fields[b"b"], DEVICE))
-    if len(data) - at - 5 != length or SYNC_WORD not in data[at + 5:at + 5 + 256]:
+                           "image.".format(path, part, DEVICE))
+    fields["e"] = data[at + 5:]
+    if len(fields["e"]) != length or SYNC_WORD not in fields["e"][:256]:
         raise OverlayError("{} is damaged: its header announces {} bytes of configuration, and {} follow. Copy it from "
-                           "the image again.".format(path, length, max(len(data) - at - 5, 0)))
-    return data
+                           "the image again.".format(path, length, len(fields["e"])))
+    return fields
+
+
+def join_bit(fields):
+    """The bytes of a .bit file, from what read_bit() returns."""
+    return fields[""] + b"".join(letter.encode() + struct.pack(">I" if letter == "e" else ">H", len(fields[letter])) +
+                                 fields[letter] for letter in "abcde" if letter in fields)
+
+
+def _name_design(fields, hwh):
+    """Gives a bitstream a design name with a digest of the .hwh beside it.
+
+    pynq 3 keeps what it read in a .hwh, and takes it again for a .bit with the same SHA-1. So no two overlays may be the same
+    file, and neither may be what another .hwh was delivered with.
+    """
+    rest = fields["a"].partition(b";")[2]  # UserID=...;Version=..., which pynq's parsers read too
+    name = "{}_{}".format(TUTORIAL, hashlib.sha256(hwh).hexdigest()[:32]).encode()
+    return dict(fields, a=name + (b";" + rest if rest else b"\0"))
 
 
 def derive_hwh(path):
@@ -75,18 +100,48 @@ def _derived(path, root):
     missing = sorted((IOP_MODULES | {MICROBLAZE}) - set(modules)) + ([] if system else ["processing_system7"])
     if missing:
         raise _not_base(path, "has no " + missing[0].lstrip("/"))
-    reached = [(int(entry.get("BASEVALUE"), 16), int(entry.get("HIGHVALUE"), 16))
-               for entry in modules[MICROBLAZE].iter("MEMRANGE") if "/" + entry.get("INSTANCE") == system]
-    if DDR_WINDOW not in reached:
-        raise _not_base(path, "does not let the IOP reach DDR memory at {:#x}".format(DDR_WINDOW[0]))
+    if not _leads_to_ddr(modules, MICROBLAZE, DDR_WINDOW[0], DDR_WINDOW[1], 0, system):
+        raise _not_base(path, "does not lead all of the IOP's addresses from {:#x} to {:#x} to the board's DDR memory".format(
+            *DDR_WINDOW))
     way, sources = _interrupt_path(modules, system)
     if "/iop_pmoda/dff_en_reset_vector_0" not in sources:
         raise _not_base(path, "does not connect the IOP's interrupt to the processing system")
     for name in set(sources) - IOP_MODULES:
         _leave_only(sources[name], modules[name])
     _remove_modules_but(root, IOP_MODULES | way | {system}, set(sources) - IOP_MODULES)
-    root.find("SYSTEMINFO").set("NAME", "pynq_tutorial")
+    root.find("SYSTEMINFO").set("NAME", TUTORIAL)
     return ElementTree.tostring(root, encoding="utf-8").replace(STOCK_NAME.encode(), NAME.encode())
+
+
+def _leads_to_ddr(modules, name, first, last, offset, system):
+    """Whether a module's addresses from first to last lead to DDR memory, from its byte `offset` on.
+
+    Up to image v2.5 they lead straight to the processing system, which uses the address bits that 512 MB have. From v2.6 on
+    they lead to a block that passes on as many bits of an address as its parameters say. Blocks that change no address are not
+    in a .hwh's memory map.
+    """
+    names = {module.get("INSTANCE"): fullname for fullname, module in modules.items()}
+    further = {fullname: module for fullname, module in modules.items() if fullname != name}  # no way leads back
+    while first <= last:
+        entry = next((entry for entry in modules[name].iter("MEMRANGE")
+                      if int(entry.get("BASEVALUE"), 16) <= first <= int(entry.get("HIGHVALUE"), 16)), None)
+        target = names.get(entry.get("INSTANCE")) if entry is not None else None
+        if target not in further:
+            return False
+        end = min(int(entry.get("HIGHVALUE"), 16), last)
+        if target == system:
+            if "DDR" not in entry.get("ADDRESSBLOCK") or first % DDR_SIZE != offset:
+                return False
+        else:
+            bits = next((int(parameter.get("VALUE")) for parameter in modules[target].iter("PARAMETER")
+                         if parameter.get("NAME") == "C_{}_ADDR_WIDTH".format(entry.get("SLAVEBUSINTERFACE"))), 32)
+            below = first % (1 << bits)
+            if below + end - first >= 1 << bits or not _leads_to_ddr(further, target, below, below + end - first, offset,
+                                                                     system):
+                return False
+        offset += end + 1 - first
+        first = end + 1
+    return True
 
 
 def _not_base(path, what):
@@ -168,7 +223,8 @@ def derive(bit):
     bit: the path of base.bit. Raises OverlayError, whose text is one sentence, if either is missing or is not that of a
     PYNQ-Z1's or PYNQ-Z2's base overlay.
     """
-    return {"pynq_tutorial.bit": check_bit(bit), "pynq_tutorial.hwh": derive_hwh(os.path.splitext(bit)[0] + ".hwh")}
+    fields, hwh = read_bit(bit), derive_hwh(os.path.splitext(bit)[0] + ".hwh")
+    return {TUTORIAL + ".bit": join_bit(_name_design(fields, hwh)), TUTORIAL + ".hwh": hwh}
 
 
 def main(bit, folder):

@@ -1,6 +1,6 @@
 """Brings the tutorial to boards: to one, to a classroom of them, or by `pynq get-notebooks`."""
 
-EDITION = "1.0.0"
+EDITION = "1.1.0"
 
 
 def deliver_notebooks(device_name, src_path, dst_path, name, folder=False, overlays_res_lookup=True):
@@ -17,3 +17,4 @@ def deliver_notebooks(device_name, src_path, dst_path, name, folder=False, overl
     os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
     bit = os.path.join(os.path.dirname(pynq.__file__), "overlays", "base", "base.bit")
     install.tell(target, tree.install(target, install.files(bit if overlays_res_lookup else None), EDITION))
+    install.settle(target)

@@ -10,7 +10,7 @@ import re
 import shutil
 
 from . import image, tree
-from .install import NAME, OverlayError, derive
+from .install import NAME, OverlayError, derive, pynq_state
 
 CMA_MB = 40  # ten million words of 4 bytes
 DISK_MB = 20  # two editions, of 4.5 MB each, and some air
@@ -79,6 +79,15 @@ def base_overlay(root):
     return True, bit
 
 
+def state(root):
+    package = image.pynq_package(root)
+    for path in pynq_state.files(package) if package else ():
+        problem = pynq_state.problem(path, root)
+        if problem:
+            return False, "{} {}, and then pynq 3.0 downloads no overlay: sudo rm {}".format(path, problem, path)
+    return True, "fine"
+
+
 def mb_gcc(root):
     found = shutil.which("mb-gcc", path=os.environ["PATH"] if root == "/" else "") or next(iter(
         glob.glob(os.path.join(root, "opt/microblazeel-xilinx-elf/bin/mb-gcc"))), None)
@@ -132,5 +141,5 @@ def installation(root):
 
 
 CHECKS = [("root", root_user), ("BOARD", name), ("image", release), ("pynq", pynq), ("pycparser", pycparser),
-                ("XILINX_XRT", xrt), ("base overlay", base_overlay), ("mb-gcc", mb_gcc), ("CMA", memory), ("disk", disk),
+                ("XILINX_XRT", xrt), ("base overlay", base_overlay), ("pynq's state", state), ("mb-gcc", mb_gcc), ("CMA", memory), ("disk", disk),
                 ("IOP", iop), ("tutorial", installation), ("nbval", nbval)]

@@ -44,6 +44,12 @@ def base_overlay(root="/"):
     return found[0] if found else None
 
 
+def pynq_package(root="/"):
+    """The folder of the image's pynq package, or None."""
+    found = [path for packages in PACKAGES for path in sorted(glob.glob(os.path.join(root, packages, "pynq")))]
+    return found[0] if found else None
+
+
 def output(*command):
     """What a command prints, or None if there is no such command or it fails."""
     try:

@@ -15,8 +15,9 @@ from . import EDITION, image, tree
 HERE = os.path.dirname(os.path.abspath(__file__))
 # In a checkout the notebooks lie beside this folder, in the Python package within it.
 KIT = HERE if os.path.isdir(os.path.join(HERE, "notebooks")) else os.path.dirname(HERE)
-sys.path.append(os.path.join(KIT, "bitstream"))  # which is no package, and has a program that runs alone too
-from derive import OverlayError, derive  # noqa: E402
+sys.path.append(KIT)
+from bitstream.derive import OverlayError, derive  # noqa: E402
+from iop import pynq_state  # noqa: E402
 
 NAME = "pynq_tutorial"
 LIST = os.path.join(HERE, "edition.txt")  # which files an edition consists of, from git: `make edition` writes it
@@ -69,6 +70,15 @@ def install(root="/", bit=None):
     if root != "/":
         os.makedirs(os.path.dirname(target), exist_ok=True)
     tell(target, tree.install(target, contents, EDITION))
+    settle(target, root)
+
+
+def settle(folder, root="/"):
+    """Has pynq forget a folder whose .bit is a new one now or goes away (iop/pynq_state.py). Also heals a board on which edition
+    1.0.0 ran: there pynq 3 took the tutorial's description for the base overlay's, because the two .bit files were the same."""
+    package = image.pynq_package(root)
+    if package:
+        pynq_state.leave(package, folder, root)
 
 
 def tell(target, report):
@@ -97,6 +107,7 @@ def uninstall(root="/"):
     """Removes what `install` put there and nobody changed, and prints what it kept. Raises tree.InstallError."""
     target = os.path.join(image.notebooks_folder(root), NAME)
     report = tree.uninstall(target)
+    settle(target, root)
     if not any(report.values()):
         print("{}: no tutorial is installed there; nothing to change.".format(target))
         return
@@ -107,7 +118,7 @@ def uninstall(root="/"):
 
 def add_nbval(python):
     """Gives the image's Python nbval, with which `make test` re-executes the notebooks, and changes no other package."""
-    if subprocess.call([python, "-c", "import nbval"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
+    if image.output(python, "-c", "import nbval") is not None:
         return
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as there_already:
         freeze = image.output(python, "-m", "pip", "freeze") or ""

@@ -77,13 +77,61 @@ def _room_at(address):
 
 
 def is_allocated(buffer):
-    """Whether a PynqBuffer is one that was allocated, no view of one and no copy, and has not been freed."""
+    """Whether a PynqBuffer is one that was allocated, neither a view of one nor a copy, and has not been freed.
+
+    What freebuffer() does, and so what tells, is another thing in each release of pynq:
+
+    2.5, 2.6  It sets `pointer` to 0. Linux has the memory back when the last view is gone. xlnk_reset() frees without a word to
+              the buffers, but empties `bufmap`, the list of the Xlnk that a buffer is from.
+    2.7       It does nothing: the buffer stays allocated until the process ends. make_freeable() mends that for Xlnk's.
+    3.0       It sets `freed`, and Linux has the memory back at once.
+    3.1       It sets `freed`, and Linux has the memory back when the last view and copy are gone.
+    """
     known = vars(buffer)
-    # freebuffer() leaves one or both of these behind, depending on pynq's version.
-    return _was_allocated(buffer) and not known.get("freed") and known.get("pointer", True) != 0
+    if not _was_allocated(buffer) or known.get("freed") or known.get("pointer", True) == 0:
+        return False
+    bufmap = getattr(known.get("device"), "bufmap", None)
+    return bufmap is None or known["pointer"] in bufmap
 
 
 def _was_allocated(buffer):
-    # A copy gets a PynqBuffer's address too, but what allocate() itself sets stays with the original.
+    # Views and copies get a PynqBuffer's address too, but what allocate() itself sets stays with the original.
     known = vars(buffer)
     return "pointer" in known or "memory" in known
+
+
+def make_freeable(buffer):
+    """Lets freebuffer() free a buffer on pynq 2.7 too, by that release's own means: the buffer gets what freebuffer() asks for,
+    something to free and somebody to give it to. On other releases, and on a device that does so itself, nothing is done."""
+    known = vars(buffer)
+    if "freed" not in known and "pointer" not in known:
+        buffer.pointer = buffer.device, buffer.bo, buffer.virtual_address, buffer.nbytes
+        buffer.return_to = _Freed
+
+
+class _Freed:
+    @staticmethod
+    def return_pointer(pointer):
+        from pynq.pl_server.xrt_device import _free_bo
+        _free_bo(*pointer)
+
+
+def to_memory(owner, offset, size):
+    """What Python wrote into `size` bytes from `offset` of an allocated buffer goes from the CPU's cache to DDR."""
+    if not owner.coherent:
+        _synchronise(owner, owner.device.flush, "XCL_BO_SYNC_BO_TO_DEVICE", offset, size)
+
+
+def from_memory(owner, offset, size):
+    """The CPU's cache forgets `size` bytes from `offset` of an allocated buffer, so that Python sees what is in DDR."""
+    if not owner.coherent:
+        _synchronise(owner, owner.device.invalidate, "XCL_BO_SYNC_BO_FROM_DEVICE", offset, size)
+
+
+def _synchronise(owner, call, direction, offset, size):
+    # buffer.flush() would take the whole buffer with it, and what another thread writes beside these words would be lost.
+    if hasattr(owner.bo, "sync"):  # pynq 3.1, whose device takes the whole buffer whatever it is told
+        import pyxrt
+        owner.bo.sync(getattr(pyxrt.xclBOSyncDirection, direction), size, offset)
+    else:
+        call(owner.bo, owner.offset + offset, owner.virtual_address + offset, size)

@@ -7,6 +7,7 @@ from pynq import PL
 from tornado.ioloop import PeriodicCallback  # what every Jupyter kernel has beneath it
 
 from .pynq_tutorial import MAILBOX_WORDS
+from .sharing import downloads
 
 LOOKS = 100  # milliseconds from one to the next
 
@@ -17,16 +18,20 @@ def live_mailbox(mailbox, seconds=600):
     mailbox: an MMIO of the four words
     seconds: how long it looks, if nobody presses Stop before; it looks whenever no cell is running
 
-    It ends, too, when an overlay is downloaded: what is at the mailbox's address then, if anything, is not known, and a board
-    may hang on an address where nothing answers.
+    It ends, too, when an overlay is downloaded, by this process or another: what is at the mailbox's address then, if anything,
+    is not known, and a board may hang on an address where nothing answers.
     """
-    overlay = PL.timestamp
+    def circuit():
+        count = downloads()
+        return count or PL.timestamp
+
+    overlay = circuit()
     table, stop = ipywidgets.HTML(), ipywidgets.Button(description="Stop")
     end = time.monotonic() + seconds
     shown = []  # the words that the table shows
 
     def look():
-        if PL.timestamp != overlay:
+        if circuit() != overlay:
             return close()
         words = [mailbox.read(4 * number) for number in range(len(MAILBOX_WORDS))]
         if words != shown:

@@ -1,16 +1,26 @@
 """Pynq_Tutorial: has the program on an I/O processor (IOP) write into a buffer that Python allocated."""
 
+import math
+import numbers
 import os
-import threading
 import time
+import zlib
 
 import numpy as np
+import pynq
 from pynq import PL
 from pynq.lib import PynqMicroblaze
 
-from .buffers import integer, room_in
+from . import pynq_state
+from .buffers import from_memory, integer, is_allocated, room_in, to_memory
+from .sharing import BoardLock, downloads
 
-PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pynq_tutorial.bin")
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAM = os.path.join(HERE, "pynq_tutorial.bin")
+OVERLAY_FOLDER = os.path.join(os.path.dirname(HERE), "bitstream")
+PYNQ = os.path.dirname(pynq.__file__)
+
+pynq_state.check(PYNQ)  # now, for the next step of every notebook is to download the overlay
 
 # The mailbox, as mb_src/mailbox.h defines it: byte offsets in the IOP's memory of its 32-bit words.
 MAILBOX = 0xF000
@@ -19,6 +29,7 @@ ARRAY_LENGTH = MAILBOX + 4
 INIT_DATA = MAILBOX + 8
 STATUS = MAILBOX + 12
 MAILBOX_WORDS = "BUFFER_ADDR", "ARRAY_LENGTH", "INIT_DATA", "STATUS"  # their names, in order
+LOADED = MAILBOX + 0xFFC  # the last word of the page: says which program was loaded into which overlay
 STATUS_READY = 1
 STATUS_REFUSED = 2
 
@@ -30,9 +41,9 @@ START_TIMEOUT = 2.0  # seconds; the program needs a few microseconds
 SECONDS_A_WORD = 1e-6  # 100 cycles at 100 MHz; how many a board's DDR takes is to be measured on one
 LOOK_WITHOUT_PAUSE = 3e-5  # seconds of a wait: less than half of what the shortest sleep takes under Linux
 LONGEST_PAUSE = 1e-3  # seconds; the pauses before it are a quarter of the wait so far
-
-_one_request_at_a_time = threading.Lock()
-_loaded_last = {}  # for each IOP, by its name: the program that one of us loaded last
+# Words that the IOP is asked for at once. If a process is killed, its memory goes to others while the IOP writes on, and then
+# this is how much at most: on a board, by the program's instructions, within 8 ms.
+AT_ONCE = 1 << 18
 
 
 class Pynq_Tutorial:
@@ -40,6 +51,9 @@ class Pynq_Tutorial:
 
     iop = Pynq_Tutorial(overlay.iop1.mb_info)
     iop.write_to_buffer(buffer, length=10, data=1)
+
+    Any thread may call any method. A board has this IOP once, for all its notebooks: each call takes it (sharing.py), waits if
+    another process has it, and makes sure that overlay and program are still the ones of this object.
     """
 
     def __init__(self, mb_info, program=None):
@@ -47,16 +61,23 @@ class Pynq_Tutorial:
 
         mb_info: which IOP, as its overlay describes it: overlay.iop1.mb_info
         program: one that iop.firmware.build() made; the kit's own, if not given
-        Raises RuntimeError if there is no such IOP or the program file is not whole, TimeoutError if the program does
-        not start.
+        Raises RuntimeError if there is no such IOP, the program file is not whole or another process has the IOP, TimeoutError
+        if the program does not start.
         """
         program = os.path.abspath(program or PROGRAM)
-        _check_program(program)
+        contents = _check_program(program)
         _check_iop(mb_info)
-        with _one_request_at_a_time:
-            self._overlay = PL.timestamp
-            self._microblaze = PynqMicroblaze(mb_info, program, force=True)
+        self._lock = BoardLock()
+        with self._lock:
+            self._downloads, self._timestamp = downloads(), PL.timestamp
+            # Not the names of the interrupt: pynq would then wait for one in a thread of its own.
+            self._microblaze = PynqMicroblaze({name: mb_info[name] for name in ("ip_name", "rst_name")}, program, force=True)
+            # The IOP's memory as 32-bit words: one to write, and one to read, which gives ints at a tenth of numpy's time.
+            self._memory = self._microblaze.mmio.array
+            self._words = memoryview(self._memory.view(np.ndarray))
+            self._loaded = zlib.crc32("{} {}".format(self._timestamp, contents).encode()) or 1
             self._wait_until_ready()
+        pynq_state.leave(PYNQ, OVERLAY_FOLDER)
 
     def write_to_buffer(self, buffer, length, data, timeout=None):
         """Has the IOP write data, data + 1, data + 2, ... into the buffer's first `length` words, and returns when it
@@ -65,11 +86,12 @@ class Pynq_Tutorial:
         buffer:  a buffer of 32-bit words, or a view of one in one piece, or a physical address within one
         length:  how many 32-bit words; 0 writes nothing
         data:    the first word's value, from -2**31 to 2**32 - 1; after the largest 32-bit value comes the smallest
-        timeout: seconds to wait; when not given, 2 s and 1 microsecond a word
+        timeout: seconds to wait for the answer, more than 0; when not given, 2 s and 1 microsecond a word
 
         Everything is checked before the IOP is told anything. TypeError or ValueError says what is wrong with a
         request. TimeoutError: the IOP did not answer; it is then stopped, and the next call starts it again, as it does
-        after Ctrl-C or the stop button. RuntimeError: the overlay or the program is no longer the one it was.
+        after Ctrl-C or the stop button. RuntimeError: another process has the IOP, or the overlay or the program is no longer
+        the one it was; if that happened during the request, the buffer's words may be wrong.
         """
         length, data = integer("length", length), integer("data", data)
         address, room, owner = room_in(buffer)
@@ -80,83 +102,118 @@ class Pynq_Tutorial:
                 data, -2**31, 2**32 - 1))
         if timeout is None:
             timeout = START_TIMEOUT + length * SECONDS_A_WORD
+        else:
+            _check_timeout(timeout)
         if length:
-            with _one_request_at_a_time:
+            with self._lock:
+                if not is_allocated(owner):  # another thread did that while this one waited
+                    raise ValueError("buffer was freed, and its memory may belong to something else now: allocate a new one.")
                 # A cacheable buffer's cache: what Python wrote goes to DDR before the IOP writes, and what the IOP
                 # wrote is fetched before Python reads.
-                owner.flush()
-                self._request(address, length, data % 2**32, timeout)
-                owner.invalidate()
+                offset = address - owner.physical_address
+                to_memory(owner, offset, 4 * length)
+                end = time.monotonic() + timeout
+                for done in range(0, length, AT_ONCE):
+                    self._request(address + 4 * done, min(AT_ONCE, length - done), (data + done) % 2**32, timeout, end)
+                from_memory(owner, offset, 4 * length)
 
     def read_mailbox(self, word):
-        """A word of the mailbox, by its number. From 4 on they are free for results of a program of your own."""
-        return self._microblaze.read(MAILBOX + 4 * word)
+        """A word of the mailbox, by its number. From 4 to 1022 they are free for results of a program of your own."""
+        return self._words[MAILBOX // 4 + word]
 
     def reset(self):
-        """Starts the program afresh, whatever state the IOP is in. TimeoutError if it does not start."""
-        with _one_request_at_a_time:
+        """Starts the program afresh, whatever state the IOP is in. TimeoutError if it does not start, RuntimeError if another
+        process has the IOP or another overlay was downloaded."""
+        with self._lock:
+            self._check_overlay()
             self._start()
 
     def _start(self):
-        self._check_overlay()
+        # In this order: a process that is killed on the way must not leave an IOP that looks ready.
+        self._memory[LOADED // 4] = self._memory[STATUS // 4] = 0
         self._microblaze.program()
         self._wait_until_ready()
 
     def _wait_until_ready(self):
-        _loaded_last[self._microblaze.ip_name] = self._microblaze.mb_program
-        if not _wait(lambda: self._microblaze.read(STATUS) == STATUS_READY, START_TIMEOUT):
-            self._microblaze.reset()
+        if not self._wait(lambda: self._words[STATUS // 4] == STATUS_READY, time.monotonic() + START_TIMEOUT):
+            self._stop()
             raise TimeoutError("The IOP's program did not start within {} s: download the overlay again, then make a "
                                "new Pynq_Tutorial; a program of your own must set STATUS to STATUS_READY."
                                .format(START_TIMEOUT))
+        self._memory[LOADED // 4] = self._loaded
+
+    def _stop(self):
+        """Holds the IOP in reset, and lets no one take it for one that waits for requests."""
+        if self._downloads == downloads():
+            self._microblaze.reset()
+            self._memory[STATUS // 4] = self._memory[BUFFER_ADDR // 4] = 0
 
     def _check_overlay(self):
         """RuntimeError if another overlay was downloaded since: who knows what is at the IOP's address now."""
-        if PL.timestamp != self._overlay:
-            raise RuntimeError("An overlay was downloaded since this Pynq_Tutorial was made, and its IOP is gone: make "
-                               "a new one, with Pynq_Tutorial(overlay.iop1.mb_info).")
+        if self._downloads != downloads() or not self._downloads and PL.timestamp != self._timestamp:
+            raise RuntimeError("An overlay was downloaded since this Pynq_Tutorial was made, by this notebook or another one, "
+                               "and its IOP is gone: run overlay = Overlay(...) again, and then make a new one with "
+                               "Pynq_Tutorial(overlay.iop1.mb_info).")
 
-    def _request(self, address, length, data, timeout):
+    def _check_program(self):
+        """RuntimeError unless the IOP has this object's program."""
+        if self._words[LOADED // 4] != self._loaded:
+            raise RuntimeError("The IOP runs another program now: start this one's with reset().")
+
+    def _request(self, address, length, data, timeout, end=None):
+        """One request, within the lock. timeout: what the caller asked for; end: when that is over, by time.monotonic()."""
         self._check_overlay()
-        microblaze = self._microblaze
+        words, microblaze = self._words, self._microblaze
         if microblaze.state != "RUNNING":
             self._start()
-        elif (microblaze.read(STATUS) not in (STATUS_READY, STATUS_REFUSED)
-              or _loaded_last[microblaze.ip_name] != microblaze.mb_program):
-            raise RuntimeError("The IOP runs another program now: start this one's with reset().")
+        else:
+            self._check_program()
+            # A process may have stopped the IOP, or was killed while it waited for an answer.
+            if words[STATUS // 4] not in (STATUS_READY, STATUS_REFUSED) or words[BUFFER_ADDR // 4]:
+                self._start()
         try:
-            microblaze.write(ARRAY_LENGTH, length)
-            microblaze.write(INIT_DATA, data)
-            microblaze.write(BUFFER_ADDR, address)  # last, for it starts the request
-            answered = _wait(lambda: microblaze.read(BUFFER_ADDR) == 0, timeout)
+            self._memory[ARRAY_LENGTH // 4] = length
+            self._memory[INIT_DATA // 4] = data
+            self._memory[BUFFER_ADDR // 4] = address  # last, for it starts the request
+            answered = self._wait(lambda: not words[BUFFER_ADDR // 4], end or time.monotonic() + timeout)
         except BaseException:  # also the stop button: an IOP that nobody waits for must not go on writing
-            microblaze.reset()
+            self._stop()
             raise
+        # A download empties the mailbox, which then looks like an answer.
+        self._check_overlay()
         if not answered:
-            microblaze.reset()
+            self._stop()
             raise TimeoutError("The IOP did not answer within {} s and was stopped; the next call starts it again. Give "
                                "a long request a longer timeout.".format(timeout))
-        if microblaze.read(STATUS) == STATUS_REFUSED:
+        self._check_program()
+        if words[STATUS // 4] == STATUS_REFUSED:
             raise ValueError("The IOP refused to write {} words at {:#x}, which are not all in DDR memory.".format(
                 length, address))
 
+    @staticmethod
+    def _wait(condition, end):
+        """Waits until condition() is true, at most until `end`; returns whether it is. Most answers come within microseconds,
+        when even the shortest sleep would be the longest part of the wait; a long wait leaves the core to others."""
+        started = time.monotonic()
+        while not condition():
+            now = time.monotonic()
+            if now > end:
+                return condition()
+            if now - started > LOOK_WITHOUT_PAUSE:
+                time.sleep(min((now - started) / 4, LONGEST_PAUSE))
+        return True
 
-def _wait(condition, timeout):
-    """Waits until condition() is true, at most `timeout` seconds; returns whether it is. Most answers come within
-    microseconds, when even the shortest sleep would be the longest part of the wait; a long wait leaves the core to
-    others."""
-    started = time.monotonic()
-    while not condition():
-        waited = time.monotonic() - started
-        if waited > timeout:
-            return condition()
-        if waited > LOOK_WITHOUT_PAUSE:
-            time.sleep(min(waited / 4, LONGEST_PAUSE))
-    return True
+
+def _check_timeout(timeout):
+    """TypeError or ValueError unless it is a number of seconds that one can wait."""
+    if not isinstance(timeout, numbers.Real) or isinstance(timeout, bool):
+        raise TypeError("timeout is {!r}, a {}: give a number of seconds.".format(timeout, type(timeout).__name__))
+    if not (timeout > 0 and math.isfinite(timeout)):
+        raise ValueError("timeout is {}: give a number of seconds that is more than 0 and has an end.".format(timeout))
 
 
 def _check_program(path):
-    """RuntimeError if the program file is missing or not as long as its header says."""
+    """The contents of a program file. RuntimeError if it is missing or not as long as its header says."""
     remedy = ("get it again with `git checkout iop` or `make install`" if path == PROGRAM else
               "build it with iop.firmware.build()")
     try:
@@ -167,6 +224,7 @@ def _check_program(path):
     size = int.from_bytes(program[HEADER + 4:HEADER + 8], "little")
     if program[HEADER:HEADER + 4] != MAGIC or len(program) != size:
         raise RuntimeError("{} has {} bytes and is not a whole IOP program: {}.".format(path, len(program), remedy))
+    return program
 
 
 def _check_iop(mb_info):

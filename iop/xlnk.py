@@ -10,7 +10,7 @@ except ImportError:
     import numpy as np
     from pynq import Device, allocate
 
-    from .buffers import is_allocated
+    from .buffers import is_allocated, make_freeable
 
     class Xlnk:
         """Allocates buffers in CMA memory: the part of DDR that Linux keeps for memory in one physical piece."""
@@ -27,9 +27,11 @@ except ImportError:
             dtype: the elements' type
             cacheable: 1 for a buffer that goes through the CPU's cache; then flush() it before the IOP reads it, and
             invalidate() it before Python reads what the IOP wrote
-            RuntimeError if there is not that much memory. Free it with buffer.freebuffer().
+            RuntimeError if there is not that much memory. Free it with buffer.freebuffer(). It works before an overlay is
+            downloaded too, as Xlnk always did.
             """
-            buffer = allocate(shape, dtype, cacheable=cacheable)
+            buffer = _allocate(shape, dtype, cacheable)
+            make_freeable(buffer)
             for buffers in (self._buffers, self._all_buffers):
                 buffers[:] = [other for other in buffers if other() is not None] + [weakref.ref(buffer)]
             return buffer
@@ -40,7 +42,11 @@ except ImportError:
 
         def cma_stats(self):
             """A dictionary: 'CMA Memory Available' in the whole system, and of this Xlnk 'CMA Memory Usage', both in
-            bytes, and 'Buffer Count'."""
+            bytes, and 'Buffer Count'.
+
+            A freed buffer does not count any more. Its memory is available again at once, or, with pynq 3.1, when the last view
+            and the last copy of it are gone.
+            """
             sizes = [buffer.nbytes for buffer in (other() for other in self._buffers)
                      if buffer is not None and is_allocated(buffer)]
             return {"CMA Memory Available": _cma_available(),
@@ -52,6 +58,19 @@ except ImportError:
             for other in self._all_buffers:
                 if other() is not None:
                     other().freebuffer()
+
+    # DDR memory, as pynq itself describes it to XRT for every overlay of a Zynq (_ip_to_topology in embedded_device.py)
+    PS_DDR = {"idx": 0, "base_address": 0, "size": 256 << 20, "streaming": False, "used": 1, "tag": "PSDDR", "type": "DDR4"}
+
+    def _allocate(shape, dtype, cacheable):
+        try:
+            return allocate(shape, dtype, cacheable=cacheable)
+        except RuntimeError as error:
+            # pynq looks for DDR in the description of an overlay, and on a board where nothing was downloaded yet there is none.
+            # The driver needs no overlay for DDR (zocl_create_bo in XRT's zocl_bo.c).
+            if "Overlay is not downloaded" not in str(error):
+                raise
+            return Device.active_device.get_memory(PS_DDR).allocate(shape, dtype, cacheable=cacheable)
 
     def _cma_available():
         """Bytes. Linux tells, but for a device with a CMA pool of its own."""

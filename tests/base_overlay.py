@@ -4,11 +4,14 @@ import struct
 
 from conftest import ROOT
 
-STOCK = ROOT.parent / "shared" / "stock_base_overlay" / "Pynq-Z1-v2.4" / "base.bit"
+# Real ones: of the images up to v2.5, and of the design that the images from v2.6 on have
+STOCK = {design: ROOT.parent / "shared" / "stock_base_overlay" / folder / "base.bit"
+         for design, folder in (("v2.4", "Pynq-Z1-v2.4"), ("v3", "Pynq-Z1-v3-design"))}
 HEADER_START = bytes.fromhex("00090ff00ff00ff00ff0000001")
 MICROBLAZE = """<MODULE FULLNAME="/iop_pmoda/mb" INSTANCE="iop_pmoda_mb" MODTYPE="microblaze" VLNV="xilinx.com:ip:microblaze:11.0">
 <PARAMETERS/><PORTS/><BUSINTERFACES/><MEMORYMAP>
-<MEMRANGE BASEVALUE="0x20000000" HIGHVALUE="0x3fffffff" INSTANCE="ps7_0"/></MEMORYMAP></MODULE>"""
+<MEMRANGE ADDRESSBLOCK="GP0_DDR_LOWOCM" BASEVALUE="0x20000000" HIGHVALUE="0x3fffffff" INSTANCE="ps7_0"/>
+</MEMORYMAP></MODULE>"""
 LEDS = """<MODULE FULLNAME="/leds/gpio" INSTANCE="leds_gpio" MODTYPE="axi_gpio" VLNV="xilinx.com:ip:axi_gpio:2.0">
 <PARAMETERS/><PORTS/><BUSINTERFACES/></MODULE>"""
 LEDS_RANGE = """<MEMRANGE ADDRESSBLOCK="Reg" BASENAME="C_BASEADDR" BASEVALUE="0x41210000" HIGHNAME="C_HIGHADDR"

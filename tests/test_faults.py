@@ -98,7 +98,7 @@ def test_another_program_in_the_iop(overlay, iop, tmp_path):
 
 def test_garbage_in_every_word_of_the_mailbox(overlay, iop, board):
     random = np.random.default_rng(4)
-    mailbox = board.memory.words[0xF000 // 4:0x10000 // 4]
+    mailbox = board.memory.words[0xF000 // 4:0xFFFC // 4]
     for _ in range(20):
         # Whatever is asked for lies beyond DDR or across words, so that the program has to refuse it.
         mailbox[1:] = random.integers(0, 2**32, len(mailbox) - 1, dtype="u4")
@@ -107,6 +107,11 @@ def test_garbage_in_every_word_of_the_mailbox(overlay, iop, board):
         while mailbox[0] and time.monotonic() < deadline:
             time.sleep(0.001)
         assert mailbox[0] == 0
+    assert serves(overlay, iop)
+    board.memory.words[0xFFFC // 4] ^= 1  # the word that says which program was loaded
+    with pytest.raises(RuntimeError, match=r"runs another program now.*reset\(\)"):
+        serves(overlay, iop)
+    iop.reset()
     assert serves(overlay, iop)
     assert board.stray_writes() == []
 

@@ -99,6 +99,11 @@ class VirtualDevice(Device):
         for offset, value in CLOCKS.items():
             self._registers[SLCR[0]][offset // 4] = value
 
+    @property
+    def lock_file(self):
+        """The file whose lock keeps users of the IOP apart (iop/sharing.py): the board's memory, which is this process's own."""
+        return "/proc/self/fd/{}".format(self._board.memory.file)
+
     def mmap(self, base_addr, length):
         """The uint32 array that answers at a physical address, for pynq.MMIO. ValueError where nothing answers, which
         on a board stops the bus or the whole system."""

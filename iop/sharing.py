@@ -1,0 +1,127 @@
+"""One board, several notebooks: processes that use one IOP in turn, and see when another has come between.
+
+The IOP is shared by all processes of a board, so Linux keeps them apart: with flock(), whose lock ends with its process,
+whatever way that ends. And Linux tells everyone that the fabric was configured, by inotify on the FPGA manager's file. pynq 3
+tells only the process that did it.
+"""
+
+import ctypes
+import fcntl
+import os
+import re
+import struct
+import termios
+import threading
+import time
+
+from pynq import Device
+
+# What pynq's own devices map an IOP's memory from; a device with another memory names it as its lock_file.
+DEVICE_FILE = "/dev/mem"
+FPGA_MANAGER = "/sys/class/fpga_manager/fpga0/firmware"  # whoever writes a file's name there configures the fabric
+IN_MODIFY, IN_OPEN = 0x2, 0x20  # linux/inotify.h
+WAIT = 10.0  # seconds for a lock that another process holds: far longer than any request that does not hang
+LONGEST_PAUSE = 1e-3  # seconds between two tries
+
+
+class BoardLock:
+    """`with lock:` no other process and no other thread uses the board's IOPs, as far as they use this lock too.
+
+    RuntimeError, which names the process that has it, after WAIT seconds. Any thread may enter it, and none twice. A forked
+    child may, too: it gets a lock of its own.
+    """
+
+    def __init__(self):
+        self._threads = threading.Lock()
+        self._path = getattr(Device.active_device, "lock_file", DEVICE_FILE)
+        self._open()
+
+    def _open(self):
+        self._file = open(self._path, "rb", buffering=0)
+        self._number = self._file.fileno()
+        self._process = os.getpid()
+
+    def __enter__(self):
+        if self._process != os.getpid():  # a lock belongs to a file as it was opened, which a fork shares with its parent
+            self._threads = threading.Lock()
+            self._open()
+        self._threads.acquire()
+        try:
+            self._take()
+        except BaseException:
+            self._threads.release()
+            raise
+
+    def _take(self):
+        started = None
+        while True:
+            try:
+                return fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                started = started or time.monotonic()
+                waited = time.monotonic() - started
+                if waited > WAIT:
+                    raise RuntimeError("The IOP is in use by {} and was not free for {:.0f} s: wait until that notebook is done, "
+                                       "or shut its kernel down.".format(holder(self._number), waited)) from None
+                time.sleep(min(waited / 4 + 2e-5, LONGEST_PAUSE))
+
+    def __exit__(self, *error):
+        fcntl.flock(self._number, fcntl.LOCK_UN)
+        self._threads.release()
+
+
+def holder(file):
+    """Who has the lock of an open file, as "process 1234 (2_iop_example.ipynb)"; its notebook if Jupyter has told it, or else
+    the folder that it runs in."""
+    try:
+        found = os.fstat(file)
+        inode = "{:02x}:{:02x}:{}".format(os.major(found.st_dev), os.minor(found.st_dev), found.st_ino)
+        with open("/proc/locks") as locks:
+            process = re.search(r"^\d+: FLOCK \S* *\S+ +WRITE +(\d+) " + inode + " ", locks.read(), re.M).group(1)
+    except (OSError, AttributeError):
+        return "another process"
+    try:
+        with open("/proc/{}/environ".format(process), "rb") as environment:
+            name = re.search(rb"(?:^|\0)JPY_SESSION_NAME=([^\0]+)", environment.read())
+        name = name.group(1).decode(errors="replace") if name else os.readlink("/proc/{}/cwd".format(process))
+    except OSError:
+        return "process " + process
+    return "process {} ({})".format(process, name)
+
+
+class _Downloads:
+    """Counts on from `count` each time that it sees that a process configured the fabric. Any thread may ask."""
+
+    def __init__(self, count=1):
+        self._count = count
+        self._process = os.getpid()
+        self._unread = bytearray(4)
+        libc = ctypes.CDLL(None, use_errno=True)
+        self._events = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._events < 0 or libc.inotify_add_watch(self._events, FPGA_MANAGER.encode(), IN_OPEN | IN_MODIFY) < 0:
+            raise OSError(ctypes.get_errno(), "Linux does not tell when an overlay is downloaded ({}): restart the kernel, and "
+                          "shut down notebooks that you do not need.".format(os.strerror(ctypes.get_errno())))
+
+    def now(self):
+        if self._process != os.getpid():  # a fork shares its parent's events; what it had seen until then it keeps
+            self.__init__(self._count)
+        fcntl.ioctl(self._events, termios.FIONREAD, self._unread)
+        if struct.unpack("i", self._unread)[0]:
+            self._count += 1
+            try:
+                os.read(self._events, 1 << 16)
+            except BlockingIOError:  # another thread has
+                pass
+        return self._count
+
+
+_downloads = None  # False on a device that has no FPGA manager
+
+
+def downloads():
+    """A number that is another one once an overlay was downloaded by any process of this board. It is 0 for ever where there is
+    no FPGA manager: then the device belongs to this process, and pynq itself tells."""
+    global _downloads
+    if _downloads is None:
+        _downloads = os.path.exists(FPGA_MANAGER) and _Downloads()
+    return _downloads and _downloads.now() or 0

@@ -1,0 +1,181 @@
+/* What a PYNQ-Z1 has between pynq and the hardware, over the board stand-in of linux.py:
+
+   - XRT's C interface, as pynq 2.7 and 3.0 call it (libxrt_core.so), and pyxrt.py for 3.1
+   - the Xlnk driver's library, as pynq up to 2.6 calls it (libcma.so)
+   - preloaded into QEMU, the MicroBlaze's view of physical memory
+
+   Buffers are handed out by linux.py, which is asked over a socket. As with a driver, a process's buffers end with it.
+
+   cc -shared -fPIC -pthread -o board.so board.c */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define DRIVER "/run/board/driver"
+
+/* ---- The MicroBlaze's view: its BRAM at 0, DDR at 0x20000000 (base.tcl), and between them what answers to nothing ---- */
+
+#define BRAM 0x40000000
+#define BRAM_SIZE 0x10000
+#define DDR_WINDOW 0x20000000
+#define DDR_SIZE 0x20000000
+#define NOTHING 0x80000000
+#define VIEW_SIZE (1UL << 30)
+
+static void *map(void *at, size_t bytes, int protection, int flags, int file, off_t offset) {
+    return (void *)syscall(SYS_mmap, at, bytes, protection, flags, file, offset);
+}
+
+void *map_microblaze_view(int mem) {
+    const int protection = PROT_READ | PROT_WRITE;
+    char *view = map(NULL, VIEW_SIZE, protection, MAP_SHARED, mem, NOTHING);
+    if (view == MAP_FAILED) return view;
+    map(view, BRAM_SIZE, protection, MAP_SHARED | MAP_FIXED, mem, BRAM);
+    map(view + DDR_WINDOW, DDR_SIZE, protection, MAP_SHARED | MAP_FIXED, mem, 0);
+    return view;
+}
+
+/* QEMU maps its memory once, as one file of VIEW_SIZE. */
+void *mmap64(void *at, size_t bytes, int protection, int flags, int file, off_t offset) {
+    if (getenv("BOARD_QEMU") && file >= 0 && bytes == VIEW_SIZE && flags & MAP_SHARED) return map_microblaze_view(file);
+    return map(at, bytes, protection, flags, file, offset);
+}
+void *mmap(void *at, size_t bytes, int protection, int flags, int file, off_t offset) {
+    return mmap64(at, bytes, protection, flags, file, offset);
+}
+
+/* ---- The driver ---- */
+
+enum { ALLOCATE, FREE, AVAILABLE };  /* linux.py has the same */
+
+static int driver = -1, memory = -1;
+static pid_t opened_by;
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+static int open_driver(void) {
+    struct sockaddr_un address = {AF_UNIX, DRIVER};
+    if (opened_by == getpid()) return 0;
+    driver = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    memory = open("/dev/mem", O_RDWR | O_CLOEXEC);
+    if (connect(driver, (struct sockaddr *)&address, sizeof address)) return -1;
+    opened_by = getpid();
+    return 0;
+}
+
+static uint32_t ask(uint32_t what, uint32_t argument) {
+    uint32_t request[2] = {what, argument}, answer = 0;
+    pthread_mutex_lock(&one_at_a_time);
+    if (open_driver() || send(driver, request, sizeof request, 0) < 0 || recv(driver, &answer, sizeof answer, 0) <= 0) answer = 0;
+    pthread_mutex_unlock(&one_at_a_time);
+    return answer;
+}
+
+/* ---- Buffers of this process; a handle is an index. A cacheable one has a copy of its own, which is the CPU's cache. ---- */
+
+#define MOST 65536
+#define PAGES(bytes) (((bytes) + 4095UL) & ~4095UL)
+static struct buffer { uint32_t address, bytes; int cacheable; char *seen; } buffers[MOST];
+
+static unsigned new_buffer(size_t bytes, int cacheable) {
+    uint32_t address = bytes < DDR_SIZE ? ask(ALLOCATE, bytes) : 0;
+    if (!address) return 0;
+    pthread_mutex_lock(&one_at_a_time);
+    unsigned i = 1;
+    while (i < MOST - 1 && buffers[i].address) i++;
+    buffers[i] = (struct buffer){address, bytes, cacheable, NULL};
+    pthread_mutex_unlock(&one_at_a_time);
+    return i;
+}
+
+static void *see(struct buffer *buffer) {
+    size_t pages = PAGES(buffer->bytes);
+    if (buffer->seen) return buffer->seen;
+    char *ddr = map(NULL, pages, PROT_READ | PROT_WRITE, MAP_SHARED, memory, buffer->address);
+    if (buffer->cacheable) {
+        buffer->seen = map(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memcpy(buffer->seen, ddr, pages);
+        munmap(ddr, pages);
+    } else
+        buffer->seen = ddr;
+    return buffer->seen;
+}
+
+static void synchronise(struct buffer *buffer, int from_memory, size_t offset, size_t bytes) {
+    if (!buffer->cacheable || !buffer->seen || offset >= buffer->bytes) return;
+    if (bytes > buffer->bytes - offset) bytes = buffer->bytes - offset;
+    if (from_memory) (void)!pread(memory, buffer->seen + offset, bytes, buffer->address + offset);
+    else (void)!pwrite(memory, buffer->seen + offset, bytes, buffer->address + offset);
+}
+
+static void free_buffer(struct buffer *buffer) {  /* its mapping stays for as long as the process wants it */
+    if (buffer->address) ask(FREE, buffer->address);
+    memset(buffer, 0, sizeof *buffer);
+}
+
+/* ---- XRT ---- */
+
+#define CACHEABLE (1U << 24)  /* XCL_BO_FLAGS_CACHEABLE */
+struct xclBOProperties { uint32_t handle, flags; uint64_t size, paddr; uint32_t domain; };
+
+unsigned xclProbe(void) { return 1; }
+void *xclOpen(unsigned device, const char *log, int level) { (void)device, (void)log, (void)level; return buffers; }
+void xclClose(void *device) { (void)device; }
+int xclGetDeviceInfo2(void *device, char *info) { (void)device; strcpy(info + 4, "edge"); return 0; }  /* info->mName */
+int xclLockDevice(void *device) { (void)device; return 0; }
+int xclUnlockDevice(void *device) { (void)device; return 0; }
+int xclLoadXclBin(void *device, const char *xclbin) { (void)device; return memcmp(xclbin, "xclbin2", 8) ? -EINVAL : 0; }
+
+unsigned xclAllocBO(void *device, size_t bytes, int domain, unsigned flags) {
+    (void)device, (void)domain;
+    unsigned handle = new_buffer(bytes, !!(flags & CACHEABLE));
+    return handle ? handle : 0xffffffff;
+}
+void *xclMapBO(void *device, unsigned handle, char write) { (void)device, (void)write; return see(buffers + handle); }
+void xclFreeBO(void *device, unsigned handle) { (void)device; if (handle < MOST) free_buffer(buffers + handle); }
+int xclGetBOProperties(void *device, unsigned handle, struct xclBOProperties *properties) {
+    (void)device;
+    *properties = (struct xclBOProperties){handle, 0, buffers[handle].bytes, buffers[handle].address, 0};
+    return buffers[handle].address ? 0 : -EINVAL;
+}
+int xclSyncBO(void *device, unsigned handle, int from_device, size_t bytes, size_t offset) {
+    (void)device;
+    if (handle >= MOST || !buffers[handle].address) return -EINVAL;
+    synchronise(buffers + handle, from_device, offset, bytes);
+    return 0;
+}
+
+/* ---- Xlnk ---- */
+
+static struct buffer *seen_at(const void *address) {
+    for (unsigned i = 1; i < MOST; i++) if (buffers[i].address && buffers[i].seen == address) return buffers + i;
+    return NULL;
+}
+static void synchronise_at(unsigned physical, int bytes, int from_memory) {
+    for (unsigned i = 1; i < MOST; i++)
+        if (physical - buffers[i].address < buffers[i].bytes)
+            synchronise(buffers + i, from_memory, physical - buffers[i].address, bytes);
+}
+void *cma_alloc(uint32_t bytes, uint32_t cacheable) {
+    unsigned handle = new_buffer(bytes, !!cacheable);
+    return handle ? see(buffers + handle) : NULL;
+}
+unsigned long cma_get_phy_addr(void *seen) { struct buffer *buffer = seen_at(seen); return buffer ? buffer->address : 0; }
+void cma_free(void *seen) {
+    struct buffer *buffer = seen_at(seen);
+    if (!buffer) return;
+    munmap(seen, PAGES(buffer->bytes));
+    free_buffer(buffer);
+}
+uint32_t cma_pages_available(void) { return ask(AVAILABLE, 0); }
+void cma_flush_cache(void *seen, unsigned physical, int bytes) { (void)seen; synchronise_at(physical, bytes, 0); }
+void cma_invalidate_cache(void *seen, unsigned physical, int bytes) { (void)seen; synchronise_at(physical, bytes, 1); }
+void _xlnk_reset(void) { for (unsigned i = 1; i < MOST; i++) if (buffers[i].address) free_buffer(buffers + i); }

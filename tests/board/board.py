@@ -1,0 +1,184 @@
+"""A stand-in for a PYNQ-Z1 with a stock image, on which pynq's own, unmodified board classes run. Needs root and /dev/fuse.
+
+    with Board(release, environment, base) as board:
+        board.power_up()
+        board.run("python3", "-c", "from pynq import Overlay; Overlay('base.bit')")
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+KIT = HERE.parent.parent
+NOTEBOOKS = "/home/xilinx/jupyter_notebooks"
+HOME_KIT = "/home/xilinx/kit"  # a checkout on the board, for `make install` and the like
+STATE_FILES = "global_pl_state*.json", "_current_metadata.pkl"  # where pynq 3 keeps what it knows of the fabric
+STARTS_WITHIN = 30  # seconds
+BOOT = "from pynq import Overlay; Overlay('base.bit')"  # the stock boot.py's example, without its LEDs
+
+
+def missing():
+    """What this machine lacks to stand in for a board, in a sentence; None if it lacks nothing."""
+    if os.geteuid() != 0:
+        return "the board stand-in needs root, for its mounts: sudo make test-board"
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        return "the board stand-in needs /dev/fuse: load the kernel's module fuse, or give the container that device"
+    for tool, package in ("cc", "gcc and libc6-dev"), ("unshare", "util-linux"), ("nsenter", "util-linux"), ("git", "git"):
+        if not shutil.which(tool):
+            return "the board stand-in needs {}: sudo apt-get install {}".format(tool, package)
+    tried = subprocess.run(["unshare", "--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "try", "/mnt"],
+                           stderr=subprocess.PIPE, universal_newlines=True)
+    if tried.returncode:
+        return "the board stand-in needs to mount file systems, and may not here ({})".format(tried.stderr.strip())
+    return None
+
+
+def build_library(folder):
+    """Compiles board.c into a folder and returns the library's path."""
+    library = os.path.join(str(folder), "board.so")
+    subprocess.check_call(["cc", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-pthread", "-o", library,
+                           str(HERE / "board.c")])
+    return library
+
+
+class Board:
+    """A board, switched off.
+
+    release:     pynq's, as "3.0.1"
+    environment: a virtual environment with that pynq, which becomes the image's Python
+    base:        a folder with the image's base.bit and base.hwh
+    library:     what build_library() made
+    kit:         a checkout, which is copied to /home/xilinx/kit
+    megabytes:   how large the CMA pool is
+    leftover:    the byte that CMA memory is full of when it is handed out
+    precached:   {file name: contents} of pynq's state files, as the image's build leaves them (cache_metadata())
+
+    Its processes, mounts and files end with close(), and with this process, whatever way it ends.
+    """
+
+    def __init__(self, release, environment, base, library, kit=KIT, megabytes=128, leftover=0, precached=None):
+        self.release = release
+        self._folder = tempfile.mkdtemp(prefix="board.")
+        self._errors = tempfile.TemporaryFile("w+")
+        self._linux = subprocess.Popen(
+            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "sh", str(HERE / "root.sh"),
+             self._folder, str(environment), release, str(base), sys.executable, str(megabytes), str(leftover)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, universal_newlines=True,
+            env=dict(os.environ, BOARD_LIBRARY=library, PYTHONPATH=str(KIT)))
+        try:
+            self._pid = self._answer()["ready"]
+            self.copy(kit, HOME_KIT)
+            for name, contents in (precached or {}).items():
+                with open(os.path.join(self.pynq(), "pl_server", name), "wb") as file:
+                    file.write(contents)
+        except BaseException:
+            self.close()
+            raise
+
+    def _answer(self):
+        line = self._linux.stdout.readline()
+        if not line:
+            self._errors.seek(0)
+            raise RuntimeError("The board stand-in ended: {}".format(self._errors.read()[-2000:]))
+        return json.loads(line)
+
+    def path(self, path):
+        """Where the test finds a file of the board's."""
+        return "/proc/{}/root{}/root{}".format(self._pid, self._folder, path)
+
+    def pynq(self):
+        """Where the test finds the image's pynq package."""
+        return self.path(self.output("python3", "-c", "import importlib.util as u; print(u.find_spec('pynq').origin)")
+                         .rpartition("/")[0])
+
+    def state_files(self):
+        """{file name: contents} of pynq's state files."""
+        return {path.name: path.read_bytes() for pattern in STATE_FILES for path in Path(self.pynq(), "pl_server").glob(pattern)}
+
+    def copy(self, kit, to):
+        """Copies what belongs to a checkout, changed or not yet committed files too, to a folder of the board's."""
+        names = subprocess.check_output(["git", "-C", str(kit), "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        names = [name for name in names.decode().split("\0") if name and os.path.lexists(os.path.join(str(kit), name))]
+        for name in names:
+            there = os.path.join(self.path(to), name)
+            os.makedirs(os.path.dirname(there), exist_ok=True)
+            shutil.copy2(os.path.join(str(kit), name), there, follow_symlinks=False)
+        self.run("chown", "-R", "xilinx:xilinx", to)
+
+    def power_up(self, state="unknown", boot=None):
+        """Switches the board off, which ends its processes, and on again.
+
+        state: what the FPGA manager reports then, "unknown" or "operating"
+        boot:  a Python program, the image's boot.py
+        """
+        self._linux.stdin.write(json.dumps({"power": state}) + "\n")
+        self._linux.stdin.flush()
+        self._answer()
+        if self.release.startswith("2."):
+            self.start("start_pl_server.py")
+            self.output("sh", "-c", "for i in $(seq 200); do ls /tmp/pynq.*.socket 2>/dev/null && exit; sleep 0.05; done; exit 1")
+        if boot:
+            self.output("python3", "-c", boot)
+
+    def command(self, *command, user="root", folder="/home/xilinx", **variables):
+        """The command line that runs a command on the board, as an argument of subprocess.Popen."""
+        environment = {"HOME": "/root" if user == "root" else "/home/xilinx", "TERM": "dumb", "LANG": "C.UTF-8", "USER": user,
+                       "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "BOARD": "Pynq-Z1",
+                       "PYNQ_JUPYTER_NOTEBOOKS": NOTEBOOKS}
+        if not self.release.startswith(("2.5", "2.6")):
+            environment.update(XILINX_XRT="/usr", VIRTUAL_ENV="/usr/local/share/pynq-venv",
+                               PATH="/usr/local/share/pynq-venv/bin:" + environment["PATH"])
+        environment.update(variables)
+        return (["nsenter", "--target", str(self._pid), "--mount", "--pid", "chroot", "--userspec", user + ":" + user,
+                 self._folder + "/root", "env", "-i", "-C", folder] +
+                ["{}={}".format(*pair) for pair in environment.items()] + list(command))
+
+    def start(self, *command, **options):
+        """Starts a command in the background; the next power_up() or close() ends it."""
+        return subprocess.Popen(self.command(*command, **options), stdin=subprocess.DEVNULL, stdout=self._errors,
+                                stderr=self._errors)
+
+    def run(self, *command, timeout=120, **options):
+        """Runs a command and returns it finished, with stdout and stderr as text."""
+        return subprocess.run(self.command(*command, **options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, universal_newlines=True, timeout=timeout)
+
+    def output(self, *command, **options):
+        """What a command prints. AssertionError, with all that it said, if it fails."""
+        done = self.run(*command, **options)
+        assert done.returncode == 0, "{} ended with {}:\n{}{}".format(command, done.returncode, done.stdout, done.stderr)
+        return done.stdout.strip()
+
+    def python(self, source, **options):
+        """What a Python program prints in a process of its own, as in a notebook's kernel beside the installed notebooks."""
+        options.setdefault("folder", NOTEBOOKS)
+        return self.output("python3", "-B", "-c", source, **options)
+
+    def close(self):
+        """Switches the board off for good. May be called twice."""
+        self._linux.kill()  # unshare: the namespace's first process dies with it, and so does all of it
+        self._linux.wait()
+        self._linux.stdin.close()
+        self._linux.stdout.close()
+        self._errors.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+
+def cache_metadata(*arguments, **options):
+    """pynq's state files as an image's build leaves them: pynq 3 caches what base.hwh says. Arguments as for Board."""
+    with Board(*arguments, **options) as board:
+        if board.release.startswith("2."):
+            return {}
+        board.output("python3", "-c", "from pynq import Overlay; Overlay('base.bit', download=False, gen_cache=True)")
+        return board.state_files()
