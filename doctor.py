@@ -6,17 +6,16 @@ Python 3.6. Ends with 1 if something is missing that `make test` needs.
 """
 
 import os
-import re
 import shutil
 import sys
 
 from deploy import board
 from deploy.image import output
 from iop import firmware
+from virtual_board import qemu as emulator
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV_PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
-QEMU = "qemu-system-microblazeel"
 INSTALL = [  # package manager, and what gets QEMU with it
     ("apt-get", "sudo apt-get install qemu-system-misc"),
     ("dnf", "sudo dnf install qemu-system-microblaze"),
@@ -41,11 +40,12 @@ def environment():
 
 
 def qemu():
-    version = re.search(r"version (\d+)\.(\d+)", output(QEMU, "--version") or "")
-    if version and (int(version.group(1)), int(version.group(2))) >= (6, 2):
-        return True, version.group(0)
+    found = emulator.find()
+    version = emulator.version(found) if found else None
+    if version and version[:2] >= emulator.OLDEST:
+        return True, "version {}.{}.{}".format(*version)
     remedy = next((line for manager, line in INSTALL if shutil.which(manager)), "install QEMU with its MicroBlaze")
-    return False, "{}: {}".format("older than 6.2" if version else "not installed", remedy)
+    return False, "{}: {}".format("older than {}.{}".format(*emulator.OLDEST) if version else "not installed", remedy)
 
 
 def virtual_board():

@@ -44,7 +44,7 @@ it is not on the PATH, as in PYTHON=/path/to/python3.12 make lab:
 
 wanted() { case $parts in *" $1 "*) true ;; *) false ;; esac; }
 
-qemu_missing() { wanted kit && ! command -v qemu-system-microblazeel >/dev/null; }
+qemu_missing() { wanted kit && ! { command -v qemu-system-microblazeel || command -v qemu-system-microblaze; } >/dev/null; }
 browser_missing() {  # Chromium, and a library of the program that drives it
     wanted browser && ! { command -v chromium && find /usr/lib /usr/lib64 -maxdepth 2 -name libatomic.so.1 | grep .; } \
         >/dev/null 2>&1

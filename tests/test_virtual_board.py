@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +17,11 @@ import virtual_board
 from conftest import OVERLAY, ROOT, run_python
 from iop.pynq_tutorial import Pynq_Tutorial
 from processes import PROGRAM_THAT, soon
-from virtual_board.microblaze import QEMU, QemuError
+from virtual_board import qemu
+from virtual_board.gdb import Stub
+from virtual_board.memory import SIZE
+from virtual_board.qemu import QemuError
+
 
 def bare_microblaze(words, tmp_path, overlay):
     """A program of these words, loaded and started by pynq itself."""
@@ -267,7 +273,7 @@ def test_stray_write_into_a_freed_buffer_is_found(iop, board, buffer):
 
 def test_qemu_missing_is_one_sentence(board, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(QemuError, match="needs {}, which is not installed.*make doctor".format(QEMU)) as raised:
+    with pytest.raises(QemuError, match="needs {}, which is not installed.*make doctor".format(qemu.NAMES[0])) as raised:
         Overlay(OVERLAY)
     assert "\n" not in str(raised.value)
 
@@ -280,17 +286,51 @@ notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("from pynq 
 NotebookClient(notebook, timeout=60, allow_errors=True).execute()
 print("\\n".join(notebook.cells[0].outputs[-1]["traceback"]))
 """.format(OVERLAY), env=dict(os.environ, PATH="/nowhere"))
-    assert run.stdout.startswith("QemuError: The virtual board needs " + QEMU), run.stdout + run.stderr
+    assert run.stdout.startswith("QemuError: The virtual board needs " + qemu.NAMES[0]), run.stdout + run.stderr
     assert len(run.stdout.splitlines()) == 1
+
+
+def programs_named(names, folder, script):
+    """A folder with shell scripts of these names, as a PATH."""
+    for name in names:
+        (folder / name).write_text("#!/bin/sh\n" + script)
+        (folder / name).chmod(0o755)
+    return str(folder)
 
 
 def test_qemu_too_old_is_one_sentence(board, monkeypatch, tmp_path):
     # What an older QEMU says of a CPU property that it does not know.
-    old = tmp_path / QEMU
-    old.write_text("#!/bin/sh\necho \"Property 'microblaze-cpu.use-div' not found\" >&2\nexit 1\n")
-    old.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path) + ":" + os.environ["PATH"])
-    with pytest.raises(QemuError, match="ended .*use-div.*older than 6.2.*make doctor"):
+    monkeypatch.setenv("PATH", programs_named(qemu.NAMES[:1], tmp_path, """
+[ "$1" = --version ] && { echo "QEMU emulator version 5.2.0 (Debian 1:5.2+dfsg-11)"; exit 0; }
+echo "Property 'microblaze-cpu.use-div' not found" >&2; exit 1
+"""))
+    with pytest.raises(QemuError, match="{} is QEMU 5.2.0, and .* 6.2 or newer: .*make doctor".format(
+            tmp_path / qemu.NAMES[0])) as raised:
+        Overlay(OVERLAY)
+    assert "\n" not in str(raised.value)
+
+
+def test_qemu_that_fails_says_why(board, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", programs_named(qemu.NAMES[:1], tmp_path, "echo 'unsupported machine type' >&2; exit 1\n"))
+    with pytest.raises(QemuError, match="QEMU ended .unsupported machine type. .*make doctor"):
+        Overlay(OVERLAY)
+
+
+def test_qemu_goes_by_either_name(board, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", programs_named(qemu.NAMES[1:], tmp_path, "exec {} \"$@\"\n".format(qemu.find())))
+    iop = Pynq_Tutorial(Overlay(OVERLAY).iop1.mb_info)
+    buffer = allocate((4,))
+    iop.write_to_buffer(buffer, 4, 1)
+    assert buffer.tolist() == [1, 2, 3, 4]
+
+
+def test_a_big_endian_qemu_is_one_sentence(board, monkeypatch, tmp_path):
+    real = shutil.which(qemu.NAMES[1])
+    if real is None or qemu.version(real) >= (10,):
+        pytest.skip("no QEMU here that has the other byte order alone")
+    (tmp_path / qemu.NAMES[1]).symlink_to(real)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(QemuError, match="big-endian MicroBlaze only"):
         Overlay(OVERLAY)
 
 
@@ -349,8 +389,21 @@ for package in ("pynq", "pynqmetadata", "pynqutils"):
     assert check.returncode == 0, check.stderr
 
 
-def test_the_command_line_can_be_typed_by_hand():
-    from virtual_board.microblaze import qemu_command
-    command = qemu_command("/tmp/ram", 3, 4)
-    assert command[0] == QEMU and all(isinstance(word, str) for word in command)
-    assert ROOT.name not in " ".join(command)
+def test_the_command_line_can_be_typed_by_hand(tmp_path):
+    """With a file for the memory, and `-s` in place of the last four words."""
+    ram = tmp_path / "memory"
+    ram.write_bytes(b"")
+    os.truncate(str(ram), SIZE)
+    typed = qemu.command(qemu.find(), SIZE, str(ram), 0x1000, 3)
+    run = subprocess.Popen(typed[:-4] + ["-gdb", "unix:{},server=on,wait=off".format(tmp_path / "gdb")],
+                           stderr=subprocess.PIPE)
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            deadline = time.monotonic() + 20
+            while connection.connect_ex(str(tmp_path / "gdb")) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            connection.settimeout(20)
+            assert Stub(connection).registers()[32] in (0x1000, 0x100000)  # in QEMU 11's byte order
+    finally:
+        run.kill()
+        assert run.communicate()[1] == b""
