@@ -1,36 +1,42 @@
-"""The stop button at every line: KeyboardInterrupt is raised in Python's own way at each line that a piece of code executes."""
+"""The stop button at every line: KeyboardInterrupt is raised at each line that a piece of code executes."""
 
+import collections
+import dis
+import linecache
 import os
 import sys
-import threading
+
+# How the end of a `with` begins. Python's trace stops there before the lock is given back, and a signal does not.
+LEAVES_WITH = "LOAD_CONST", "SWAP", "ROT_TWO", "POP_BLOCK"
 
 
-def at_each_line(action, files, prepare=lambda: None, step=1, first=1):
-    """Runs action() again and again, interrupted at its first line, at its second, and so on, until it is not any more.
+def at_each_line(action, files, prepare=lambda: None):
+    """Runs action() again and again, interrupted once each time: at each line that it executes, when it comes there first,
+    and, where it comes there more often, in the middle of these times.
 
     files: only lines of files whose path has one of these parts in it count, in the thread that calls this
-    prepare: called before each run; step: takes each, every second, ... of the lines
+    prepare: called before each run
     Yields, after each run that was interrupted, where that was: "file:line".
     """
-    number = first
-    while True:
-        prepare()
-        where = _interrupted(action, files, number)
-        if where is None:
-            return
-        yield where
-        number += step
+    prepare()
+    times = _run(action, files)
+    for place in sorted(times):
+        for occurrence in sorted({1, times[place] // 2 + 1}):
+            prepare()
+            if _run(action, files, place, occurrence) is None:
+                yield "{}:{}".format(*place)
 
 
-def _interrupted(action, files, number):
-    count, where = 0, None
+def _run(action, files, place=None, occurrence=0):
+    """Runs it, interrupted at a place, the n-th time that it comes there. {place: how often it came there}; None if it was
+    interrupted."""
+    times = collections.Counter()
 
     def local(frame, event, _):
-        nonlocal count, where
-        if event == "line" and where is None:
-            count += 1
-            if count == number:
-                where = "{}:{}".format(os.path.basename(frame.f_code.co_filename), frame.f_lineno)
+        if event == "line" and not _leaves_with(frame):
+            here = os.path.basename(frame.f_code.co_filename), frame.f_lineno
+            times[here] += 1
+            if here == place and times[here] == occurrence:
                 raise KeyboardInterrupt
         return local
 
@@ -41,9 +47,13 @@ def _interrupted(action, files, number):
     sys.settrace(calls)
     try:
         action()
+        return times
     except KeyboardInterrupt:
-        pass
+        return None
     finally:
         sys.settrace(before)
-    assert threading.current_thread() is threading.main_thread()
-    return where
+
+
+def _leaves_with(frame):
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    return line.startswith("with ") and dis.opname[frame.f_code.co_code[frame.f_lasti]] in LEAVES_WITH

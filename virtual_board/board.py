@@ -48,7 +48,7 @@ class VirtualBoard:
         self.check_open()
         with self._lock:
             self.check_open()
-            if self._microblaze is None:
+            if self._microblaze is None or not self._microblaze.is_open:
                 self._microblaze = MicroBlaze(self.memory)
             self._microblaze.reset(active=True)
             self.memory.bram[:] = 0
