@@ -20,8 +20,9 @@ from contextlib import contextmanager
 MANIFEST = ".pynq_tutorial.json"
 NEW_EDITION = "-new-edition"
 CACHE, CACHED = "__pycache__", ".pyc"  # made anew by themselves
+LOADED = "loaded.xclbin"  # pynq 3.1 writes it anew, as root, wherever a notebook downloads an overlay
 CHECKPOINTS = ".ipynb_checkpoints"
-RENAMEAT2 = {"armv7l": 382, "x86_64": 316, "aarch64": 276}  # its number in each Linux; glibc 2.27 has no function for it
+RENAMEAT2 = {"armv7l": 382, "x86_64": 316, "aarch64": 276}  # its number in each Linux; glibc has a function for it from 2.28 on
 PART = ".part"
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
@@ -198,7 +199,7 @@ def _entries(folder, under=""):
     for entry in sorted(os.listdir(os.path.join(folder, under))):
         name = os.path.join(under, entry)
         path = os.path.join(folder, name)
-        if name == MANIFEST or entry.endswith(CACHED) and os.path.basename(under) == CACHE:
+        if name == MANIFEST or entry == LOADED or entry.endswith(CACHED) and os.path.basename(under) == CACHE:
             continue
         if os.path.isdir(path) and not os.path.islink(path):
             inside = list(_entries(folder, name))
@@ -350,8 +351,13 @@ def _swap(target, staging, old):
 def _exchange(one, other):
     """Lets two paths change places; the kernel does it in one step."""
     libc = ctypes.CDLL(None, use_errno=True)
-    number = RENAMEAT2.get(platform.machine())
-    if number is None or libc.syscall(number, AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
+    arguments = AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE
+    if hasattr(libc, "renameat2"):
+        failed = libc.renameat2(*arguments)
+    else:
+        number = RENAMEAT2.get(platform.machine())
+        failed = number is None or libc.syscall(number, *arguments)
+    if failed:
         raise OSError(ctypes.get_errno() or errno.ENOSYS, "this file system cannot exchange two folders", other)
 
 

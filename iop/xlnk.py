@@ -1,6 +1,14 @@
 """Xlnk, which allocates physically contiguous memory: pynq's own class where the image has it (up to v2.6), and else
 the same calls over pynq.allocate, which replaced it."""
 
+import os
+
+import pynq
+
+from . import pynq_state
+
+pynq_state.check(os.path.dirname(pynq.__file__))  # now, for the next step is to ask pynq for memory
+
 try:
     from pynq import Xlnk
 except ImportError:

@@ -20,7 +20,8 @@ TESTS = ["test_mailbox.py", "test_write_to_buffer.py", "test_xlnk.py", "test_idl
 TEN_WORDS = "State of buffer after IOP write\n" + "".join("{}\n".format(word) for word in range(1, 11))
 
 IMAGES = [  # pynq, Python, pins
-    ("2.6.2", "3.6", "tests/images/pynq-2.6.2.txt"),
+    ("2.5.4", "3.6", "tests/images/python-3.6.txt"),
+    ("2.6.2", "3.6", "tests/images/python-3.6.txt"),
     ("2.7.0", "3.8", "tests/images/pynq-2.7.0.txt"),
     ("3.0.1", "3.10", "tests/images/pynq-3.0.1.txt"),
     ("3.1.2", "3.10", "requirements.txt"),
@@ -61,7 +62,7 @@ def environment(pynq, version, pins, python):
     ours = os.path.join(folder, "bin", "python")
     stamp = os.path.join(folder, "made-from")
     with open(os.path.join(ROOT, pins)) as file:
-        wanted = file.read()
+        wanted = "# pynq {}\n{}".format(pynq, file.read())
     try:
         with open(stamp) as file:
             if file.read() == wanted:

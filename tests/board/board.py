@@ -7,6 +7,7 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -15,10 +16,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 KIT = HERE.parent.parent
+MOUNT_POINT = KIT / ".images" / "board"  # of every board: each has a mount namespace to itself, and the folder stays empty
 NOTEBOOKS = "/home/xilinx/jupyter_notebooks"
 HOME_KIT = "/home/xilinx/kit"  # a checkout on the board, for `make install` and the like
 STATE_FILES = "global_pl_state*.json", "_current_metadata.pkl"  # where pynq 3 keeps what it knows of the fabric
-STARTS_WITHIN = 30  # seconds
+KERNEL_ENDS_WITHIN = 120  # seconds
 BOOT = "from pynq import Overlay; Overlay('base.bit')"  # the stock boot.py's example, without its LEDs
 
 
@@ -38,12 +40,15 @@ def missing():
     return None
 
 
-def build_library(folder):
-    """Compiles board.c into a folder and returns the library's path."""
-    library = os.path.join(str(folder), "board.so")
-    subprocess.check_call(["cc", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-pthread", "-o", library,
+def build_library():
+    """Compiles board.c and returns the library's path."""
+    MOUNT_POINT.mkdir(parents=True, exist_ok=True)
+    library = MOUNT_POINT.with_name("board.so")
+    part = "{}.{}".format(library, os.getpid())  # another process may be compiling it, too
+    subprocess.check_call(["cc", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-pthread", "-o", part,
                            str(HERE / "board.c")])
-    return library
+    os.replace(part, str(library))
+    return str(library)
 
 
 class Board:
@@ -63,7 +68,8 @@ class Board:
 
     def __init__(self, release, environment, base, library, kit=KIT, megabytes=128, leftover=0, precached=None):
         self.release = release
-        self._folder = tempfile.mkdtemp(prefix="board.")
+        self._kernels = None  # kernels.py, once it is needed
+        self._folder = str(MOUNT_POINT)
         self._errors = tempfile.TemporaryFile("w+")
         self._linux = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "sh", str(HERE / "root.sh"),
@@ -116,6 +122,7 @@ class Board:
         state: what the FPGA manager reports then, "unknown" or "operating"
         boot:  a Python program, the image's boot.py
         """
+        self._end_kernels()
         self._linux.stdin.write(json.dumps({"power": state}) + "\n")
         self._linux.stdin.flush()
         self._answer()
@@ -123,7 +130,7 @@ class Board:
             self.start("start_pl_server.py")
             self.output("sh", "-c", "for i in $(seq 200); do ls /tmp/pynq.*.socket 2>/dev/null && exit; sleep 0.05; done; exit 1")
         if boot:
-            self.output("python3", "-c", boot)
+            self.python(boot)
 
     def command(self, *command, user="root", folder="/home/xilinx", **variables):
         """The command line that runs a command on the board, as an argument of subprocess.Popen."""
@@ -154,19 +161,40 @@ class Board:
         assert done.returncode == 0, "{} ended with {}:\n{}{}".format(command, done.returncode, done.stdout, done.stderr)
         return done.stdout.strip()
 
-    def python(self, source, **options):
-        """What a Python program prints in a process of its own, as in a notebook's kernel beside the installed notebooks."""
-        options.setdefault("folder", NOTEBOOKS)
-        return self.output("python3", "-B", "-c", source, **options)
+    def kernel(self, source, folder=NOTEBOOKS):
+        """Runs a Python program in a process of its own, as root, as a notebook's kernel does; returns it finished, as run()
+        does."""
+        if self._kernels is None or self._kernels.poll() is not None:
+            command = self.command("python3", "-B", "-c", (HERE / "kernels.py").read_text(), folder="/")
+            self._kernels = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+                                             universal_newlines=True)
+        self._kernels.stdin.write(json.dumps({"source": source, "folder": folder}) + "\n")
+        self._kernels.stdin.flush()
+        if not select.select([self._kernels.stdout], [], [], KERNEL_ENDS_WITHIN)[0]:
+            raise RuntimeError("A program on the board had no end within {} s:\n{}".format(KERNEL_ENDS_WITHIN, source))
+        answer = json.loads(self._kernels.stdout.readline())
+        return subprocess.CompletedProcess(source, answer["code"], answer["out"], answer["err"])
+
+    def python(self, source, folder=NOTEBOOKS):
+        """What such a program prints. AssertionError, with all that it said, if it fails."""
+        done = self.kernel(source, folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    def _end_kernels(self):
+        if self._kernels is not None:
+            self._kernels.kill()
+            self._kernels.communicate()
+            self._kernels = None
 
     def close(self):
         """Switches the board off for good. May be called twice."""
+        self._end_kernels()
         self._linux.kill()  # unshare: the namespace's first process dies with it, and so does all of it
         self._linux.wait()
         self._linux.stdin.close()
         self._linux.stdout.close()
         self._errors.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self):
         return self

@@ -1,0 +1,87 @@
+"""One fixture for the scenarios: `power_up` gives a board that was just switched on, under each pynq of the stock images and with
+both base overlays. What is not known of a board is a parameter of it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import board as stand_in
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.append(str(ROOT / "tests"))
+import images  # noqa: E402
+from base_overlay import STOCK  # noqa: E402
+
+NAME = stand_in.NOTEBOOKS + "/pynq_tutorial"
+POWER_UPS = "unknown", "operating"  # what the FPGA manager may report after power-up; nobody knows which a board does
+
+
+def releases():
+    """{pynq's release: its environment's Python and pins}, of each the first for which there is a Python here."""
+    found = {}
+    for release, version, pins in images.IMAGES:
+        if found.get(release, (None,))[0] is None:
+            found[release] = images.find_python(version), version, pins
+    return found
+
+
+RELEASES = releases()
+
+
+def pytest_collection_modifyitems(items):
+    missing = stand_in.missing()
+    for item in items:
+        if missing:
+            item.add_marker(pytest.mark.skip(reason=missing))
+
+
+@pytest.fixture(scope="session", params=RELEASES)
+def release(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def environment(release):
+    """The environment with that pynq, which `make test-images` shares."""
+    python, version, pins = RELEASES[release]
+    if python is None:
+        pytest.skip("pynq {} needs Python {}, which is not here".format(release, version))
+    return Path(images.environment(release, version, pins, python)).parent.parent
+
+
+@pytest.fixture(scope="session", params=STOCK)
+def base_overlay(request):
+    """The folder of a base overlay."""
+    if not STOCK[request.param].exists():
+        pytest.skip("the base overlay of design {} is not beside the project".format(request.param))
+    return STOCK[request.param].parent
+
+
+@pytest.fixture(scope="session")
+def library():
+    return stand_in.build_library()
+
+
+@pytest.fixture(scope="session")
+def precached(release, environment, base_overlay, library):
+    return stand_in.cache_metadata(release, environment, base_overlay, library)
+
+
+@pytest.fixture
+def power_up(release, environment, base_overlay, library, precached):
+    """power_up(state="unknown", boot=..., installed=True, **options of Board) returns a board that was just switched on, as
+    power_up() of Board does."""
+    boards = []
+
+    def new(state="unknown", boot=None, installed=True, **options):
+        board = stand_in.Board(release, environment, base_overlay, library, precached=precached, **options)
+        boards.append(board)
+        board.power_up(state, boot)
+        if installed:
+            board.output("make", "install", folder=stand_in.HOME_KIT)
+        return board
+
+    yield new
+    for board in boards:
+        board.close()
