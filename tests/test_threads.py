@@ -13,6 +13,7 @@ from pynq import Device, Overlay, allocate
 import virtual_board
 from conftest import OVERLAY, run_python
 from interrupts import at_each_line
+from iop.pynq_tutorial import Pynq_Tutorial
 from iop.xlnk import Xlnk
 from virtual_board.cma import POOL_BASE, POOL_SIZE
 
@@ -228,6 +229,28 @@ def test_statistics_while_other_threads_allocate(xlnk):
         end.set()
         asks.join()
     assert Xlnk().cma_stats()["CMA Memory Available"] == POOL_SIZE
+
+
+def test_requests_by_address_leave_other_threads_tuples_alone(overlay):
+    """To find the buffer at an address, the garbage collector is asked for all objects; it has half-made ones, too."""
+    iop, buffer, end = Pynq_Tutorial(overlay.iop1.mb_info), allocate((10,), "u4"), threading.Event()
+
+    def fill(_):
+        while not end.is_set():
+            assert len(tuple(number for number in range(1000))) == 1000
+
+    def ask():
+        deadline = time.monotonic() + 2
+        while time.monotonic() < deadline:
+            iop.write_to_buffer(buffer.physical_address, 10, 1)
+        end.set()
+    asks = threading.Thread(target=ask)
+    asks.start()
+    try:
+        at_once(fill, 2)
+    finally:
+        end.set()
+        asks.join()
 
 
 def test_autoreload_takes_no_board_away(tmp_path):
