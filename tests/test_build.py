@@ -4,6 +4,8 @@ import importlib.util
 import os
 import random
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -256,6 +258,39 @@ def test_what_is_no_program_is_not_loaded(overlay, iop, buffer, tmp_path):
         Pynq_Tutorial(overlay.iop1.mb_info, str(other))
     iop.write_to_buffer(buffer, 1, 1)
     assert buffer[0] == 1
+
+
+@needs_compiler
+def test_a_compiler_in_a_folder_with_a_space(tmp_path, monkeypatch):
+    """As in the home of somebody whose name has one; found there, and on the PATH too."""
+    there = tmp_path / "Ada Byron's cache" / "pynq-tutorial"
+    there.mkdir(parents=True)
+    (there / "mb-gcc-12.2.0").symlink_to(os.path.dirname(firmware.compiler()))
+    for name, value in (("XDG_CACHE_HOME", str(there.parent)),
+                        ("PATH", "{}:{}".format(there / "mb-gcc-12.2.0" / "bin", os.environ["PATH"]))):
+        monkeypatch.setenv(name, value)
+        assert firmware.compiler() == str(there / "mb-gcc-12.2.0" / "bin")
+        build(str(ROOT / "mb_src" / "pynq_tutorial.c"), str(tmp_path / "new.bin"))
+        assert (tmp_path / "new.bin").read_bytes() == (ROOT / "iop" / "pynq_tutorial.bin").read_bytes()
+        (tmp_path / "new.bin").unlink()
+
+
+@pytest.mark.parametrize("apt_get, why", [("exit 100", "apt-get finds no binutils-source"), (None, "there is no apt-get here")])
+def test_where_the_pinned_compiler_cannot_be_built(tmp_path, apt_get, why):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "dpkg", "g++"):
+        (programs / name).symlink_to(shutil.which("sh"))
+    if apt_get:
+        (programs / "apt-get").write_text("#!{}\n[ $1 = update ] || {}\n".format(shutil.which("sh"), apt_get))
+        (programs / "apt-get").chmod(0o755)
+    run = subprocess.run([sys.executable, str(ROOT / "mb_src" / "compiler.py")], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, universal_newlines=True, timeout=60,
+                         env={"PATH": str(programs), "XDG_CACHE_HOME": str(tmp_path)})
+    assert run.returncode == 1
+    for told in (why, "binutils-source (2.40 or 2.44) and gcc-12-source", "put any mb-gcc on the PATH"):
+        assert told in run.stderr
+    assert not list((tmp_path / "pynq-tutorial").glob("build*"))
 
 
 @pytest.fixture

@@ -129,11 +129,13 @@ def test_code_that_does_not_end(said, board, monkeypatch, answer):
     monkeypatch.setattr(checks, "LIMIT", 0.1)
     monkeypatch.setattr(limit, "SECOND_TRY", 0.1)
     before = os._exit, signal.getsignal(signal.SIGALRM)
+    of_others = signal.getitimer(signal.ITIMER_REAL)[0]
     began = time.monotonic()
     assert said(memory.write, answer).startswith(("Not yet: your code had not ended after 0.1 s",
                                                   "Not yet: your code raised RecursionError"))
     assert time.monotonic() - began < 10
-    assert (os._exit, signal.getsignal(signal.SIGALRM)) == before and signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert (os._exit, signal.getsignal(signal.SIGALRM)) == before
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == pytest.approx(max(of_others - (time.monotonic() - began), 0), abs=0.2)
 
 
 def test_what_is_interrupted_is_the_students_code_and_not_what_the_kit_does_after_it(said, microblaze, monkeypatch):
@@ -192,7 +194,7 @@ def test_a_process_that_the_code_forks_may_end(said, board):
 def test_the_stop_button_ends_a_check(board):
     with pytest.raises(KeyboardInterrupt):
         memory.write(lambda *_: os.kill(os.getpid(), signal.SIGINT))
-    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert signal.getitimer(signal.ITIMER_REAL)[1] == 0  # only the one of pytest's own limit, which does not repeat
 
 
 def test_a_check_in_a_thread(capsys):

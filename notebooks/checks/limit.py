@@ -47,13 +47,17 @@ class Limit:
         self._harmless = {name: getattr(os, name) for name in DEADLY}
         for name in DEADLY:
             setattr(os, name, self._refusal(name))
-        signal.setitimer(signal.ITIMER_REAL, self._seconds, REPEAT)
+        self._began = time.monotonic()
+        self._timer = signal.setitimer(signal.ITIMER_REAL, self._seconds, REPEAT)  # somebody else's goes on afterwards
 
     def __exit__(self, *error):
         self._over = True
         try:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._before)
+            if self._timer[0]:
+                left = self._timer[0] - (time.monotonic() - self._began)
+                signal.setitimer(signal.ITIMER_REAL, max(left, REPEAT), self._timer[1])
             self._end_threads()
         finally:
             for name, function in self._harmless.items():
