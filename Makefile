@@ -57,7 +57,7 @@ executed: ## every notebook, executed here and now, into executed/
 		$(BIN)python3 -m nbconvert --to notebook --execute --allow-errors --output-dir executed \
 			"$$copy/$(notdir $(NOTEBOOKS))"/[0-9]_*.ipynb
 
-test-long: ## ten thousand random requests, and a class of twenty on this machine
+test-long: ## ten thousand random requests, a class of twenty, three minutes of everything at once, interrupts at each line
 	$(PC_ONLY)
 	$(SETUP)
 	@$(BIN)python3 -m pytest tests -m long --timeout=1200 -s

@@ -1,6 +1,7 @@
 """The virtual board: what pynq sees of it, and that nothing of it is left behind, whatever way it ends."""
 
 import os
+import pathlib
 import shutil
 import socket
 import subprocess
@@ -86,9 +87,6 @@ def test_clocks_are_a_boards(overlay):
 def test_missing_overlay_is_one_sentence(board, tmp_path):
     with pytest.raises(IOError, match="no_such.bit does not exist"):
         Overlay(str(tmp_path / "no_such.bit"))
-    (tmp_path / "alone.bit").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match="alone.hwh is missing.*beside alone.bit"):
-        Overlay(str(tmp_path / "alone.bit"))
 
 
 def test_no_iop_without_an_overlay(board):
@@ -108,8 +106,78 @@ def test_mmio_answers_where_the_board_does(board, overlay):
     for nowhere in (0x40010000, 0x20000000, 0x43C00000):
         with pytest.raises(ValueError, match="Nothing answers at {:#x}".format(nowhere)):
             MMIO(nowhere, 4)
-    with pytest.raises(ValueError, match="Nothing answers"):
-        MMIO(0x4000FFFC, 8)
+
+
+def test_mmio_beyond_the_end_of_what_answers(board, overlay):
+    """A board maps whatever length it is told, and an access beyond the end stops the bus: here it is an error."""
+    mmio = MMIO(0x4000FFF8, 0x100)
+    mmio.write(4, 5)
+    assert mmio.read(4) == 5
+    for access in (lambda: mmio.read(8), lambda: mmio.write(8, 1), lambda: MMIO(0x4000FFFC, 8).read(0, length=8)):
+        with pytest.raises(IndexError):
+            access()
+    assert MMIO(0x40000000, 6).array.size == 1  # whole words, as on a board
+
+
+def test_an_overlays_memories_are_what_they_are_on_a_board(board, overlay):
+    buffer = allocate((5,), target=overlay.PSDDR)
+    assert buffer.physical_address >= 0x18000000 and buffer.tolist() == 5 * [0]
+    overlay.PSDDR.write(0x1000, 5)
+    assert overlay.PSDDR.read(0x1000) == 5 and board.memory.ddr[0x1000] == 5
+    assert overlay.PSDDR.base_address == 0 and overlay.PSDDR.size == 256 << 20
+    memory = overlay.iop1.mb_bram_ctrl
+    assert len({overlay.PSDDR, Overlay(OVERLAY, download=False).PSDDR, memory}) == 2
+    with pytest.raises(RuntimeError, match="in DDR memory alone, and the memory at 0x40000000 is another one"):
+        allocate((5,), target=memory)
+    memory.write(0xF010, 9)
+    assert memory.read(0xF010) == MMIO(0x4000F010).read() == 9
+    assert allocate((5,), target=Device.active_device).size == 5
+
+
+@pytest.mark.parametrize("arguments, error, words", [
+    (((7.0,),), TypeError, r"shape is \(7.0,\): give whole numbers, as in \(7,\)"),
+    ((("7",),), TypeError, "give whole numbers"),
+    (("7",), TypeError, "give whole numbers"),
+    (((-2, -3),), RuntimeError, "at least 1"),
+    (((2**70,),), RuntimeError, "were asked for"),
+    (((10,) * 70,), RuntimeError, "were asked for"),
+    (((1,) * 70,), ValueError, "dimension"),
+    (((4,), "O"), TypeError, "no place for Python's objects"),
+    (((4,), "no type"), TypeError, "no type"),
+    (((4,), "V0"), RuntimeError, "at least 1"),
+])
+def test_a_refused_allocation_costs_no_memory(board, arguments, error, words):
+    free = board.cma.available()
+    with pytest.raises(error, match=words) as kept:  # which keeps what the frames had, as a notebook does
+        allocate(*arguments)
+    assert board.cma.available() == free and kept
+
+
+@pytest.mark.parametrize("name, there, error, words", [
+    ("x.bit", [], OSError, "x.bit does not exist"),
+    ("x.bit", ["x.hwh"], None, None),
+    ("x.bit", ["x.bit", "x.hwh"], None, None),
+    ("x.bin", ["x.bin", "x.hwh"], None, None),
+    ("x.bit", ["x.bit"], RuntimeError, "x.hwh is missing.*beside x.bit"),
+    ("x", ["x.hwh"], OSError, "x does not exist"),
+    ("x.hwh", ["x.hwh"], RuntimeError, "x.hwh does not have the name of a bitstream: .*.bit or .bin"),
+    ("x.txt", ["x.txt", "x.hwh"], RuntimeError, "x.txt does not have the name of a bitstream"),
+    ("x.BIT", ["x.BIT", "x.hwh"], RuntimeError, "name of a bitstream"),
+    ("x.bin", ["x.hwh"], OSError, "x.bin does not exist"),
+    ("x.xsa", ["x.hwh"], OSError, "x.xsa does not exist"),
+    (pathlib.Path("x.bit"), ["x.hwh"], TypeError, "string"),
+])
+def test_an_overlays_name_is_taken_or_refused_as_on_a_board(board, tmp_path, monkeypatch, name, there, error, words):
+    monkeypatch.chdir(tmp_path)
+    for file in there:
+        (tmp_path / file).write_bytes((ROOT / "bitstream" / "pynq_tutorial.hwh").read_bytes() if file.endswith("hwh") else b"")
+    if error is None:
+        assert Overlay(name).iop1
+        assert Overlay(str(tmp_path / name), download=False).iop1
+    else:
+        with pytest.raises(error, match=words):
+            Overlay(name)
+        assert not board.has_overlay()
 
 
 def test_gpio_pins_have_the_numbers_linux_gives_them(board):

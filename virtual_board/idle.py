@@ -2,8 +2,9 @@
 
 A program that polls its mailbox looks busy to QEMU. It is put to sleep on proof alone: executed step by step, it comes back
 to a state, all its registers and its program counter, that it was in before, and no instruction between changed a word
-of memory. Then it will go round for ever, unless one of the words it reads changes; and so these are what is watched. A
-program that computes, however long, never comes back to a state, and is never stopped for longer than a look takes.
+of memory. Then it will go round for ever, unless one of the words that it reads or stores changes; and so these are what is
+watched. (It stores what is there already, but would overwrite what comes there from elsewhere.) A program that computes,
+however long, never comes back to a state, and is never stopped for longer than a look takes.
 """
 
 import numpy as np
@@ -23,10 +24,10 @@ def find_wait(debugger, words, steps, interrupted):
 
     debugger: its gdb.Stub; words: its memory; steps: how many instructions at most; interrupted: a function, true to give
     up at once
-    Returns the indices of the words it waits for, or None if nothing is proven.
+    Returns the indices of the words that it reads or stores, which end its wait, or None if nothing is proven.
     """
     seen = set()
-    read = set()
+    accessed = set()
     before = None  # the instruction that led here
     for _ in range(steps):
         if interrupted():
@@ -35,7 +36,7 @@ def find_wait(debugger, words, steps, interrupted):
         pc = registers[32]
         if before is not None and not _continues(before):
             if registers in seen:
-                return np.array(sorted(read), int)
+                return np.array(sorted(accessed), int)
             seen.add(registers)
         if pc // 4 >= len(words):
             return None
@@ -49,8 +50,7 @@ def find_wait(debugger, words, steps, interrupted):
         if index is not None:
             if stores and words[index] != old:
                 return None
-            if not stores:
-                read.add(index)
+            accessed.add(index)
         before = instruction
     return None
 

@@ -58,12 +58,14 @@ class UioController:
 def resolve_bitstream(bitfile_path, device):
     """A .bit with a .hwh beside it counts as there: the virtual board reads only the .hwh, and a made-up .bit that
     could find its way to a board should not exist."""
-    if not os.path.isfile(bitfile_path) and os.path.isfile(os.path.splitext(bitfile_path)[0] + ".hwh"):
+    stem, extension = os.path.splitext(bitfile_path)
+    if extension == ".bit" and not os.path.isfile(bitfile_path) and os.path.isfile(stem + ".hwh"):
         return bitfile_path
-    return _resolve_on_disk(bitfile_path, device)
+    return resolve_bitstream.on_disk(bitfile_path, device)
 
 
-_resolve_on_disk = pynq.bitstream._resolve_bitstream
+# pynq's own; and still so when this module is loaded again, as %autoreload does.
+resolve_bitstream.on_disk = getattr(pynq.bitstream._resolve_bitstream, "on_disk", pynq.bitstream._resolve_bitstream)
 pynq.bitstream._resolve_bitstream = resolve_bitstream
 pynq.gpio._GPIO = GpioPin
 pynq.gpio.GPIO._GPIO_MIN_USER_PIN = FIRST_EMIO

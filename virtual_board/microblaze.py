@@ -91,6 +91,11 @@ class MicroBlaze:
             raise
 
     @property
+    def is_open(self):
+        """Whether it can be used: not closed, and its owner lives."""
+        return not self._closing
+
+    @property
     def is_asleep(self):
         """Whether it stands still because its program only waits."""
         return self._waits_for is not None
