@@ -208,7 +208,7 @@ import json, nbformat, sys
 from nbclient import NotebookClient
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(sys.argv[1])])
 NotebookClient(notebook, timeout=60, allow_errors=True, resources={"metadata": {"path": sys.argv[2]}}).execute()
-print(json.dumps([output.get("text") or output.get("evalue") for output in notebook.cells[0].outputs]))
+print(json.dumps([output.get("text") or output.get("evalue") or "" for output in notebook.cells[0].outputs]))
 """, source, str(folder)], stdout=subprocess.PIPE, universal_newlines=True, timeout=120, env=dict(os.environ, **more))
     return "".join(json.loads(run.stdout))
 
@@ -219,6 +219,13 @@ def test_a_kernel_has_a_board_whatever_its_users_settings_are(tmp_path):
         "c = get_config(); c.IPKernelApp.exec_lines = ['mine = 5']; c.IPKernelApp.extensions = []")
     said = kernel_says("import pynq, checks; print(mine, pynq.Device.active_device.name)", tmp_path, IPYTHONDIR=str(tmp_path))
     assert said == "5 virtual_board\n"
+
+
+def test_a_kernel_in_another_folder_finds_the_overlay(tmp_path):
+    said = kernel_says("from pynq import Overlay\nprint(Overlay('./bitstream/pynq_tutorial.bit').iop1.mb_info['rst_name'])",
+                       tmp_path)
+    assert said == "mb_iop1_reset\n"
+    assert "none.bit" in kernel_says("from pynq import Overlay; Overlay('./bitstream/none.bit')", tmp_path)
 
 
 def test_a_kernel_says_why_it_has_no_board(tmp_path):
