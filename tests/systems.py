@@ -57,6 +57,11 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 shift 2
 exec chroot "$root" "$@"
 """
+# The kernel's way to another processor's programs; the namespaces' own where nobody has set it up for all.
+EMULATED = """
+mountpoint -q /proc/sys/fs/binfmt_misc || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+[ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || update-binfmts --enable qemu-aarch64
+"""
 PASSED_ON = ("PIP_", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "http_proxy", "https_proxy", "no_proxy")  # how packages are reached
 REACHED_BY = ["/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt"]
 
@@ -102,7 +107,7 @@ def bare_system(suite, processor):
         if processor != this_processor():
             install("qemu-aarch64-static", "qemu-user-static", "binfmt-support")
         shutil.rmtree(folder + ".new", ignore_errors=True)
-        said, status = run(NAMESPACES + ["debootstrap", "--arch=" + processor, "--variant=minbase",
+        said, status = run(in_namespaces(processor) + ["debootstrap", "--arch=" + processor, "--variant=minbase",
                                          "--include=git,make,python3,ca-certificates", suite, folder + ".new"], LIMIT)
         if status != 0:
             shutil.rmtree(folder + ".new", ignore_errors=True)
@@ -111,6 +116,12 @@ def bare_system(suite, processor):
             file.write('Acquire::Check-Valid-Until "false";\n')
         os.rename(folder + ".new", folder)
     return folder
+
+
+def in_namespaces(processor):
+    """What a command is put behind, so that it runs in namespaces of its own; with this processor's programs."""
+    before = "" if processor == this_processor() else EMULATED
+    return NAMESPACES + ["sh", "-c", before + 'exec "$@"', "sh"]
 
 
 def this_processor():
@@ -143,8 +154,8 @@ def tried(suite, processor, whom, folder, typed):
         if whom != "root":
             commands += "useradd -m -s /bin/bash ada 2>/dev/null; chown -R ada:ada /home/ada\n"
             act = "exec setpriv --reuid=ada --regid=ada --init-groups sh -c {}".format(shlex.quote(act))
-        said, status = run(NAMESPACES + ["sh", "-c", ENTER, "sh", base, changes, "sh", "-c", commands + act], LIMIT,
-                           env=environment)
+        said, status = run(in_namespaces(processor) + ["sh", "-c", ENTER, "sh", base, changes, "sh", "-c", commands + act],
+                           LIMIT, env=environment)
         if status is None:
             return False, said + "\nhad not ended after {} s".format(LIMIT)
         return status == 0, said
