@@ -149,7 +149,7 @@ def tried(suite, processor, whom, folder, typed):
         environment.update(HOME=home, LANG="C.UTF-8", CI=os.environ.get("CI", ""),
                            PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         # All in one: the namespaces, and with them what an ill-behaved test may have left, end with it.
-        commands = "{} >/tmp/before.log 2>&1 || {{ cat /tmp/before.log; exit 9; }}\n".format(BEFORE[whom])
+        commands = "{{ {}; }} >/tmp/before.log 2>&1 || {{ cat /tmp/before.log; exit 9; }}\n".format(BEFORE[whom])
         act = "cd {} && {}".format(shlex.quote(os.path.join(home, folder)), typed)
         if whom != "root":
             commands += "useradd -m -s /bin/bash ada 2>/dev/null; chown -R ada:ada /home/ada\n"
@@ -184,7 +184,7 @@ def main(chosen):
             print("{:9} {:6} {:18} {:4.0f} s  {}: {}".format(row[0], row[1], row[2], time.monotonic() - start, result, why),
                   flush=True)
             if result == "FAILED":
-                print("\n".join("    " + line for line in said.splitlines()[-60:]), flush=True)
+                print("\n".join("    " + line for line in said.splitlines()[-300:] if "SKIPPED" not in line), flush=True)
     print("{} passed, {} failed, {} skipped".format(*counts.values()))
     return 1 if counts["FAILED"] else 0
 
