@@ -28,8 +28,8 @@ PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test executed test-long test-images test-browser test-deploy install uninstall classroom
-.PHONY: doctor compiler firmware edition firmware-check bench clean
+.PHONY: help lab run test executed test-long test-images test-systems test-browser test-deploy install uninstall classroom
+.PHONY: doctor compiler firmware edition firmware-check bench requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -57,14 +57,18 @@ executed: ## every notebook, executed here and now, into executed/
 		$(BIN)python3 -m nbconvert --to notebook --execute --allow-errors --output-dir executed \
 			"$$copy/$(notdir $(NOTEBOOKS))"/[0-9]_*.ipynb
 
-test-long: ## ten thousand random requests, and a class of twenty on this machine
+test-long: ## ten thousand random requests, a class of twenty, three minutes of everything at once, interrupts at each line
 	$(PC_ONLY)
 	$(SETUP)
-	@$(BIN)python3 -m pytest tests -m long -s
+	@$(BIN)python3 -m pytest tests -m long --timeout=1200 -s
 
 test-images: ## the lesson and the unit tests under the pynq and the Python of each stock image
 	$(PC_ONLY)
 	@python3 tests/images.py
+
+test-systems: ## `make test` from a fresh clone on bare Debian 12, 13 and sid, and on ARM, with root; ONLY=trixie chooses
+	$(PC_ONLY)
+	@python3 tests/systems.py $(ONLY)
 
 test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps screenshots, ONLY=lab4-2 chooses
 	$(PC_ONLY)
@@ -74,7 +78,7 @@ test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps s
 test-deploy: ## the installer when it is killed, over SSH, and in a classroom; the Python package; the CI workflow
 	$(PC_ONLY)
 	$(SETUP) kit deploy
-	@$(BIN)python3 -m pytest tests -m deploy -v
+	@$(BIN)python3 -m pytest tests -m deploy --timeout=1200 -v
 
 quoted = '$(subst ','\'',$(1))'
 INSTALL = $(if $(DESTDIR),--destdir $(call quoted,$(DESTDIR))) \
@@ -119,6 +123,17 @@ firmware-check: ## is iop/pynq_tutorial.bin what mb_src/ makes?
 bench: ## how fast it all is, beside what it can be compared with; QUICK=1 only tries out the bench itself
 	$(SETUP)
 	@$(BIN)python3 -m bench $(if $(QUICK),--quick)
+
+# Its reasons are in requirements.in, a line of which also wins over what a package asks for. What is there already stays as
+# it is where it can; remove requirements.txt first for the newest of everything.
+requirements: ## writes requirements.txt, with every version and hash, from requirements.in
+	$(PC_ONLY)
+	$(SETUP)
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && trap 'exit 130' HUP INT TERM && \
+		$(BIN)python3 -m pip install -qq --target "$$tools" uv==0.13.9 && \
+		"$$tools/bin/uv" --no-config pip compile --quiet --universal --python-version 3.10 --fork-strategy fewest \
+			--generate-hashes --custom-compile-command 'make requirements' --override requirements.in \
+			--output-file requirements.txt requirements.in
 
 # By name: whatever else lies in these folders, or is called like one of them elsewhere, is a student's. So are the
 # checkpoints of Jupyter, the only copy of what was in a notebook before it was saved.

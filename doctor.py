@@ -6,17 +6,17 @@ Python 3.6. Ends with 1 if something is missing that `make test` needs.
 """
 
 import os
-import re
 import shutil
 import sys
 
+import environment
 from deploy import board
 from deploy.image import output
 from iop import firmware
+from virtual_board import qemu as emulator
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV_PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
-QEMU = "qemu-system-microblazeel"
 INSTALL = [  # package manager, and what gets QEMU with it
     ("apt-get", "sudo apt-get install qemu-system-misc"),
     ("dnf", "sudo dnf install qemu-system-microblaze"),
@@ -26,26 +26,31 @@ INSTALL = [  # package manager, and what gets QEMU with it
 
 
 def python():
-    version = "import sys; print('%d.%d.%d' % sys.version_info[:3]); sys.exit(not (3, 10) <= sys.version_info < (3, 13))"
-    for name in (VENV_PYTHON, "python3.12", "python3.11", "python3.10", "python3"):
+    version = "import sys; print('%d.%d.%d' % sys.version_info[:3]); sys.exit(not (3, 10) <= sys.version_info < (3, 15))"
+    for name in [VENV_PYTHON, "python3"] + ["python3.{}".format(minor) for minor in (14, 13, 12, 11, 10)]:
         found = output(name, "-c", version)
         if found:
             return True, found
-    return False, "none from 3.10 to 3.12, and pynq works on no other: install one, and give its path with PYTHON=..."
+    return False, "none from 3.10 to 3.14, and the kit works on no other: install one, and give its path with PYTHON=..."
 
 
-def environment():
+def packages():
+    changed = environment.drift()
+    if changed:
+        return False, "not what was pinned any more, {}: rm -rf .venv, then `make lab` or `make test` makes it anew".format(
+            changed)
     if output(VENV_PYTHON, "-c", "import pynq, nbval, jupyterlab") is not None:
         return True, "has pynq, JupyterLab and nbval"
     return False, "not made yet, or not whole: `make lab` and `make test` make it (about a minute)"
 
 
 def qemu():
-    version = re.search(r"version (\d+)\.(\d+)", output(QEMU, "--version") or "")
-    if version and (int(version.group(1)), int(version.group(2))) >= (6, 2):
-        return True, version.group(0)
+    found = emulator.find()
+    version = emulator.version(found) if found else None
+    if version and version[:2] >= emulator.OLDEST:
+        return True, "version {}.{}.{}".format(*version)
     remedy = next((line for manager, line in INSTALL if shutil.which(manager)), "install QEMU with its MicroBlaze")
-    return False, "{}: {}".format("older than 6.2" if version else "not installed", remedy)
+    return False, "{}: {}".format("older than {}.{}".format(*emulator.OLDEST) if version else "not installed", remedy)
 
 
 def virtual_board():
@@ -59,7 +64,8 @@ def links():
     wrong = [name for name in ("iop", "bitstream", "mb_src") if not os.path.isdir(os.path.join(ROOT, "notebooks", name))]
     if not wrong:
         return True, "iop, bitstream and mb_src are where a notebook looks for them"
-    return False, "notebooks/{} leads nowhere: clone with git on a file system that has links".format(wrong[0])
+    return False, "notebooks/{} is not the link to ../{} that it should be: `make lab` and `make test` make it one, where " \
+                  "the file system has links".format(wrong[0], wrong[0])
 
 
 def program():
@@ -79,7 +85,7 @@ def browser():
     return (True, found) if found else (None, "none; only `make test-browser` needs it, and installs it on Debian")
 
 
-CHECKS = [("Python", python), (".venv", environment), ("QEMU", qemu), ("virtual board", virtual_board),
+CHECKS = [("Python", python), (".venv", packages), ("QEMU", qemu), ("virtual board", virtual_board),
           ("notebooks/", links), ("pynq_tutorial.bin", program), ("mb-gcc", compiler), ("Chromium", browser)]
 
 

@@ -8,9 +8,7 @@ import argparse
 import json
 import os
 import platform
-import re
 import signal
-import subprocess
 import sys
 
 from . import boards, calls, firmware, starts, table
@@ -26,8 +24,8 @@ def machine():
     import pynq
     found["pynq"] = pynq.__version__
     if not ON_BOARD:
-        from virtual_board.microblaze import QEMU
-        found["QEMU"] = re.search(r"version (\S+)", subprocess.check_output([QEMU, "--version"]).decode()).group(1)
+        from virtual_board import qemu
+        found["QEMU"] = ".".join(map(str, qemu.version(qemu.find())))
     return found
 
 

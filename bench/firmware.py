@@ -8,8 +8,9 @@ import os
 import re
 import subprocess
 
-from virtual_board.memory import SharedMemory
-from virtual_board.microblaze import RESET_STUB, MicroBlaze
+from virtual_board.memory import SIZE, SharedMemory
+from virtual_board.microblaze import RESET_STUB
+from virtual_board.qemu import Qemu
 
 from .measure import ON_BOARD, ROOT, Skipped, row
 
@@ -28,9 +29,9 @@ def instructions_a_word(program=None):
     if program is None:
         program = _read(mailbox.PROGRAM)
     memory = SharedMemory()
-    microblaze = None
+    qemu = None
     try:
-        microblaze = MicroBlaze(memory)
+        qemu = Qemu(SIZE, memory.file, RESET_STUB)
         memory.words[RESET_STUB // 4] = BRAI_0
         memory.bram[:len(program)] = bytearray(program)
 
@@ -38,7 +39,7 @@ def instructions_a_word(program=None):
             for steps in range(MOST_STEPS):
                 if memory.words[word // 4] == value:
                     return steps
-                microblaze.debugger.command(b"s")
+                qemu.stub.step()
             raise RuntimeError("the program did not answer within {} instructions".format(MOST_STEPS))
 
         def steps_for(length):
@@ -51,8 +52,8 @@ def instructions_a_word(program=None):
         short, long = LENGTHS
         return (steps_for(long) - steps_for(short)) / (long - short)
     finally:
-        if microblaze is not None:
-            microblaze.close()
+        if qemu is not None:
+            qemu.end()
         memory.close()
 
 

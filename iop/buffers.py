@@ -5,12 +5,17 @@ this Python process, which numpy can name and Python's garbage collector can lis
 """
 
 import gc
+import itertools
+import operator
+import weakref
 
 import numpy as np
 from pynq.buffer import PynqBuffer
 
 DDR_SIZE = 0x20000000  # bytes: the 512 MB of a PYNQ-Z1 or PYNQ-Z2, from physical address 0
 ADVICE = "give a buffer from xlnk.cma_array() or pynq.allocate(), or its physical_address"
+
+_known = []  # weak references to the buffers that were there when somebody looked last
 
 
 def room_in(buffer):
@@ -67,13 +72,29 @@ def _room_at(address):
             address, DDR_SIZE - 1, ADVICE))
     if address % 4:
         raise ValueError("address is {:#x}, and a 32-bit word begins at a multiple of 4: {}.".format(address, ADVICE))
-    for candidate in gc.get_objects():
-        if type(candidate) is PynqBuffer and is_allocated(candidate):
-            start = candidate.physical_address
-            if start <= address < start + candidate.nbytes:
-                return address, start + candidate.nbytes - address, candidate
+    global _known
+    for look in (False, True):
+        if look:  # takes milliseconds
+            _known = [weakref.ref(buffer) for buffer in list(_all_buffers())]
+        for candidate in [known() for known in _known]:
+            if candidate is not None and is_allocated(candidate):
+                start = candidate.physical_address
+                if start <= address < start + candidate.nbytes:
+                    return address, start + candidate.nbytes - address, candidate
     raise ValueError("address is {:#x}, which lies in no buffer that is allocated now; Linux itself may be there: {}."
                      .format(address, ADVICE))
+
+
+def _all_buffers():
+    """An iterator over this process's PynqBuffers, for list().
+
+    The collector lists all objects, even a tuple that another thread is just filling, and Python refuses to fill on what somebody
+    else knows ("bad argument to internal function"). So its list is made, looked through and dropped within that one call of
+    list(), in which no other thread runs.
+    """
+    objects = itertools.chain.from_iterable(itertools.starmap(gc.get_objects, [()]))
+    twice = itertools.chain.from_iterable(map(itertools.repeat, objects, itertools.repeat(2)))
+    return itertools.compress(twice, map(operator.is_, map(type, twice), itertools.repeat(PynqBuffer)))
 
 
 def is_allocated(buffer):

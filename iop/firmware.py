@@ -5,12 +5,14 @@ import re
 import runpy
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 
 MB_SRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "mb_src")
 NO_COMPILER = ("There is no mb-gcc here: type `make compiler` in the kit's folder, which builds it once, in about four "
                "minutes, and says how far it is.")
+LONGEST = 60  # seconds that a build may take
 # Lines that make and GCC's driver add to the message itself
 BESIDE_THE_POINT = ("make: ", "cc1: all warnings", "collect2: ")
 
@@ -41,22 +43,46 @@ def build(source, program=None):
     tools = compiler()
     if tools is None:
         raise BuildError(NO_COMPILER)
+    if shutil.which("make") is None:
+        raise BuildError("There is no make here, which calls the compiler: install it, as in sudo apt-get install make.")
     if not os.path.isfile(source):
         raise BuildError("{} is not there: run the cell that writes it.".format(source))
     # A make around this one, as in `make test`, is none of its business. LC_ALL: plain quotation marks in messages.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     with tempfile.TemporaryDirectory() as folder:
-        environment.update(PATH=tools + os.pathsep + os.environ["PATH"], LC_ALL="C", TMPDIR=folder)
+        environment.update(PATH=tools + os.pathsep + os.environ.get("PATH", os.defpath), LC_ALL="C", TMPDIR=folder)
         out = os.path.join(folder, "program")
-        make = subprocess.run(["make", "--silent", "--no-print-directory", "-C", MB_SRC, "program",
-                               "SOURCE=" + _quoted(source), "OUT=" + _quoted(out)],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, env=environment)
-        if make.returncode:
-            said = re.sub(r"(?m)^/?(\S*/)*ld: ", "ld: ", make.stdout.replace(os.path.dirname(source) + os.sep, ""))
-            said = said.replace(folder + os.sep, "")
-            raise BuildError("\n".join(line for line in said.splitlines() if not line.startswith(BESIDE_THE_POINT)))
-        shutil.copyfile(out + ".bin", program)
+        failed, said = _run(["make", "--silent", "--no-print-directory", "-C", MB_SRC, "program",
+                             "SOURCE=" + _quoted(source), "OUT=" + _quoted(out)], environment)
+        if failed:
+            said = re.sub(r"(?m)^/?(\S*/)*ld: ", "ld: ", said.replace(os.path.dirname(source) + os.sep, ""))
+            said = said.replace(folder + os.sep, "").strip()
+            message = "\n".join(line for line in said.splitlines() if not line.startswith(BESIDE_THE_POINT))
+            raise BuildError(message or "The compiler in {} failed and did not say why ({}): has it enough memory, and room on "
+                             "the disk?".format(tools, said.splitlines()[-1] if said else "status {}".format(failed)))
+        try:
+            shutil.copyfile(out + ".bin", program + ".part")
+            os.replace(program + ".part", program)
+        except OSError as error:
+            raise BuildError("{} cannot be written ({}): give another path for the program, in a folder of your own.".format(
+                program, error.strerror)) from None
     return program
+
+
+def _run(command, environment):
+    """Runs a command to its end, at most LONGEST seconds; returns its status and all that it printed."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               env=environment, start_new_session=True)  # with all that it starts, it can be ended
+    try:
+        said = process.communicate(timeout=LONGEST)[0]
+    except subprocess.TimeoutExpired:
+        raise BuildError("The compiler had not ended after {} s, and was stopped: does the program include a file that has no "
+                         "end?".format(LONGEST)) from None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    return process.returncode, said.decode("utf-8", errors="replace")
 
 
 def _quoted(path):

@@ -13,7 +13,7 @@ from pynq.lib import PynqMicroblaze
 
 from . import pynq_state
 from .buffers import from_memory, integer, is_allocated, room_in, to_memory
-from .sharing import BoardLock, downloads
+from .sharing import board_lock, downloads
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(HERE, "pynq_tutorial.bin")
@@ -67,8 +67,8 @@ class Pynq_Tutorial:
         program = os.path.abspath(program or PROGRAM)
         contents = _check_program(program)
         _check_iop(mb_info)
-        self._lock = BoardLock()
-        with self._lock:
+        self._lock = board_lock()
+        with self._lock.threads, self._lock:
             self._downloads, self._timestamp = downloads(), PL.timestamp
             # Not the names of the interrupt: pynq would then wait for one in a thread of its own.
             self._microblaze = PynqMicroblaze({name: mb_info[name] for name in ("ip_name", "rst_name")}, program, force=True)
@@ -105,7 +105,7 @@ class Pynq_Tutorial:
         else:
             _check_timeout(timeout)
         if length:
-            with self._lock:
+            with self._lock.threads, self._lock:
                 if not is_allocated(owner):  # another thread did that while this one waited
                     raise ValueError("buffer was freed, and its memory may belong to something else now: allocate a new one.")
                 # A cacheable buffer's cache: what Python wrote goes to DDR before the IOP writes, and what the IOP
@@ -124,7 +124,7 @@ class Pynq_Tutorial:
     def reset(self):
         """Starts the program afresh, whatever state the IOP is in. TimeoutError if it does not start, RuntimeError if another
         process has the IOP or another overlay was downloaded."""
-        with self._lock:
+        with self._lock.threads, self._lock:
             self._check_overlay()
             self._start()
 

@@ -13,6 +13,7 @@ import struct
 import termios
 import threading
 import time
+import weakref
 
 from pynq import Device
 
@@ -24,32 +25,48 @@ WAIT = 10.0  # seconds for a lock that another process holds: far longer than an
 LONGEST_PAUSE = 1e-3  # seconds between two tries
 
 
+_locks = weakref.WeakValueDictionary()  # this process's BoardLocks, by the files that they lock
+
+
+def board_lock():
+    """The lock of the board that is active now: the same one for all in this process who ask while somebody keeps it."""
+    path = getattr(Device.active_device, "lock_file", DEVICE_FILE)
+    found = os.stat(path)
+    return _locks.setdefault((found.st_dev, found.st_ino), BoardLock(path))
+
+
 class BoardLock:
-    """`with lock:` no other process and no other thread uses the board's IOPs, as far as they use this lock too.
+    """`with lock.threads, lock:` no other thread and no other process uses the board's IOPs, as far as they use this lock too.
 
     RuntimeError, which names the process that has it, after WAIT seconds. Any thread may enter it, and none twice. A forked
     child may, too: it gets a lock of its own.
+
+    They are two steps because of the stop button: only a lock of the interpreter's own is certain to be given back if a
+    KeyboardInterrupt comes in the very moment when it was taken. The file's lock may stay behind then, and the process has it
+    until it uses it the next time.
     """
 
-    def __init__(self):
-        self._threads = threading.Lock()
-        self._path = getattr(Device.active_device, "lock_file", DEVICE_FILE)
+    def __init__(self, path):
+        self._path = path
         self._open()
 
     def _open(self):
+        self._threads = threading.Lock()
         self._file = open(self._path, "rb", buffering=0)
         self._number = self._file.fileno()
         self._process = os.getpid()
 
-    def __enter__(self):
+    @property
+    def threads(self):
         if self._process != os.getpid():  # a lock belongs to a file as it was opened, which a fork shares with its parent
-            self._threads = threading.Lock()
             self._open()
-        self._threads.acquire()
+        return self._threads
+
+    def __enter__(self):
         try:
             self._take()
         except BaseException:
-            self._threads.release()
+            fcntl.flock(self._number, fcntl.LOCK_UN)
             raise
 
     def _take(self):
@@ -67,7 +84,6 @@ class BoardLock:
 
     def __exit__(self, *error):
         fcntl.flock(self._number, fcntl.LOCK_UN)
-        self._threads.release()
 
 
 def holder(file):

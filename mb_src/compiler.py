@@ -1,35 +1,43 @@
 #!/usr/bin/env python3
 """Builds the pinned MicroBlaze compiler, once, and prints the folder of its programs (mb-gcc, mb-objdump, ...).
 
-Debian has no MicroBlaze compiler, but it has the sources of one: binutils 2.40 and GCC 12.2.0. They are fetched with
-`apt-get download`, which needs no root, and built into the user's cache folder, outside this checkout. The only thing
-asked of the machine is a C++ compiler (which root gets installed) and make. A built compiler is found again at once.
+Debian has no MicroBlaze compiler, but it has the sources of one: Debian 12 has binutils 2.40 and GCC 12.2.0, Debian 13 has
+2.44 and 12.4.0. Both make the same bytes of the kit's program. They are fetched with `apt-get download`, which needs no root,
+and built into the user's cache folder, outside this checkout. The only thing asked of the machine is a C++ compiler (which
+root gets installed) and make. A built compiler is found again at once.
 """
 
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 TARGET = "microblazeel-xilinx-elf"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pynq-tutorial"
-PREFIX = CACHE / "mb-gcc-12.2.0"
 
-# The upstream archives inside Debian's source packages. A Debian revision may change; the hashes say that these did not.
+# The upstream archives inside Debian's source packages, of Debian 12 and of 13. A Debian revision may change; the hashes say
+# that these did not.
 SOURCES = {
-    "binutils-source": ("binutils-2.40.tar.xz",
-                        "797fbf86910eec8dec1e2815ab3e92b98b9cd8c9ab1a57b216cc97dd90b4df9f"),
-    "gcc-12-source": ("gcc-12.2.0-dfsg.tar.xz",
-                      "50c63ff82919323c25fbbb4a9eae259edc974118a0fb30c905190cb782ec11c2"),
+    "binutils-source": {
+        "binutils-2.40.tar.xz": "797fbf86910eec8dec1e2815ab3e92b98b9cd8c9ab1a57b216cc97dd90b4df9f",
+        "binutils-2.44.tar.xz": "2ffcb3d9861deeeffdd4553f0fdf16aa23b8f1fcd608afb565e8f26cfdfb63fb"},
+    "gcc-12-source": {
+        "gcc-12.2.0-dfsg.tar.xz": "50c63ff82919323c25fbbb4a9eae259edc974118a0fb30c905190cb782ec11c2",
+        "gcc-12.4.0-dfsg.tar.xz": "c33d4a372b929f2fdc952978a6f1455aac60348d717d24ef71c2af8f788d0f08"},
 }
+PREFIXES = [CACHE / "mb-gcc-12.2.0", CACHE / "mb-gcc-12.4.0"]
+PREFIX = next((prefix for prefix in PREFIXES if prefix.exists()), PREFIXES[0])  # the one that is built, or else the first
 # What the build itself uses, unpacked beside it: archiver, lexer and parser generators, and the libraries GCC computes with.
 HELPERS = ["xz-utils", "flex", "bison", "m4", "libsigsegv2", "libgmp-dev", "libmpfr-dev", "libmpc-dev"]
-UNPINNED = ("This machine's packages are not those of Debian 12, whose binutils 2.40 and GCC 12.2.0 are the pinned "
-            "compiler ({}); build the firmware on Debian 12, or put an mb-gcc on the PATH and use `make firmware`.")
+UNPINNED = ("The pinned compiler is made of Debian's packages binutils-source (2.40 or 2.44) and gcc-12-source (12.2.0 or "
+            "12.4.0), which Debian 12 and 13 have, and this machine has not ({}): put any mb-gcc on the PATH, which will do "
+            "for notebook 4 and `make firmware`, or build the firmware on Debian 12 or 13.")
 
 # -O0: a compiler that is built in half the time. What it makes of our C does not depend on how it was built.
 FAST = ["CFLAGS=-O0 -g0", "CXXFLAGS=-O0 -g0"]
@@ -90,10 +98,14 @@ def prepare(build):
 
 
 def fetch(build):
-    """Downloads and unpacks the source packages and the helpers; returns the environment the build needs."""
+    """Downloads and unpacks the source packages and the helpers. Returns the environment that the build needs, and the
+    folders of binutils' and GCC's sources."""
     for package in list(SOURCES) + HELPERS:
         say("downloading " + package)
-        run("apt-get download " + package, ["apt-get", "download", package], build, None, build / "download.log")
+        try:
+            run("apt-get download " + package, ["apt-get", "download", package], build, None, build / "download.log")
+        except BuildError as error:
+            raise BuildError(UNPINNED.format("apt-get finds no {}".format(package)) + "\n" + str(error)) from None
     for package in build.glob("*.deb"):
         run("unpacking", ["dpkg", "-x", str(package), str(build / "root")], build, None, build / "download.log")
     usr = build / "root/usr"
@@ -102,18 +114,20 @@ def fetch(build):
         os.environ, PATH="{}:{}".format(usr / "bin", os.environ["PATH"]), M4=str(usr / "bin/m4"),
         BISON_PKGDATADIR=str(usr / "share/bison"), LD_LIBRARY_PATH=str(library),
         CPATH="{}:{}".format(usr / "include", usr / "include" / library.name), LIBRARY_PATH=str(library))
-    for name, sha256 in SOURCES.values():
-        found = next((build / "root/usr/src").glob("*/" + name), None)
-        if not found or hashlib.sha256(found.read_bytes()).hexdigest() != sha256:
-            raise BuildError(UNPINNED.format("no {} with the expected content".format(name)))
-        say("unpacking " + name)
-        run("unpacking " + name, ["tar", "xf", str(found)], build, environment, build / "download.log")
-    return environment
+    folders = []
+    for package, pins in SOURCES.items():
+        there = [path for path in (build / "root/usr/src").glob("*/*.tar.*") if path.name in pins]
+        if not there or hashlib.sha256(there[0].read_bytes()).hexdigest() != pins[there[0].name]:
+            raise BuildError(UNPINNED.format("its {} is not one of these".format(package)))
+        say("unpacking " + there[0].name)
+        run("unpacking " + there[0].name, ["tar", "xf", str(there[0])], build, environment, build / "download.log")
+        folders.append(build / re.match(r"\w+-[\d.]+\d", there[0].name).group())
+    return environment, folders
 
 
 def build_all(build):
     jobs = "-j{}".format(os.cpu_count() or 1)
-    environment = fetch(build)
+    environment, (binutils_source, gcc_source) = fetch(build)
     installed = build / "installed"  # both find their parts by where they are, and so can be moved when all is done
     common = COMMON + ["--prefix=" + str(installed)]
     make = ["make", "MAKEINFO=true"]  # Debian strips the manuals from both, so nothing can be made of them
@@ -125,35 +139,52 @@ def build_all(build):
     binutils, gcc = build / "build-binutils", build / "build-gcc"
     binutils.mkdir()
     gcc.mkdir()
-    step("configure binutils", [str(build / "binutils-2.40/configure")] + common + BINUTILS + FAST, binutils)
-    step("binutils 2.40", make + [jobs, "all-gas", "all-ld", "all-binutils"], binutils, 270)
+    step("configure binutils", [str(binutils_source / "configure")] + common + BINUTILS + FAST, binutils)
+    step(binutils_source.name, make + [jobs, "all-gas", "all-ld", "all-binutils"], binutils, 270)
     step("install binutils", make + ["install-gas", "install-ld", "install-binutils"], binutils)
-    step("configure gcc", [str(build / "gcc-12.2.0/configure")] + common + GCC + FAST, gcc)
-    step("gcc 12.2.0", make + [jobs, "all-gcc"], gcc, 810)
+    step("configure gcc", [str(gcc_source / "configure")] + common + GCC + FAST, gcc)
+    step(gcc_source.name, make + [jobs, "all-gcc"], gcc, 810)
     (gcc / "gcc/s-tm-texi").touch()  # else installing stops at a manual's chapter that Debian left out
     step("libgcc", make + [jobs, "all-target-libgcc"], gcc)
     step("install gcc", make + ["install-gcc", "install-target-libgcc"], gcc)
-    installed.rename(PREFIX)  # from nothing to all of it, in one step
+    whole = CACHE / "installed"  # on the file system of its place, which it comes to in one step
+    shutil.rmtree(str(whole), ignore_errors=True)
+    shutil.move(str(installed), str(whole))
+    prefix = CACHE / "mb-{}".format(gcc_source.name)
+    whole.rename(prefix)
+    return prefix
+
+
+def built():
+    """The folder of the compiler that is there, or None."""
+    return next((prefix for prefix in PREFIXES if prefix.exists()), None)
 
 
 def compiler():
     """The folder with mb-gcc, built first if it is not there. Two calls at once build it once."""
-    if not PREFIX.exists():
+    prefix = built()
+    if prefix is None:
         CACHE.mkdir(parents=True, exist_ok=True)
         with open(str(CACHE / "lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not PREFIX.exists():
-                say("building the MicroBlaze compiler into {}, once; about four minutes on two cores".format(PREFIX))
-                start, build = time.time(), CACHE / "build"
-                shutil.rmtree(str(build), ignore_errors=True)  # what a killed run may have left
-                build.mkdir()
-                try:
-                    prepare(build)
-                    build_all(build)
-                finally:
-                    shutil.rmtree(str(build), ignore_errors=True)
-                say("done in {:.0f} s".format(time.time() - start))
-    return PREFIX / "bin"
+            prefix = built() or build_here()
+    return prefix / "bin"
+
+
+def build_here():
+    say("building the MicroBlaze compiler into {}, once; about four minutes on two cores".format(CACHE))
+    start, build = time.time(), CACHE / "build"
+    if re.search(r"[^\w./+-]", str(build)):  # a space, say, with which GCC cannot be built
+        build = Path(tempfile.mkdtemp(prefix="mb-gcc-", dir="/var/tmp")) / "build"
+    shutil.rmtree(str(build), ignore_errors=True)  # what a killed run may have left
+    build.mkdir()
+    try:
+        prepare(build)
+        prefix = build_all(build)
+    finally:
+        shutil.rmtree(str(build if build.parent == CACHE else build.parent), ignore_errors=True)
+    say("done in {:.0f} s".format(time.time() - start))
+    return prefix
 
 
 if __name__ == "__main__":

@@ -13,10 +13,14 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+from environment import SetupError, make  # noqa: E402 (the kit's own)
+
 LESSON = os.path.join(ROOT, "..", "shared", "seed", "iop_example.md")
 ENVIRONMENTS = os.path.join(ROOT, ".images")
 TESTS = ["test_mailbox.py", "test_write_to_buffer.py", "test_xlnk.py", "test_idle.py", "test_checks.py",
          "test_checks_firmware.py", "test_checks_performance.py", "test_overlay_from_base.py"]
+LIMIT = 1200  # seconds for each step
 TEN_WORDS = "State of buffer after IOP write\n" + "".join("{}\n".format(word) for word in range(1, 11))
 
 IMAGES = [  # pynq, Python, pins
@@ -27,6 +31,8 @@ IMAGES = [  # pynq, Python, pins
     ("3.1.2", "3.10", "requirements.txt"),
     ("3.1.2", "3.11", "requirements.txt"),
     ("3.1.2", "3.12", "requirements.txt"),
+    ("3.1.2", "3.13", "requirements.txt"),
+    ("3.1.2", "3.14", "requirements.txt"),
 ]
 
 
@@ -38,7 +44,12 @@ def run(what, command, folder=ROOT):
     """Runs a command and returns (stdout, stderr). Failed if it fails."""
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                universal_newlines=True, env=dict(os.environ, PYTHONPATH=ROOT))
-    out, error = process.communicate()
+    try:
+        out, error = process.communicate(timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        process.kill()  # and QEMU ends with it
+        process.communicate()
+        raise Failed("{}: had not ended after {} s".format(what, LIMIT))
     if process.returncode:
         raise Failed("{}:\n{}".format(what, "\n".join((out + error).splitlines()[-15:])))
     return out, error
@@ -69,14 +80,15 @@ def environment(pynq, version, pins, python):
                 return ours
     except OSError:
         pass
-    shutil.rmtree(folder, ignore_errors=True)
-    run("making the environment", [python, "-m", "venv", folder])
-    pip = [ours, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if pins == "requirements.txt":
-        os.environ["PIP_CONSTRAINT"] = pins  # pynq is built with the pinned setuptools, as in setup.sh
-        run("installing", pip + ["--use-pep517", "-r", pins])
-        del os.environ["PIP_CONSTRAINT"]
+        try:
+            make(folder, pins, python)
+        except SetupError as error:
+            raise Failed(str(error))
     else:
+        shutil.rmtree(folder, ignore_errors=True)
+        run("making the environment", [python, "-m", "venv", folder])
+        pip = [ours, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         # These releases import what they need while they are built, so all else comes first. Nothing is resolved: the
         # pins are complete, and some releases ask for packages that a PC has no use for.
         lines = [line for line in wanted.splitlines() if line and not line.startswith("#")]

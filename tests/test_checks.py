@@ -1,6 +1,10 @@
 """The exercises' checks: what they say to answers that look right, on the real IOP. nbval has them say Right to the
 solutions."""
 
+import os
+import signal
+import sys
+import threading
 import time
 
 import numpy as np
@@ -8,7 +12,7 @@ import pytest
 from pynq import MMIO
 
 import checks
-from checks import iop_example, mailbox, memory, safety
+from checks import iop_example, limit, mailbox, memory, safety
 from iop.pynq_tutorial import MAILBOX, PROGRAM
 
 
@@ -47,13 +51,157 @@ def test_an_exception_of_the_student(said, board):
         "Not yet: your code raised ZeroDivisionError: division by zero"
 
 
-def test_code_that_does_not_end(said, board, monkeypatch):
-    monkeypatch.setattr(checks, "LIMIT", 0.1)
+def endless(*_):
+    while True:
+        pass
 
-    def endless(buffer, address):
-        while True:
+
+def catches_exceptions(*_):
+    while True:
+        try:
+            time.sleep(0.01)
+        except Exception:
             pass
-    assert said(memory.write, endless).startswith("Not yet: your code had not ended after 0.1 s")
+
+
+def catches_all(*_):
+    while True:
+        try:
+            while True:
+                pass
+        except:  # noqa: E722 (what a student may write)
+            pass
+
+
+def catches_all_while_it_sleeps(*_):
+    while True:
+        try:
+            time.sleep(100)
+        except BaseException:
+            pass
+
+
+def catches_all_around_calls(*_):
+    def careful():
+        try:
+            time.sleep(100)
+        except BaseException:
+            print(end="")
+    while True:
+        try:
+            careful()
+        except BaseException:
+            careful()
+
+
+def goes_on_in_the_end(*_):
+    while True:
+        try:
+            time.sleep(100)
+        finally:
+            continue
+
+
+def waits_for_a_thread(*_):
+    thread = threading.Thread(target=time.sleep, args=(3,))
+    thread.start()
+    while thread.is_alive():
+        thread.join()
+
+
+def waits_for_a_lock(*_):
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()
+
+
+def calls_itself_in_a_trap(*_):
+    try:
+        endless()
+    except BaseException:
+        calls_itself_in_a_trap()
+
+
+@pytest.mark.parametrize("answer", [endless, catches_exceptions, catches_all, catches_all_while_it_sleeps, waits_for_a_lock,
+                                    catches_all_around_calls, goes_on_in_the_end, waits_for_a_thread, calls_itself_in_a_trap],
+                         ids=lambda answer: answer.__name__)
+def test_code_that_does_not_end(said, board, monkeypatch, answer):
+    monkeypatch.setattr(checks, "LIMIT", 0.1)
+    monkeypatch.setattr(limit, "SECOND_TRY", 0.1)
+    before = os._exit, signal.getsignal(signal.SIGALRM)
+    of_others = signal.getitimer(signal.ITIMER_REAL)[0]
+    began = time.monotonic()
+    assert said(memory.write, answer).startswith(("Not yet: your code had not ended after 0.1 s",
+                                                  "Not yet: your code raised RecursionError"))
+    assert time.monotonic() - began < 10
+    assert (os._exit, signal.getsignal(signal.SIGALRM)) == before
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == pytest.approx(max(of_others - (time.monotonic() - began), 0), abs=0.2)
+
+
+def test_what_is_interrupted_is_the_students_code_and_not_what_the_kit_does_after_it(said, microblaze, monkeypatch):
+    """The check of 3_mailbox starts the IOP's program again, which takes longer than the limit here."""
+    monkeypatch.setattr(checks, "LIMIT", 0.1)
+    start = mailbox._start
+    monkeypatch.setattr(mailbox, "_start", lambda *given: (time.sleep(0.3), start(*given)))
+    assert "had not ended" in said(mailbox.write, microblaze, endless)
+    monkeypatch.undo()
+    assert said(mailbox.write, microblaze, write_words).startswith("Right: ")
+
+
+def leaves_a_thread(*_):
+    threading.Thread(target=endless, daemon=True).start()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # Python says nothing of a SystemExit
+def test_a_thread_that_goes_on(said, board, monkeypatch):
+    stays = threading.Event()
+    mine = threading.Thread(target=stays.wait, args=(30,))
+    mine.start()  # from an earlier cell
+    monkeypatch.setattr(limit, "THREADS_MAY_TAKE", 0.2)
+    before = threading.active_count()
+    passes = checks.says("all is well")(lambda answer: answer())
+    assert said(passes, leaves_a_thread) == "Not yet: your code had ended, but a thread that it started had not."
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before and mine.is_alive()
+    assert said(passes, lambda: threading.Thread(target=time.sleep, args=(0.1,)).start()) == "Right: all is well"
+    stays.set()
+    mine.join()
+
+
+@pytest.mark.parametrize("answer, sentence", [
+    (lambda *_: os._exit(1), "your code raised Deadly: os._exit() ends the whole kernel"),
+    (lambda *_: os.abort(), "os.abort() ends the whole kernel"),
+    (lambda *_: sys.exit(3), "your code raised SystemExit: 3"),
+    (lambda *_: exec("raise Unspeakable", {"Unspeakable": type("Unspeakable", (Exception,), {"__str__": None})}),
+     "your code raised Unspeakable"),
+    (lambda *_: exec("raise ValueError('two\\nlines')"), "ValueError: two lines"),
+])
+def test_code_that_would_end_the_kernel(said, board, answer, sentence):
+    assert said(memory.write, answer).endswith(sentence)
+
+
+def test_a_process_that_the_code_forks_may_end(said, board):
+    def forks(*_):
+        if os.fork() == 0:
+            os._exit(0)
+        assert os.wait()[1] == 0
+        raise ValueError("the parent goes on")
+    assert said(memory.write, forks).endswith("the parent goes on")
+
+
+def test_the_stop_button_ends_a_check(board):
+    with pytest.raises(KeyboardInterrupt):
+        memory.write(lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    assert signal.getitimer(signal.ITIMER_REAL)[1] == 0  # only the one of pytest's own limit, which does not repeat
+
+
+def test_a_check_in_a_thread(capsys):
+    thread = threading.Thread(target=memory.write, args=(endless,))
+    thread.start()
+    thread.join()
+    assert "Not yet: a check cannot run in a thread" in capsys.readouterr().out
 
 
 # 1_memory

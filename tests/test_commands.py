@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -51,13 +50,6 @@ def test_help_lists_every_command():
     assert set(re.findall(r"make ([a-z-]+)", command("make", "help").stdout)) == targets
 
 
-def test_setup_refuses_a_python_that_pynq_does_not_work_on(tmp_path):
-    (tmp_path / "python3.9").symlink_to("/bin/false")
-    run = command("make", "run", "PYTHON=" + str(tmp_path / "python3.9"))
-    assert run.returncode != 0 and "is no Python 3.10, 3.11 or 3.12" in run.stdout
-    assert (ROOT / ".venv" / "made-from").exists()
-
-
 def test_what_a_board_runs_is_python_3_6(tmp_path):
     for notebook in (ROOT / "notebooks").rglob("[0-9]_*.ipynb"):
         cells = ["".join(cell["source"]) for cell in json.loads(notebook.read_text())["cells"]
@@ -68,31 +60,6 @@ def test_what_a_board_runs_is_python_3_6(tmp_path):
                   "virtual_board", "notebooks/checks", "deploy", "bitstream", "bench", "mb_src", "run.py", "doctor.py",
                   "tests/on_board.py", str(tmp_path))
     assert run.returncode == 0, run.stdout
-
-
-def test_setup_says_which_python_and_how_to_get_one(tmp_path):
-    """As on a system whose only Python is newer than what pynq works on."""
-    for name in ("setup.sh", "requirements.txt"):
-        shutil.copy(str(ROOT / name), str(tmp_path / name))
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for program in ("sh", "dirname", "cat"):
-        (programs / program).symlink_to(shutil.which(program))
-    (programs / "python3").write_text("#!/bin/sh\nexit 1\n")
-    (programs / "python3").chmod(0o755)
-    run = subprocess.run(["sh", "setup.sh"], cwd=str(tmp_path), env={"PATH": str(programs)}, stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT, universal_newlines=True)
-    assert run.returncode == 1 and "works on Python 3.10, 3.11 and 3.12" in run.stdout
-    for system in ("Debian, Ubuntu", "Fedora", "macOS"):
-        assert system in run.stdout
-    assert not (tmp_path / ".venv").exists()
-
-
-def test_setup_says_how_to_get_a_browser(tmp_path):
-    for program in ("sh", "dirname", "qemu-system-microblazeel"):
-        (tmp_path / program).symlink_to(shutil.which(program))
-    run = command("sh", "setup.sh", "browser", env={"PATH": str(tmp_path), "PYTHON": sys.executable})
-    assert run.returncode == 1 and "sudo apt-get install chromium libatomic1" in run.stdout
 
 
 def test_the_fault_table_names_tests_that_exist():

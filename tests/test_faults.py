@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +15,8 @@ from pynq import Overlay, allocate
 from conftest import OVERLAY, ROOT, run_python
 from iop.pynq_tutorial import Pynq_Tutorial
 from processes import PROGRAM_THAT, soon, state
-from virtual_board.microblaze import QEMU, QemuError
+from virtual_board import qemu
+from virtual_board.qemu import QemuError
 
 STAY = 0xB8000000  # bri 0: the processor goes on the spot
 
@@ -150,8 +150,8 @@ def test_overlay_description_cut_short(board, tmp_path, length):
 
 def test_memory_of_the_pc_exhausted(board, tmp_path, monkeypatch):
     """The real QEMU, which may not have the address space that the board's memory takes."""
-    limited = tmp_path / QEMU
-    limited.write_text("#!/bin/sh\nulimit -v 500000\nexec {} \"$@\"\n".format(shutil.which(QEMU)))
+    limited = tmp_path / qemu.NAMES[0]
+    limited.write_text("#!/bin/sh\nulimit -v 500000\nexec {} \"$@\"\n".format(qemu.find()))
     limited.chmod(0o755)
     with monkeypatch.context() as context:
         context.setenv("PATH", "{}:{}".format(tmp_path, os.environ["PATH"]))
@@ -161,12 +161,12 @@ def test_memory_of_the_pc_exhausted(board, tmp_path, monkeypatch):
 
 
 def test_qemu_cannot_be_executed(board, tmp_path, monkeypatch):
-    broken = tmp_path / QEMU
+    broken = tmp_path / qemu.NAMES[0]
     broken.write_bytes(b"\x7fELF")  # as after an interrupted installation
     broken.chmod(0o755)
     with monkeypatch.context() as context:
         context.setenv("PATH", str(tmp_path))
-        with pytest.raises(QemuError, match="QEMU ended .*Exec format error.*make doctor"):
+        with pytest.raises(QemuError, match="cannot be started .*Exec format error.*make doctor"):
             Overlay(OVERLAY)
     assert serves(Overlay(OVERLAY))
 

@@ -101,6 +101,21 @@ def test_a_program_that_polls_ddr_sleeps_and_wakes(overlay, board, tmp_path):
     assert sleeps_within(board, 5)  # "stay" is a wait for nothing but a reset
 
 
+def test_a_program_that_only_stores_stores_again_what_python_overwrites(overlay, board, tmp_path):
+    buffer = allocate((4,), "u4")
+    address = buffer.physical_address | 0x20000000
+    load([0x30600005,                                                # addik r3, r0, 5
+          0xB0000000 | address >> 16, 0xF8600000 | address & 0xFFFF,  # imm; swi r3, r0, the first word of the buffer
+          0xB800FFF8], tmp_path, overlay)                            # bri, back to the imm
+    for value in 99, 100:
+        assert sleeps_within(board, 5) and buffer[0] == 5
+        buffer[0] = value  # numpy writes it; nobody tells the board
+        deadline = time.monotonic() + 2
+        while buffer[0] != 5 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert buffer[0] == 5
+
+
 def test_a_loop_through_a_stack_frame_sleeps(overlay, board, tmp_path):
     """As compilers make it without optimisation: each round stores what is there already, and has delay slots."""
     load([0x30201000,               # addik r1, r0, 0x1000

@@ -150,7 +150,8 @@ def test_executed_leaves_a_students_programs_alone(kit, tmp_path):
     put(kit, "notebooks/my_firmware/square.c")
     for path in (kit / "notebooks").glob("[0-9]_*.ipynb"):
         path.unlink()
-    cell = nbformat.v4.new_code_cell("%mkdir -p my_firmware\nopen('my_firmware/square.c', 'w').close()")
+    cell = nbformat.v4.new_code_cell("import os\nos.makedirs('my_firmware', exist_ok=True)\n"
+                                     "open('my_firmware/square.c', 'w').close()")
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), str(kit / "notebooks/9_my own.ipynb"))
     (kit / "setup.sh").write_text("")
     (kit / ".venv").symlink_to(os.path.dirname(os.path.dirname(sys.executable)))

@@ -1,6 +1,9 @@
 """The virtual board: what pynq sees of it, and that nothing of it is left behind, whatever way it ends."""
 
 import os
+import pathlib
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +17,11 @@ import virtual_board
 from conftest import OVERLAY, ROOT, run_python
 from iop.pynq_tutorial import Pynq_Tutorial
 from processes import PROGRAM_THAT, soon
-from virtual_board.microblaze import QEMU, QemuError
+from virtual_board import qemu
+from virtual_board.gdb import Stub
+from virtual_board.memory import SIZE
+from virtual_board.qemu import QemuError
+
 
 def bare_microblaze(words, tmp_path, overlay):
     """A program of these words, loaded and started by pynq itself."""
@@ -80,9 +87,6 @@ def test_clocks_are_a_boards(overlay):
 def test_missing_overlay_is_one_sentence(board, tmp_path):
     with pytest.raises(IOError, match="no_such.bit does not exist"):
         Overlay(str(tmp_path / "no_such.bit"))
-    (tmp_path / "alone.bit").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match="alone.hwh is missing.*beside alone.bit"):
-        Overlay(str(tmp_path / "alone.bit"))
 
 
 def test_no_iop_without_an_overlay(board):
@@ -102,8 +106,78 @@ def test_mmio_answers_where_the_board_does(board, overlay):
     for nowhere in (0x40010000, 0x20000000, 0x43C00000):
         with pytest.raises(ValueError, match="Nothing answers at {:#x}".format(nowhere)):
             MMIO(nowhere, 4)
-    with pytest.raises(ValueError, match="Nothing answers"):
-        MMIO(0x4000FFFC, 8)
+
+
+def test_mmio_beyond_the_end_of_what_answers(board, overlay):
+    """A board maps whatever length it is told, and an access beyond the end stops the bus: here it is an error."""
+    mmio = MMIO(0x4000FFF8, 0x100)
+    mmio.write(4, 5)
+    assert mmio.read(4) == 5
+    for access in (lambda: mmio.read(8), lambda: mmio.write(8, 1), lambda: MMIO(0x4000FFFC, 8).read(0, length=8)):
+        with pytest.raises(IndexError):
+            access()
+    assert MMIO(0x40000000, 6).array.size == 1  # whole words, as on a board
+
+
+def test_an_overlays_memories_are_what_they_are_on_a_board(board, overlay):
+    buffer = allocate((5,), target=overlay.PSDDR)
+    assert buffer.physical_address >= 0x18000000 and buffer.tolist() == 5 * [0]
+    overlay.PSDDR.write(0x1000, 5)
+    assert overlay.PSDDR.read(0x1000) == 5 and board.memory.ddr[0x1000] == 5
+    assert overlay.PSDDR.base_address == 0 and overlay.PSDDR.size == 256 << 20
+    memory = overlay.iop1.mb_bram_ctrl
+    assert len({overlay.PSDDR, Overlay(OVERLAY, download=False).PSDDR, memory}) == 2
+    with pytest.raises(RuntimeError, match="in DDR memory alone, and the memory at 0x40000000 is another one"):
+        allocate((5,), target=memory)
+    memory.write(0xF010, 9)
+    assert memory.read(0xF010) == MMIO(0x4000F010).read() == 9
+    assert allocate((5,), target=Device.active_device).size == 5
+
+
+@pytest.mark.parametrize("arguments, error, words", [
+    (((7.0,),), TypeError, r"shape is \(7.0,\): give whole numbers, as in \(7,\)"),
+    ((("7",),), TypeError, "give whole numbers"),
+    (("7",), TypeError, "give whole numbers"),
+    (((-2, -3),), RuntimeError, "at least 1"),
+    (((2**70,),), RuntimeError, "were asked for"),
+    (((10,) * 70,), RuntimeError, "were asked for"),
+    (((1,) * 70,), ValueError, "dimension"),
+    (((4,), "O"), TypeError, "no place for Python's objects"),
+    (((4,), "no type"), TypeError, "no type"),
+    (((4,), "V0"), RuntimeError, "at least 1"),
+])
+def test_a_refused_allocation_costs_no_memory(board, arguments, error, words):
+    free = board.cma.available()
+    with pytest.raises(error, match=words) as kept:  # which keeps what the frames had, as a notebook does
+        allocate(*arguments)
+    assert board.cma.available() == free and kept
+
+
+@pytest.mark.parametrize("name, there, error, words", [
+    ("x.bit", [], OSError, "x.bit does not exist"),
+    ("x.bit", ["x.hwh"], None, None),
+    ("x.bit", ["x.bit", "x.hwh"], None, None),
+    ("x.bin", ["x.bin", "x.hwh"], None, None),
+    ("x.bit", ["x.bit"], RuntimeError, "x.hwh is missing.*beside x.bit"),
+    ("x", ["x.hwh"], OSError, "x does not exist"),
+    ("x.hwh", ["x.hwh"], RuntimeError, "x.hwh does not have the name of a bitstream: .*.bit or .bin"),
+    ("x.txt", ["x.txt", "x.hwh"], RuntimeError, "x.txt does not have the name of a bitstream"),
+    ("x.BIT", ["x.BIT", "x.hwh"], RuntimeError, "name of a bitstream"),
+    ("x.bin", ["x.hwh"], OSError, "x.bin does not exist"),
+    ("x.xsa", ["x.hwh"], OSError, "x.xsa does not exist"),
+    (pathlib.Path("x.bit"), ["x.hwh"], TypeError, "string"),
+])
+def test_an_overlays_name_is_taken_or_refused_as_on_a_board(board, tmp_path, monkeypatch, name, there, error, words):
+    monkeypatch.chdir(tmp_path)
+    for file in there:
+        (tmp_path / file).write_bytes((ROOT / "bitstream" / "pynq_tutorial.hwh").read_bytes() if file.endswith("hwh") else b"")
+    if error is None:
+        assert Overlay(name).iop1
+        assert Overlay(str(tmp_path / name), download=False).iop1
+    else:
+        with pytest.raises(error, match=words):
+            Overlay(name)
+        assert not board.has_overlay()
 
 
 def test_gpio_pins_have_the_numbers_linux_gives_them(board):
@@ -199,7 +273,7 @@ def test_stray_write_into_a_freed_buffer_is_found(iop, board, buffer):
 
 def test_qemu_missing_is_one_sentence(board, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(QemuError, match="needs {}, which is not installed.*make doctor".format(QEMU)) as raised:
+    with pytest.raises(QemuError, match="needs {}, which is not installed.*make doctor".format(qemu.NAMES[0])) as raised:
         Overlay(OVERLAY)
     assert "\n" not in str(raised.value)
 
@@ -212,17 +286,51 @@ notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("from pynq 
 NotebookClient(notebook, timeout=60, allow_errors=True).execute()
 print("\\n".join(notebook.cells[0].outputs[-1]["traceback"]))
 """.format(OVERLAY), env=dict(os.environ, PATH="/nowhere"))
-    assert run.stdout.startswith("QemuError: The virtual board needs " + QEMU), run.stdout + run.stderr
+    assert run.stdout.startswith("QemuError: The virtual board needs " + qemu.NAMES[0]), run.stdout + run.stderr
     assert len(run.stdout.splitlines()) == 1
+
+
+def programs_named(names, folder, script):
+    """A folder with shell scripts of these names, as a PATH."""
+    for name in names:
+        (folder / name).write_text("#!/bin/sh\n" + script)
+        (folder / name).chmod(0o755)
+    return str(folder)
 
 
 def test_qemu_too_old_is_one_sentence(board, monkeypatch, tmp_path):
     # What an older QEMU says of a CPU property that it does not know.
-    old = tmp_path / QEMU
-    old.write_text("#!/bin/sh\necho \"Property 'microblaze-cpu.use-div' not found\" >&2\nexit 1\n")
-    old.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path) + ":" + os.environ["PATH"])
-    with pytest.raises(QemuError, match="ended .*use-div.*older than 6.2.*make doctor"):
+    monkeypatch.setenv("PATH", programs_named(qemu.NAMES[:1], tmp_path, """
+[ "$1" = --version ] && { echo "QEMU emulator version 5.2.0 (Debian 1:5.2+dfsg-11)"; exit 0; }
+echo "Property 'microblaze-cpu.use-div' not found" >&2; exit 1
+"""))
+    with pytest.raises(QemuError, match="{} is QEMU 5.2.0, and .* 6.2 or newer: .*make doctor".format(
+            tmp_path / qemu.NAMES[0])) as raised:
+        Overlay(OVERLAY)
+    assert "\n" not in str(raised.value)
+
+
+def test_qemu_that_fails_says_why(board, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", programs_named(qemu.NAMES[:1], tmp_path, "echo 'unsupported machine type' >&2; exit 1\n"))
+    with pytest.raises(QemuError, match="QEMU ended .unsupported machine type. .*make doctor"):
+        Overlay(OVERLAY)
+
+
+def test_qemu_goes_by_either_name(board, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", programs_named(qemu.NAMES[1:], tmp_path, "exec {} \"$@\"\n".format(qemu.find())))
+    iop = Pynq_Tutorial(Overlay(OVERLAY).iop1.mb_info)
+    buffer = allocate((4,))
+    iop.write_to_buffer(buffer, 4, 1)
+    assert buffer.tolist() == [1, 2, 3, 4]
+
+
+def test_a_big_endian_qemu_is_one_sentence(board, monkeypatch, tmp_path):
+    real = shutil.which(qemu.NAMES[1])
+    if real is None or qemu.version(real) >= (10,):
+        pytest.skip("no QEMU here that has the other byte order alone")
+    (tmp_path / qemu.NAMES[1]).symlink_to(real)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(QemuError, match="big-endian MicroBlaze only"):
         Overlay(OVERLAY)
 
 
@@ -281,8 +389,21 @@ for package in ("pynq", "pynqmetadata", "pynqutils"):
     assert check.returncode == 0, check.stderr
 
 
-def test_the_command_line_can_be_typed_by_hand():
-    from virtual_board.microblaze import qemu_command
-    command = qemu_command("/tmp/ram", 3, 4)
-    assert command[0] == QEMU and all(isinstance(word, str) for word in command)
-    assert ROOT.name not in " ".join(command)
+def test_the_command_line_can_be_typed_by_hand(tmp_path):
+    """With a file for the memory, and `-s` in place of the last four words."""
+    ram = tmp_path / "memory"
+    ram.write_bytes(b"")
+    os.truncate(str(ram), SIZE)
+    typed = qemu.command(qemu.find(), SIZE, str(ram), 0x1000, 3)
+    run = subprocess.Popen(typed[:-4] + ["-gdb", "unix:{},server=on,wait=off".format(tmp_path / "gdb")],
+                           stderr=subprocess.PIPE)
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            deadline = time.monotonic() + 20
+            while connection.connect_ex(str(tmp_path / "gdb")) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            connection.settimeout(20)
+            assert Stub(connection).registers()[32] in (0x1000, 0x100000)  # in QEMU 11's byte order
+    finally:
+        run.kill()
+        assert run.communicate()[1] == b""

@@ -8,8 +8,13 @@ running in QEMU. Every IPython kernel of the kit's .venv calls activate() by its
 """
 
 import os
+import sys
+import threading
+import types
 
-_board = None
+# The board outlives it when this module is loaded again: %autoreload empties a module that has a file, and this one has none.
+_kept = sys.modules.setdefault(__name__ + ".kept", types.ModuleType(__name__ + ".kept", "The board of this process."))
+_one_at_a_time = threading.RLock()
 
 # What every Zynq board with a PYNQ image has: the Linux interface through which a bitstream gets into the FPGA.
 FPGA_MANAGER = "/sys/class/fpga_manager/fpga0/firmware"
@@ -20,14 +25,24 @@ def activate():
 
     Call it before anything asks pynq for a device. A second call returns the same board; after board.close(), and in a
     forked child, which cannot share its parent's board, a call makes a new one. QEMU is started with the first overlay.
-    Returns None, and changes nothing, where there is a real board or PYNQ_VIRTUAL_BOARD=0 is set.
+    Returns None, and changes nothing, where there is a real board or PYNQ_VIRTUAL_BOARD=0 is set. Any thread may call it.
     """
-    global _board
     if os.path.exists(FPGA_MANAGER) or os.environ.get("PYNQ_VIRTUAL_BOARD") == "0":
         return None
-    if _board is None or not _board.is_open():
-        from .board import VirtualBoard
-        if _board is not None:
-            _board.close()
-        _board = VirtualBoard()
-    return _board
+    with _one_at_a_time:
+        board = getattr(_kept, "board", None)
+        if board is None or not board.is_open():
+            from .board import VirtualBoard
+            if board is not None:
+                board.close()
+            _kept.board = board = VirtualBoard()
+        return board
+
+
+def _in_a_child():
+    global _one_at_a_time
+    _one_at_a_time = threading.RLock()  # the parent's may belong to a thread that the child does not have
+
+
+if hasattr(os, "register_at_fork"):  # Python 3.7
+    os.register_at_fork(after_in_child=_in_a_child)

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import threading
 
 from .cma import CmaPool
 from .memory import SharedMemory
@@ -9,7 +10,11 @@ from .microblaze import MicroBlaze
 
 
 class VirtualBoard:
-    """Belongs to the process that made it; virtual_board.activate() makes one."""
+    """Belongs to the process that made it; virtual_board.activate() makes one.
+
+    Any thread of that process may call any method: one of them downloads or closes at a time. Of a forked child's copy nothing
+    but is_open(), check_open() and close() may be called.
+    """
 
     def __init__(self):
         from pynq.pl_server import Device
@@ -18,6 +23,7 @@ class VirtualBoard:
         from .device import VirtualDevice
 
         self._process = os.getpid()
+        self._lock = threading.RLock()
         self._microblaze = None
         self.memory = SharedMemory()
         self.cma = CmaPool(self.memory)
@@ -28,10 +34,11 @@ class VirtualBoard:
     @property
     def microblaze(self):
         """The I/O processor. RuntimeError before an overlay is downloaded: only then is there one in the fabric."""
-        if self._microblaze is None:
+        microblaze = self._microblaze
+        if microblaze is None:
             raise RuntimeError('There is no IOP yet: download the overlay first, with '
                                'Overlay("./bitstream/pynq_tutorial.bit").')
-        return self._microblaze
+        return microblaze
 
     def has_overlay(self):
         return self._microblaze is not None
@@ -39,10 +46,12 @@ class VirtualBoard:
     def download(self):
         """A bitstream was loaded: all of the fabric starts anew, the IOP in reset."""
         self.check_open()
-        if self._microblaze is None:
-            self._microblaze = MicroBlaze(self.memory)
-        self._microblaze.reset(active=True)
-        self.memory.bram[:] = 0
+        with self._lock:
+            self.check_open()
+            if self._microblaze is None or not self._microblaze.is_open:
+                self._microblaze = MicroBlaze(self.memory)
+            self._microblaze.reset(active=True)
+            self.memory.bram[:] = 0
 
     def stray_writes(self):
         """[(physical address, length in bytes), ...] of DDR that was changed outside every buffer allocated at the
@@ -62,11 +71,13 @@ class VirtualBoard:
     def close(self):
         """Ends QEMU and frees every buffer; what these held stays readable until they are gone. Does nothing twice.
         In a forked child, where the board is only a copy, it leaves QEMU to the parent."""
-        if self.is_open():
-            if self._microblaze is not None:
-                self._microblaze.close()
-                self._microblaze = None
-            self.memory.close()
-            self._ended(self._device)
-            atexit.unregister(self.close)
+        if self.is_open():  # in a child, a thread that does not exist there may have the lock
+            with self._lock:
+                if self._microblaze is not None:
+                    self._microblaze.close()
+                    self._microblaze = None
+                if self.is_open():
+                    self.memory.close()
+                    self._ended(self._device)
+                    atexit.unregister(self.close)
         self._device.free_all()

@@ -1,10 +1,17 @@
 """The CMA pool: the part of DDR from which Linux hands out physically contiguous buffers, and what lies outside them."""
 
+import threading
+import weakref
+from collections import deque, namedtuple
+from contextlib import contextmanager
+
 from .memory import DDR_SIZE, PAGE
 
 POOL_SIZE = 128 << 20  # bytes, as on the stock images; here the top of DDR, on a board wherever Linux found room
 POOL_BASE = DDR_SIZE - POOL_SIZE
 MOST_ALIGNED = 1 << 20  # Linux aligns a buffer to its size, rounded up to a power of two, but to no more than this
+
+Block = namedtuple("Block", "address size owner")  # bytes; owner: a weak reference
 
 
 def whole_pages(size):
@@ -14,49 +21,66 @@ def whole_pages(size):
 
 class CmaPool:
     """Allocates by first fit. DDR outside the allocated buffers is kept at zero, so whatever is found there was written
-    by something that had no business there. Addresses are physical, sizes in bytes."""
+    by something that had no business there. Addresses are physical, sizes in bytes.
+
+    Any thread may call any method, and one of them works on the pool at a time, as in Linux. Python's garbage collector may call
+    free() in a thread that is at work on the pool: then the block is taken back before the next answer. An exception at any
+    point, as the stop button raises one, leaves the pool in order. Signal handlers may call free() alone.
+    """
 
     def __init__(self, memory):
         self._memory = memory
-        self._allocated = {}  # address: size
+        self._lock = threading.RLock()
+        self._at_work = False  # whether the thread that has the lock is within a method other than free()
+        self._blocks = {}  # address: Block
+        self._freed = deque()  # of Blocks
         self._strays = []  # found so far in memory that has been handed out since
 
-    def allocate(self, size):
-        """The address of `size` bytes, all zero. RuntimeError, as on a board, if no such room is left."""
+    def allocate(self, size, owner):
+        """A Block of `size` bytes, all zero. RuntimeError, as on a board, if no such room is left.
+
+        owner: any object; when it is gone the block counts as freed, whatever way it went
+        """
         if size < 1:
             raise RuntimeError("Allocate failed: a buffer of {} bytes was asked for; ask for at least 1.".format(size))
         align = PAGE
         while align < min(size, MOST_ALIGNED):
             align *= 2
-        address = POOL_BASE
-        for taken in sorted(self._allocated):
-            if address + size <= taken:
-                break
-            end = taken + whole_pages(self._allocated[taken])
-            address = -(-end // align) * align
-        if address + whole_pages(size) > POOL_BASE + POOL_SIZE:
-            raise RuntimeError("Allocate failed: {} bytes were asked for, and of the {} bytes of CMA memory {} are free, "
-                               "not all in one piece; free a buffer, or ask for less."
-                               .format(size, POOL_SIZE, self.available()))
-        pages = address, address + whole_pages(size)
-        self._strays.extend(self._memory.nonzero(*pages))
-        self._memory.ddr[slice(*pages)] = 0
-        self._allocated[address] = size
-        return address
+        with self._lock, self._working():
+            address = POOL_BASE
+            for taken in self._taken():
+                if address + size <= taken.address:
+                    break
+                address = -(-(taken.address + whole_pages(taken.size)) // align) * align
+            if address + whole_pages(size) > POOL_BASE + POOL_SIZE:
+                raise RuntimeError("Allocate failed: {} bytes were asked for, and of the {} bytes of CMA memory {} are free, "
+                                   "not all in one piece; free a buffer, or ask for less."
+                                   .format(size, POOL_SIZE, self._available()))
+            pages = address, address + whole_pages(size)
+            self._strays.extend(self._memory.nonzero(*pages))
+            self._memory.ddr[slice(*pages)] = 0
+            block = self._blocks[address] = Block(address, size, weakref.ref(owner))
+            return block
 
-    def free(self, address):
-        """Takes back the buffer at `address`. KeyError if there is none."""
-        size = self._allocated.pop(address)
-        self._memory.ddr[address:address + size] = 0
+    def free(self, block):
+        """Takes back a block. Does nothing if that was done already."""
+        self._freed.append(block)
+        with self._lock:
+            if not self._at_work:
+                self._take_back()
 
     def available(self):
         """Bytes that are free, in whole pages."""
-        return POOL_SIZE - sum(whole_pages(size) for size in self._allocated.values())
+        with self._lock, self._working():
+            return self._available()
 
     def stray_writes(self):
         """[(address, length), ...] of what was written outside every buffer of its time, in whole 32-bit words, in
         order. A write of what was there already, which was zero, changed nothing and does not count."""
-        found = self._strays + [run for start, end in self._memory.written_pages() for run in self._outside(start, end)]
+        with self._lock, self._working():
+            taken = self._taken()
+            found = self._strays + [run for start, end in self._memory.written_pages()
+                                    for run in self._outside(taken, start, end)]
         merged = []
         for address, length in sorted(found):
             if merged and address <= sum(merged[-1]):
@@ -66,10 +90,37 @@ class CmaPool:
                 merged.append((address, length))
         return merged
 
-    def _outside(self, start, end):
-        """What is not zero from start to end, allocated buffers left out."""
-        for address, size in sorted(self._allocated.items()):
-            if start < address + size and address < end:
-                yield from self._memory.nonzero(start, address)
-                start = address + size
+    # From here on: with the lock.
+
+    @contextmanager
+    def _working(self):
+        self._at_work = True
+        try:
+            yield
+        finally:
+            self._at_work = False
+
+    def _take_back(self):
+        while self._freed:
+            block = self._freed[0]  # it stays there until it is done with, for a signal may come in between
+            if self._blocks.get(block.address) is block:
+                self._memory.ddr[block.address:block.address + block.size] = 0
+                del self._blocks[block.address]
+            self._freed.popleft()
+
+    def _taken(self):
+        """The blocks in use, by address."""
+        self._freed.extend([block for block in list(self._blocks.values()) if block.owner() is None])
+        self._take_back()
+        return sorted(list(self._blocks.values()))
+
+    def _available(self):
+        return POOL_SIZE - sum([whole_pages(block.size) for block in self._taken()])
+
+    def _outside(self, taken, start, end):
+        """What is not zero from start to end, the blocks that are taken left out."""
+        for block in taken:
+            if start < block.address + block.size and block.address < end:
+                yield from self._memory.nonzero(start, block.address)
+                start = block.address + block.size
         yield from self._memory.nonzero(start, end)

@@ -1,9 +1,12 @@
 """The virtual board as a pynq Device, which is the package's own way to another board."""
 
+import operator
 import os
+import threading
 import weakref
 
 import numpy as np
+from pynq import MMIO
 from pynq.buffer import PynqBuffer
 from pynq.pl_server import Device
 
@@ -20,6 +23,8 @@ SLCR = 0xF8000000, 0x1000  # UG585: system level control registers, the clocks a
 CLOCKS = {0x100: 26 << 12,  # ARM_PLL_CTRL: PLL_FDIV
           0x108: 20 << 12,  # IO_PLL_CTRL: PLL_FDIV
           0x120: 2 << 8}    # ARM_CLK_CTRL: DIVISOR
+
+BITSTREAMS = ".bit", ".bin"  # what a board takes with a .hwh beside it; it has more formats, which need other tools
 
 IOP1_RESET = 0  # base.hwh: EMIO GPIO pin, active high
 
@@ -43,42 +48,91 @@ class WatchedMemory(np.ndarray):
 
 class Allocation:
     """The bytes of one buffer: in DDR, and, for a cacheable one, in the CPU's cache, which is what Python sees then. (A
-    board's cache forgets and writes back at times of its own, too; this one only when told.)"""
+    board's cache forgets and writes back at times of its own, too; this one only when told.)
+
+    Any thread may call any method, and write to the bytes meanwhile: a word that is written while the cache is flushed goes to
+    DDR now or with the next flush. free() may be called by Python's garbage collector, too.
+    """
 
     def __init__(self, board, size, cacheable):
+        """RuntimeError if there is no room for `size` bytes."""
         self._board = board
-        self.address = board.cma.allocate(size)
+        self._block = board.cma.allocate(size, self)  # which counts as freed when this object is gone, whatever happens below
+        self.address = self._block.address
         self.ddr = self.seen = board.memory.ddr[self.address:self.address + size]
         self._clean = None
         if cacheable:
             self.seen = np.zeros(size, np.uint8)
             self._clean = self.seen.copy()  # what was seen last when both were the same
+        self._lock = threading.Lock()
         self.buffer = lambda: None  # or a weak reference to the array over it
 
     def flush(self, offset, size):
         """Cache to DDR: what Python changed among `size` bytes from `offset`."""
         if self._clean is not None:
             part = slice(offset, offset + size)
-            changed = self.seen[part] != self._clean[part]
-            self.ddr[part][changed] = self.seen[part][changed]
-            self._clean[part] = self.seen[part]
+            with self._lock:
+                now = self.seen[part].copy()  # other threads write on
+                changed = now != self._clean[part]
+                self.ddr[part][changed] = now[changed]
+                self._clean[part] = now
 
     def invalidate(self, offset, size):
         """DDR to cache: `size` bytes from `offset`."""
         if self._clean is not None:
             part = slice(offset, offset + size)
-            self._clean[part] = self.seen[part] = self.ddr[part]
+            with self._lock:
+                now = self.ddr[part].copy()  # the IOP writes on
+                self._clean[part] = now
+                self.seen[part] = now
 
     def free(self):
+        """Gives the memory back. Does nothing a second time."""
         buffer = self.buffer()
         if buffer is not None:
             buffer.freed = True
         if self._board.is_open():
-            self._board.cma.free(self.address)
+            self._board.cma.free(self._block)
+
+
+class Memory:
+    """A memory of the overlay, as overlay.PSDDR is one, with the interface that pynq's own have on a board. Any thread may call
+    any method."""
+
+    def __init__(self, device, description):
+        self.device, self.desc = device, description
+        self.idx, self.base_address, self.size = (description.get(key) for key in ("idx", "base_address", "size"))
+
+    def __eq__(self, other):
+        return type(other) is Memory and (self.device, self.base_address) == (other.device, other.base_address)
+
+    def __hash__(self):
+        return hash((self.device, self.base_address))
+
+    def allocate(self, shape, dtype, **options):
+        """A buffer, as pynq.allocate(..., target=this memory) asks for one. RuntimeError if it is not DDR memory."""
+        if self.base_address != 0:
+            raise RuntimeError("Allocate failed: buffers are allocated in DDR memory alone, and the memory at {:#x} is another "
+                               "one: leave out target, or give overlay.PSDDR.".format(self.base_address))
+        return self.device.allocate(shape, dtype, **options)
+
+    @property
+    def mmio(self):
+        return MMIO(self.base_address, self.size, device=self.device)
+
+    def read(self, offset):
+        return self.mmio.read(offset)
+
+    def write(self, offset, value):
+        self.mmio.write(offset, value)
 
 
 class VirtualDevice(Device):
-    """A Zynq with nothing but the tutorial's parts. `board` brings memory, the CMA pool and the MicroBlaze."""
+    """A Zynq with nothing but the tutorial's parts. `board` brings memory, the CMA pool and the MicroBlaze.
+
+    Any thread may call any method; downloads come one after the other. (What pynq's own classes keep beside it, as PL.mem_dict,
+    is as safe among threads as on a board.)
+    """
 
     _probe_priority_ = 300  # a real board's is 50, and the lowest wins
     _devices_here = []  # the one that activate() made
@@ -94,6 +148,7 @@ class VirtualDevice(Device):
         self.arch = "armv7l"  # what decides between a Zynq's registers and an UltraScale's
         self.capabilities = {"MEMORY_MAPPED": True}
         self._board = board
+        self._downloading = threading.RLock()
         self._buffers = set()  # the allocations that an array was made over
         self._registers = {base: np.zeros(size // 4, np.uint32) for base, size in (INTERRUPT_CONTROLLER, SLCR)}
         for offset, value in CLOCKS.items():
@@ -106,15 +161,17 @@ class VirtualDevice(Device):
 
     def mmap(self, base_addr, length):
         """The uint32 array that answers at a physical address, for pynq.MMIO. ValueError where nothing answers, which
-        on a board stops the bus or the whole system."""
+        on a board stops the bus or the whole system. So would an access beyond the end of what answers: the array ends there,
+        and numpy raises IndexError."""
         memory = self._board.memory
         places = [(0, DDR_SIZE, memory.ddr)]
         if self._board.has_overlay():
             places.append(BRAM + (WatchedMemory.over(memory.bram, self._board.microblaze.written),))
         places += [(base, array.nbytes, array.view(np.uint8)) for base, array in self._registers.items()]
         for base, size, array in places:
-            if base <= base_addr and base_addr + length <= base + size:
-                return array[base_addr - base:base_addr - base + length // 4 * 4].view(np.uint32)
+            if base <= base_addr < base + size:
+                part = array[base_addr - base:base_addr - base + length]
+                return part[:len(part) // 4 * 4].view(np.uint32)
         raise ValueError("Nothing answers at {:#x}: with {} there is only {}.".format(
             base_addr, "this overlay" if self._board.has_overlay() else "no overlay downloaded yet",
             ", ".join("{:#x} to {:#x}".format(base, base + size - 1) for base, size, _ in places)))
@@ -122,18 +179,29 @@ class VirtualDevice(Device):
     def allocate(self, shape, dtype, cacheable=0):
         """A PynqBuffer of zeros in CMA memory. What the IOP writes into a cacheable one is not seen until
         buffer.invalidate(), nor is what Python writes seen by the IOP until buffer.flush(). RuntimeError if there is no
-        room."""
-        shape = (shape,) if np.isscalar(shape) else tuple(shape)
-        size = np.dtype(dtype).itemsize
-        for dimension in shape:
-            size *= int(dimension)
+        room, TypeError or ValueError if there is no such array; none of them costs memory."""
+        shape, dtype = (shape,) if np.isscalar(shape) else tuple(shape), np.dtype(dtype)
+        size = dtype.itemsize
+        try:
+            for dimension in map(operator.index, shape):
+                size *= max(dimension, 0)
+        except TypeError:
+            raise TypeError("shape is {!r}: give whole numbers, as in {}.".format(shape, tuple(
+                int(dimension) if isinstance(dimension, float) else 10 for dimension in shape))) from None
+        if dtype.hasobject:
+            raise TypeError("dtype is {}, and a buffer has no place for Python's objects: give a type of numbers.".format(dtype))
         allocation = self.allocate_bytes(size, cacheable)
-        buffer = PynqBuffer(shape, dtype, buffer=allocation.seen, device=self, device_address=allocation.address,
-                            bo=allocation, coherent=not cacheable)
+        try:
+            buffer = PynqBuffer(shape, dtype, buffer=allocation.seen, device=self, device_address=allocation.address,
+                                bo=allocation, coherent=not cacheable)
+        except BaseException:
+            allocation.free()
+            raise
         allocation.buffer = weakref.ref(buffer)
         # These three make buffer.freebuffer() and the end of its last reference call return_pointer(), below.
-        buffer.memory = buffer.return_to = self
         buffer.pointer = allocation
+        buffer.return_to = self
+        buffer.memory = self
         self._buffers.add(allocation)
         return buffer
 
@@ -143,7 +211,7 @@ class VirtualDevice(Device):
         return Allocation(self._board, size, cacheable)
 
     def return_pointer(self, allocation):
-        """Frees a buffer; pynq calls this once a buffer."""
+        """Frees a buffer; pynq calls this once a buffer, or twice if two threads free it at once."""
         self._buffers.discard(allocation)
         allocation.free()
 
@@ -164,11 +232,20 @@ class VirtualDevice(Device):
         """Bytes of CMA memory that are free; on a board Linux tells, in /proc/meminfo."""
         return self._board.cma.available()
 
+    def get_memory(self, description):
+        """The memory that an overlay's description has under this name: pynq asks for it, for overlay.PSDDR."""
+        return Memory(self, description)
+
     def get_bitfile_metadata(self, bitfile_name, partial=False):
-        """What the .hwh beside a .bit says. FileNotFoundError if there is none, RuntimeError if it is not whole."""
-        hwh = os.path.splitext(bitfile_name)[0] + ".hwh"
+        """What the .hwh beside a .bit says. RuntimeError, as on a board, if there is none, if it is not whole, or if the file
+        has another name than a bitstream's."""
+        stem, extension = os.path.splitext(bitfile_name)
+        if extension not in BITSTREAMS:
+            raise RuntimeError("{} does not have the name of a bitstream: give the path of a file that ends in {}.".format(
+                bitfile_name, " or ".join(BITSTREAMS)))
+        hwh = stem + ".hwh"
         if not os.path.isfile(hwh):
-            raise FileNotFoundError("{} is missing, which describes the overlay: it belongs beside {}.".format(
+            raise RuntimeError("{} is missing, which describes the overlay: it belongs beside {}.".format(
                 hwh, os.path.basename(bitfile_name)))
         try:
             return generations.read_hwh(hwh)
@@ -180,9 +257,10 @@ class VirtualDevice(Device):
 
     def download(self, bitstream, parser=None):
         """Configures the fabric: the IOP's memory is empty and the IOP stands still."""
-        self._board.download()
-        self._registers[INTERRUPT_CONTROLLER[0]][:] = 0
-        generations.downloaded(self, bitstream, parser)
+        with self._downloading:
+            self._board.download()
+            self._registers[INTERRUPT_CONTROLLER[0]][:] = 0
+            generations.downloaded(self, bitstream, parser)
 
     def gpio(self, pin, value):
         """Drives an EMIO GPIO pin of the PS."""

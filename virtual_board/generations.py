@@ -1,9 +1,11 @@
-"""What differs between the pynq releases of the stock images, 2.6 to 3.1, each with its reason. Nothing else asks which it is."""
+"""What differs between releases of pynq, 2.6 to 3.1, and of numpy, each with its reason. Nothing else asks which it is."""
 
 import atexit
 import inspect
 
+import numpy
 import pynq.ps
+from pynq.buffer import PynqBuffer
 from pynq.pl_server import Device
 
 # 2.x keep what is in the fabric in a PL server, a process of its own; "local" is the one that belongs to this process.
@@ -11,6 +13,10 @@ DEVICE_OPTIONS = {"server_type": "local"} if "server_type" in inspect.signature(
 
 # Up to 3.0 Clocks asks for the architecture here, and since 3.1 in the device.
 pynq.ps.CPU_ARCH = pynq.ps.ZYNQ_ARCH
+
+# numpy 2 made ndarray.device an attribute that nobody may set, and PynqBuffer sets it; one of the class's own hides it.
+if hasattr(numpy.ndarray, "device"):
+    PynqBuffer.device = None
 
 
 def read_hwh(path):

@@ -2,8 +2,9 @@
 
 A program that polls its mailbox looks busy to QEMU. It is put to sleep on proof alone: executed step by step, it comes back
 to a state, all its registers and its program counter, that it was in before, and no instruction between changed a word
-of memory. Then it will go round for ever, unless one of the words it reads changes; and so these are what is watched. A
-program that computes, however long, never comes back to a state, and is never stopped for longer than a look takes.
+of memory. Then it will go round for ever, unless one of the words that it reads or stores changes; and so these are what is
+watched. (It stores what is there already, but would overwrite what comes there from elsewhere.) A program that computes,
+however long, never comes back to a state, and is never stopped for longer than a look takes.
 """
 
 import numpy as np
@@ -18,52 +19,25 @@ FIRST_LOOK = 64  # instructions; our own program's loop has two
 LONGEST_LOOK = 4096
 
 
-class Debugger:
-    """QEMU's GDB stub, as far as it is needed: registers and single steps, on a connected socket."""
-
-    def __init__(self, connection):
-        self._connection = connection
-        self._received = b""
-
-    def command(self, text):
-        """Sends a command of GDB's remote protocol and returns the reply."""
-        self._connection.sendall(b"$" + text + b"#%02x" % (sum(text) % 256))
-        return self.reply()
-
-    def reply(self):
-        while True:
-            start = self._received.find(b"$")
-            end = self._received.find(b"#", start)
-            if start >= 0 and 0 <= end <= len(self._received) - 3:
-                packet = self._received[start + 1:end]
-                self._received = self._received[end + 3:]
-                self._connection.sendall(b"+")
-                return packet
-            more = self._connection.recv(4096)
-            if not more:
-                raise ConnectionError("QEMU closed the connection")
-            self._received += more
-
-
 def find_wait(debugger, words, steps, interrupted):
     """Steps a stopped processor until it is proven to wait.
 
-    words: its memory; steps: how many instructions at most; interrupted: a function, true to give up at once
-    Returns the indices of the words it waits for, or None if nothing is proven.
+    debugger: its gdb.Stub; words: its memory; steps: how many instructions at most; interrupted: a function, true to give
+    up at once
+    Returns the indices of the words that it reads or stores, which end its wait, or None if nothing is proven.
     """
     seen = set()
-    read = set()
+    accessed = set()
     before = None  # the instruction that led here
     for _ in range(steps):
         if interrupted():
             return None
-        state = debugger.command(b"g")
-        registers = np.frombuffer(bytes.fromhex(state.decode()), "<u4").tolist()
+        registers = debugger.registers()
         pc = registers[32]
         if before is not None and not _continues(before):
-            if state in seen:
-                return np.array(sorted(read), int)
-            seen.add(state)
+            if registers in seen:
+                return np.array(sorted(accessed), int)
+            seen.add(registers)
         if pc // 4 >= len(words):
             return None
         instruction = int(words[pc // 4])
@@ -72,12 +46,11 @@ def find_wait(debugger, words, steps, interrupted):
         if index is not None and index >= len(words):  # nothing is there, neither to be changed nor to change
             index = None
         old = None if index is None else words[index]
-        debugger.command(b"s")
+        debugger.step()
         if index is not None:
             if stores and words[index] != old:
                 return None
-            if not stores:
-                read.add(index)
+            accessed.add(index)
         before = instruction
     return None
 

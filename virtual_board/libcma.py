@@ -18,7 +18,7 @@ CALLS = {  # name: result, then arguments
 
 
 class Libcma:
-    """Buffers of the board that is active now, by the address where Python sees them."""
+    """Buffers of the board that is active now, by the address where Python sees them. Any thread may call into the library."""
 
     def __init__(self, xlnk, active_device):
         """Builds the library, which takes a C compiler, and has the class `xlnk` use it. active_device() is asked for
@@ -71,6 +71,6 @@ class Libcma:
             self.on_free(address)
 
     def _synchronise(self, what, physical, size):
-        for allocation in self._allocations.values():
+        for allocation in list(self._allocations.values()):
             if allocation.address <= physical < allocation.address + len(allocation.ddr):
                 getattr(allocation, what)(physical - allocation.address, size)

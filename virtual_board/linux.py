@@ -12,6 +12,7 @@ from pynq.pl_server import Device
 
 GPIO_CHIP = 906  # the number Linux gives a Zynq's first GPIO, and
 FIRST_EMIO = 54  # how many of them are MIO pins (UG585), ahead of the EMIO pins that go to the fabric
+NOTEBOOKS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "notebooks")
 
 
 class GpioPin:
@@ -57,13 +58,18 @@ class UioController:
 
 def resolve_bitstream(bitfile_path, device):
     """A .bit with a .hwh beside it counts as there: the virtual board reads only the .hwh, and a made-up .bit that
-    could find its way to a board should not exist."""
-    if not os.path.isfile(bitfile_path) and os.path.isfile(os.path.splitext(bitfile_path)[0] + ".hwh"):
-        return bitfile_path
-    return _resolve_on_disk(bitfile_path, device)
+    could find its way to a board should not exist. What is not in the working folder is looked for in the notebooks' folder:
+    a board's Jupyter runs each notebook in its own folder, and other programs (papermill, VS Code) in another."""
+    stem, extension = os.path.splitext(bitfile_path)
+    if extension == ".bit" and not os.path.isfile(bitfile_path):
+        for stem in (stem, os.path.join(NOTEBOOKS, os.path.relpath(stem))):
+            if os.path.isfile(stem + ".hwh"):
+                return stem + extension
+    return resolve_bitstream.on_disk(bitfile_path, device)
 
 
-_resolve_on_disk = pynq.bitstream._resolve_bitstream
+# pynq's own; and still so when this module is loaded again, as %autoreload does.
+resolve_bitstream.on_disk = getattr(pynq.bitstream._resolve_bitstream, "on_disk", pynq.bitstream._resolve_bitstream)
 pynq.bitstream._resolve_bitstream = resolve_bitstream
 pynq.gpio._GPIO = GpioPin
 pynq.gpio.GPIO._GPIO_MIN_USER_PIN = FIRST_EMIO

@@ -3,6 +3,7 @@
 import mmap
 import os
 import tempfile
+import threading
 
 import numpy as np
 
@@ -16,7 +17,7 @@ PAGE = 4096
 
 class SharedMemory:
     """1 GB of address space, of which only the pages that are used take memory. It has no name, so that nothing is
-    left of it when the last process that uses it ends, whatever way that was.
+    left of it when the last process that uses it ends, whatever way that was. Any thread may call any method.
 
     words: all of it as numpy uint32; the index is the MicroBlaze's address divided by 4
     bram:  the 64 KB of BRAM as numpy uint8
@@ -31,21 +32,24 @@ class SharedMemory:
                 self.file = os.dup(unnamed.fileno())
         os.ftruncate(self.file, SIZE)
         self.closed = False
+        self._lock = threading.Lock()  # its number may be another file's once it is closed
         everything = np.frombuffer(mmap.mmap(self.file, SIZE), np.uint8)
         self.words = everything.view(np.uint32)
         self.bram = everything[:BRAM_SIZE]
         self.ddr = everything[DDR_WINDOW:]
 
     def written_pages(self):
-        """Yields (start, end) of each part of DDR that was ever touched, as physical addresses."""
-        end = DDR_WINDOW
-        while end < SIZE:
-            try:
-                start = os.lseek(self.file, end, os.SEEK_DATA)
-            except OSError:  # nothing from here on
-                return
-            end = os.lseek(self.file, start, os.SEEK_HOLE)
-            yield start - DDR_WINDOW, end - DDR_WINDOW
+        """[(start, end), ...] of each part of DDR that was ever touched, as physical addresses. None after close()."""
+        found, end = [], DDR_WINDOW
+        with self._lock:
+            while end < SIZE and not self.closed:
+                try:
+                    start = os.lseek(self.file, end, os.SEEK_DATA)
+                except OSError:  # nothing from here on
+                    break
+                end = os.lseek(self.file, start, os.SEEK_HOLE)
+                found.append((start - DDR_WINDOW, end - DDR_WINDOW))
+        return found
 
     def nonzero(self, start, end):
         """Yields (address, length) of each run of 32-bit words with a byte that is not zero between the physical
@@ -63,6 +67,8 @@ class SharedMemory:
             yield first + 4 * begin, 4 * (stop - begin)
 
     def close(self):
-        """Gives up the file; arrays over the memory stay valid for as long as they are there."""
-        os.close(self.file)
-        self.closed = True
+        """Gives up the file; arrays over the memory stay valid for as long as they are there. Does nothing twice."""
+        with self._lock:
+            if not self.closed:
+                self.closed = True
+                os.close(self.file)

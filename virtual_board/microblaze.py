@@ -1,26 +1,15 @@
 """The I/O processor: a MicroBlaze in QEMU, with the memory it shares with Python and its reset pin."""
 
-import ctypes
-import json
+import collections
 import os
-import shutil
-import signal
+import select
 import socket
-import subprocess
-import sys
 import threading
 import time
 
-from .idle import FIRST_LOOK, LONGEST_LOOK, Debugger, find_wait
+from .idle import FIRST_LOOK, LONGEST_LOOK, find_wait
 from .memory import SIZE
-
-QEMU = "qemu-system-microblazeel"
-GET_QEMU = "`make doctor` in the kit's folder prints the command that installs it"
-
-# The stock IOP's configuration, from xparameters.h in the pynq package: no caches, multiplier, divider, barrel shifter,
-# FPU, MMU, msr or pcmp instructions. It is a version 11.0; QEMU's newest is 10.0, which differs in 64-bit mode alone.
-CPU = ("microblaze,version=10.0,endianness=on,use-barrel=off,use-hw-mul=0,use-div=off,use-fpu=0,use-mmu=off,"
-       "use-msr-instr=off,use-pcmp-instr=off")
+from .qemu import Qemu, QemuError
 
 # QEMU's bare machine never resets its CPU unless a loader device gives it a reset address, and that may not be 0. So it
 # resets to this, in a place that answers to nothing on the board, and that jumps to 0. First it writes each word of
@@ -34,143 +23,77 @@ RESET_CODE = (0xB0000000, 0x3060EFFC,  # imm 0; addik r3, r0, 0xEFFC   the last 
               0x3063FFFC,              # addik r3, r3, -4
               0xB8080000)              # brai  0
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+class _Answer:
+    """What one thread waits for while another carries out what it asked."""
+
+    def __init__(self):
+        self._given = threading.Lock()  # held until then
+        self._given.acquire()
+        self._error = None
+
+    def give(self, function):
+        """Calls the function, and lets wait() return or raise its error."""
+        try:
+            function()
+        except Exception as error:
+            self._error = error
+        self._given.release()
+
+    def wait(self, giver):
+        """Until the thread `giver` has given it. QemuError if that ended before."""
+        while not self._given.acquire(timeout=1):
+            if not giver.is_alive() and not self._given.acquire(timeout=0):
+                _refuse()
+        if self._error is not None:
+            raise self._error
 
 
-class QemuError(RuntimeError):
-    """QEMU is missing, too old, or gone: what happened and what to do, in one sentence."""
-
-    def _render_traceback_(self):
-        """What IPython prints, in place of a page of frames that are none of the student's."""
-        return ["QemuError: {}".format(self)]
-
-
-def qemu_command(memory_path, control_fd, debug_fd):
-    """The command line, as a list. It can be typed by hand too: with a file of 1 GB for memory_path, and `-qmp stdio -s`
-    in place of the last eight words."""
-    return [QEMU, "-nodefaults", "-display", "none", "-S",
-            "-M", "none,memory-backend=ram", "-m", str(SIZE >> 20),
-            "-object", "memory-backend-file,id=ram,size={},mem-path={},share=on".format(SIZE, memory_path),
-            "-cpu", CPU, "-device", "loader,cpu-num=0,addr={:#x}".format(RESET_STUB),
-            "-chardev", "socket,id=control,fd={}".format(control_fd), "-mon", "chardev=control,mode=control",
-            "-chardev", "socket,id=debug,fd={}".format(debug_fd), "-gdb", "chardev:debug"]
+def _refuse():
+    raise QemuError("This virtual board was closed meanwhile: call virtual_board.activate(), or restart the kernel.")
 
 
 class MicroBlaze:
-    """Starts in reset. Its control channels (QMP, and GDB's protocol) are socket pairs: they have no names, so nobody
-    else can open them.
+    """Starts in reset.
 
     A program that does nothing but wait is put to sleep (idle.py): its processor stands still until Python writes to
     its memory through written(), or a word that it waits for changes in another way.
 
-    debugger: QEMU's GDB stub, to be used by others only until the processor has left reset for the first time; from there
-    on it is what puts programs to sleep
+    Any thread may call anything here. One thread, the owner, is the only one that speaks with QEMU; the others ask it and
+    wait. So a KeyboardInterrupt, which Python raises in the main thread alone, never cuts an exchange with QEMU in two: what
+    was asked for is carried out, and only the waiting ends.
+
+    pid: the process number of QEMU
     """
 
-    STARTS_WITHIN = 20.0  # seconds, on a PC that has a whole class to serve
-    ANSWERS_WITHIN = 2.0  # seconds that QEMU may take for a command before it counts as hung
     QUIET = 0.1  # seconds without a write before a program is looked at, so that requests in a row are never delayed
     WATCH = 0.003  # seconds between two looks at the words that a sleeping program waits for
 
     def __init__(self, memory):
+        """QemuError if QEMU does not start."""
         self._memory = memory
-        self._owner = os.getpid()
-        self._lock = threading.RLock()  # one of us at a time speaks with QEMU
-        self._closed = threading.Event()
-        self._running = False
+        self._process = os.getpid()
+        self._qemu = self.pid = None
         self._waits_for = None  # asleep: (indices of the words it waits for, their values)
         self._last_write = 0.0  # time.monotonic()
-        self._start()
-        threading.Thread(target=self._watch, name="idle watch", daemon=True).start()
-
-    def _start(self):
-        if not shutil.which(QEMU):
-            raise QemuError("The virtual board needs {}, which is not installed: {}.".format(QEMU, GET_QEMU))
-        self._control, control = socket.socketpair()
-        self._debug, debug = socket.socketpair()
-        self._process = None
-        self._problem = ""
-        with control, debug:
-            started = threading.Event()
-            # Linux ends QEMU when the thread that started it ends, which this thread does only with its process.
-            self._life = threading.Thread(target=self._live, args=(control.fileno(), debug.fileno(), started),
-                                          name="QEMU", daemon=True)
-            self._life.start()
-            started.wait()
-        self._control.settimeout(self.STARTS_WITHIN)
-        self._debug.settimeout(self.ANSWERS_WITHIN)
-        self._replies = self._control.makefile("r")
-        self.debugger = Debugger(self._debug)
+        self._steps, self._next_look = FIRST_LOOK, 0.0
+        self._requests = collections.deque()  # (function, its answer)
+        self._bell, self._ring = socket.socketpair()  # tell the owner to look into them
+        self._bell.setblocking(False)
+        self._ring.setblocking(False)
+        self._closing = False
+        self._owner = threading.Thread(target=self._own, name="idle watch", daemon=True)
         try:
-            self._receive()
-            self._control.settimeout(self.ANSWERS_WITHIN)
-            self._execute("qmp_capabilities")
-        except QemuError:
-            self._end()
+            self._owner.start()
+            self._ask(self._start)
+        except BaseException:
+            self.close()
             raise
 
-    def _live(self, control_fd, debug_fd, started):
-        """Runs QEMU for as long as it lives, and keeps what it says."""
-        libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-        def die_with_parent():
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-        memory = self._memory.file
-        try:
-            self._process = subprocess.Popen(
-                qemu_command("/dev/fd/{}".format(memory), control_fd, debug_fd), pass_fds=[memory, control_fd, debug_fd],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C in the terminal is for Python alone
-                preexec_fn=die_with_parent if libc else None)
-        except (OSError, subprocess.SubprocessError) as error:
-            self._problem = str(error)
-            return
-        finally:
-            started.set()
-        self._problem = self._process.communicate()[1].decode(errors="replace").strip()
-
-    def _receive(self):
-        """The next reply to a command; QMP's events between them are of no interest here."""
-        while True:
-            try:
-                line = self._replies.readline()
-            except OSError:
-                raise QemuError("QEMU (process {}) does not answer: a new Pynq_Tutorial starts another."
-                                .format(self.pid)) from None
-            if not line:
-                self._life.join()
-                raise QemuError("QEMU ended{}: a new Pynq_Tutorial starts another; if it ends at once it may be older "
-                                "than 6.2, and {}.".format(" ({})".format(self._problem) if self._problem else "",
-                                                           GET_QEMU))
-            reply = json.loads(line)
-            if "event" not in reply:
-                return reply
-
-    def _execute(self, command):
-        try:
-            self._control.sendall(json.dumps({"execute": command}).encode())
-        except OSError:
-            pass  # it has ended: receiving says so
-        reply = self._receive()
-        if "error" in reply:
-            raise QemuError("QEMU refused {}: {}.".format(command, reply["error"]["desc"]))
-
-    def _stop(self):
-        if self._running:
-            self._execute("stop")
-            self._running = False
-            self.debugger.reply()  # the stub says so too
-
-    def _continue(self):
-        self._waits_for = None
-        self._execute("cont")
-        self._running = True
-
     @property
-    def pid(self):
-        """The process number of QEMU."""
-        return self._process.pid
+    def is_open(self):
+        """Whether it can be used: not closed, and its owner lives."""
+        return not self._closing
 
     @property
     def is_asleep(self):
@@ -178,83 +101,159 @@ class MicroBlaze:
         return self._waits_for is not None
 
     def reset(self, active):
-        """The reset pin: while it is active the processor stands still; then it starts from address 0."""
-        with self._lock:
-            if not active:
-                self._last_write = time.monotonic()
-                self._continue()
-                return
-            self._waits_for = None
-            try:
-                self._stop()
-                self._execute("query-status")
-            except (QemuError, OSError):  # it was killed, or hangs: the pin revives a processor in any state
-                self._end()
-                self._start()
-            self._memory.words[RESET_STUB // 4:RESET_STUB // 4 + len(RESET_CODE)] = RESET_CODE
-            self._execute("system_reset")
+        """The reset pin: while it is active the processor stands still; then it starts from address 0. Active, it also
+        replaces a QEMU that was killed or hangs. QemuError if QEMU does not start, or is gone."""
+        if not active:
+            self._last_write = time.monotonic()
+        self._ask(self._hold if active else self._release)
 
     def written(self):
         """Python wrote to the processor's memory: a sleeping program wakes."""
         self._last_write = time.monotonic()
-        if self._waits_for is not None and os.getpid() == self._owner:
-            self._wake()
+        if self._waits_for is not None and os.getpid() == self._process:
+            self._ask(self._wake)
+
+    def close(self):
+        """Ends QEMU and waits for its end. A second call does nothing; any other call is a QemuError from then on."""
+        self._closing = True
+        qemu = self._qemu
+        if qemu is not None:
+            qemu.kill()  # also ends what the owner may wait for
+        self._notify()
+        if self._owner.is_alive():
+            self._owner.join()
+
+    def _ask(self, function):
+        """Has the owner call a function; returns when it has, or raises the function's error."""
+        if threading.current_thread() is self._owner:
+            function()
+            return
+        if self._closing:
+            _refuse()
+        answer = _Answer()
+        self._requests.append((function, answer))
+        self._notify()
+        answer.wait(self._owner)
+
+    def _notify(self):
+        try:
+            self._ring.send(b"!")
+        except OSError:  # so many wait that it rings anyway, or it is closed
+            pass
+
+    # The owner's part: nobody else calls anything from here on.
+
+    def _own(self):
+        try:
+            while not self._closing:
+                self._wait()
+                while self._requests and not self._closing:
+                    function, answer = self._requests.popleft()
+                    answer.give(function)
+                self._watch()
+        finally:
+            self._closing = True
+            self._end()
+            while self._requests:
+                self._requests.popleft()[1].give(_refuse)
+            self._bell.close()
+            self._ring.close()
+
+    def _wait(self):
+        """Until somebody asks for something, QEMU says something, or it is time to look at the program."""
+        waiting = select.poll()
+        waiting.register(self._bell, select.POLLIN)
+        if self._qemu is not None:
+            waiting.register(self._qemu.connection, select.POLLIN)
+            waiting.register(self._qemu.complains, select.POLLIN)
+        ready = [descriptor for descriptor, _ in waiting.poll(1000 * (self.WATCH if self.is_asleep else self.QUIET / 2))]
+        if self._bell.fileno() in ready:
+            self._bell.recv(4096)
+        if self._qemu is not None:
+            if self._qemu.complains.fileno() in ready:
+                self._qemu.complaints()
+            if self._qemu.connection.fileno() in ready:
+                self._said()
+
+    def _start(self):
+        self._qemu = Qemu(SIZE, self._memory.file, RESET_STUB)
+        self.pid = self._qemu.pid
+
+    def _end(self):
+        self._waits_for = None
+        if self._qemu is not None:
+            self._qemu.end()
+            self._qemu = None
+
+    def _hold(self):
+        self._waits_for = None
+        self._memory.words[RESET_STUB // 4:RESET_STUB // 4 + len(RESET_CODE)] = RESET_CODE
+        if self._qemu is not None:
+            try:
+                self._qemu.stub.stop()
+                self._qemu.stub.reset()
+                return
+            except OSError:  # it was killed, or hangs
+                self._end()
+        self._start()
+
+    def _release(self):
+        try:
+            if self._qemu is None:
+                raise ConnectionError("it ended")
+            self._qemu.stub.go()
+        except OSError as error:
+            self._end()
+            raise QemuError("QEMU (process {}) does not go on ({}): a new Pynq_Tutorial starts another.".format(
+                self.pid, error)) from None
 
     def _wake(self):
-        with self._lock:
-            if self._waits_for is not None:
-                try:
-                    self._continue()
-                except QemuError:
-                    pass  # whoever waits for an answer gets a timeout, and the pin revives it
+        if self._waits_for is not None:
+            self._waits_for = None
+            try:
+                self._release()
+            except QemuError:
+                pass  # whoever waits for an answer gets a timeout, and the pin revives it
+
+    def _said(self):
+        """QEMU says something that nobody waits for: an acknowledgement, that it ended, or that the processor stopped for a
+        reason of its own."""
+        try:
+            if not self._qemu.stub.running:
+                raise ConnectionError("a report of a processor that stands")
+            if self._qemu.stub.report() is not None:
+                self._qemu.stub.go()
+        except OSError:
+            self._end()
 
     def _watch(self):
         """Puts the processor to sleep when its program waits, and wakes it when that has an end."""
-        steps, next_look = FIRST_LOOK, 0.0
-        while not self._closed.wait(self.WATCH if self.is_asleep else self.QUIET / 2):
-            waits_for = self._waits_for
-            if waits_for is not None:
-                if (self._memory.words[waits_for[0]] != waits_for[1]).any():
-                    self._last_write = time.monotonic()
-                    self._wake()
-                continue
-            started = time.monotonic()
-            if started - self._last_write < self.QUIET:
-                steps, next_look = FIRST_LOOK, 0.0
-            elif self._running and started >= next_look:
-                self._look(steps)
-                # What is not proven is looked at longer, and less often: it keeps nine tenths of its time.
-                steps = min(4 * steps, LONGEST_LOOK)
-                next_look = time.monotonic() + 9 * (time.monotonic() - started)
+        if self._waits_for is not None:
+            indices, values = self._waits_for
+            if (self._memory.words[indices] != values).any():
+                self._last_write = time.monotonic()
+                self._wake()
+            return
+        started = time.monotonic()
+        if started - self._last_write < self.QUIET:
+            self._steps, self._next_look = FIRST_LOOK, 0.0
+        elif self._qemu is not None and self._qemu.stub.running and started >= self._next_look:
+            self._look()
+            # What is not proven is looked at longer, and less often: it keeps nine tenths of its time.
+            self._steps = min(4 * self._steps, LONGEST_LOOK)
+            self._next_look = time.monotonic() + 9 * (time.monotonic() - started)
 
-    def _look(self, steps):
-        with self._lock:
-            if not self._running:
-                return
-            last_write = self._last_write
-            try:
-                self._stop()
-                words = self._memory.words
-                found = find_wait(self.debugger, words, steps, lambda: self._last_write != last_write)
-                if found is not None:
-                    self._waits_for = found, words[found]
-                if found is None or self._last_write != last_write:
-                    self._continue()
-            except (QemuError, OSError):
-                self._running = False  # killed or hung: nothing to be done before the next reset
-
-    def _end(self):
-        self._running = False
-        if self._process is not None:
-            self._process.kill()
-        self._life.join()
-        for end in (self._replies, self._control, self._debug):
-            end.close()
-
-    def close(self):
-        """Ends QEMU and waits for its end."""
-        self._closed.set()
-        if self._process is not None:
-            self._process.kill()  # also ends what another thread may wait for
-        with self._lock:
+    def _look(self):
+        last_write = self._last_write
+        words = self._memory.words
+        try:
+            self._qemu.stub.stop()
+            found = find_wait(self._qemu.stub, words, self._steps,
+                              lambda: self._last_write != last_write or self._requests or self._closing)
+            if found is not None:
+                self._waits_for = found, words[found]
+            if found is None or self._last_write != last_write:
+                self._waits_for = None
+                self._qemu.stub.go()
+        except OSError:  # killed or hung: the pin revives it
             self._end()

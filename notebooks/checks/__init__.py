@@ -4,13 +4,15 @@
     def write(count_down):
         ...  # raises Wrong("it is one word short.")
 
-A check prints one line, which begins with "Right: " or with "Not yet: ". It never raises, not even if the answer does, and
-it ends, even if the answer does not.
+A check prints one line, which begins with "Right: " or with "Not yet: ". It never raises, not even if the answer does, and it
+ends, even if the answer does not. (limit.py says how. What nothing ends is one call of a C library that does not return.)
 """
 
 import dis
 import functools
-import signal
+import threading
+
+from .limit import Limit, TooLong
 
 LIMIT = 30  # seconds
 
@@ -21,33 +23,43 @@ class Wrong(Exception):
 
 def says(shown):
     """Makes a check of a function that raises Wrong, or lets the student's exception escape, or returns: then all is
-    right. shown: what the student has shown then, as one sentence."""
+    right. shown: what the student has shown then, as one sentence. A check may be called from the main thread alone, as a cell
+    is."""
     def decorate(function):
         @functools.wraps(function)
         def check(*answers):
-            print(_verdict(lambda: function(*answers), shown) if not any(map(_is_untouched, answers)) else
-                  "Not yet: fill in the cell above, then run both again.")
+            print(" ".join(_verdict(function, answers, shown).split("\n")))
         return check
     return decorate
 
 
-def _verdict(function, shown):
-    before = signal.signal(signal.SIGALRM, _too_long)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT)
+def _verdict(function, answers, shown):
+    if any(map(_is_untouched, answers)):
+        return "Not yet: fill in the cell above, then run both again."
+    if threading.current_thread() is not threading.main_thread():
+        return "Not yet: a check cannot run in a thread; call it from a cell."
+    limit = Limit(LIMIT, answers)
     try:
-        function()
+        with limit:
+            function(*answers)
+    except KeyboardInterrupt:  # the stop button
+        raise
     except Wrong as wrong:
         return "Not yet: {}".format(wrong)
-    except Exception as error:
-        return "Not yet: your code raised {}: {}".format(type(error).__name__, error)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    except TooLong:
+        return "Not yet: your code had not ended after {} s; does it wait for something that never comes?".format(LIMIT)
+    except BaseException as error:  # SystemExit too
+        return "Not yet: your code raised {}{}".format(type(error).__name__, _text(error))
+    if limit.threads:
+        return "Not yet: your code had ended, but a thread that it started had not."
     return "Right: {}".format(shown)
 
 
-def _too_long(signum, frame):
-    raise Wrong("your code had not ended after {} s; does it wait for something that never comes?".format(LIMIT))
+def _text(error):
+    try:
+        return ": {}".format(error)
+    except Exception:  # an exception of the student's may be unable to say what it is
+        return ""
 
 
 def _is_untouched(answer):

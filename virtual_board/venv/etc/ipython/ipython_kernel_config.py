@@ -1,3 +1,29 @@
-# Read by every IPython kernel of .venv: a notebook finds a board, the virtual one where there is no real one.
-c = get_config()  # noqa: F821 (IPython provides it)
-c.IPKernelApp.exec_lines = ["import virtual_board; virtual_board.activate(); del virtual_board"]
+# Executed by every IPython kernel of .venv, whatever settings of the user's own come later: a notebook finds a board, the
+# virtual one where there is no real one. Where that does not come up, whoever asks pynq for a board is told why.
+
+import os
+import sys
+
+
+def say_why_there_is_no_board(error):
+    from pynq.pl_server.device import DeviceMeta
+    as_ever = DeviceMeta.active_device
+    reason = "The virtual board did not come up ({}: {}): `make doctor` in {} says what is missing.".format(
+        type(error).__name__, error, os.path.dirname(sys.prefix))
+
+    def active_device(cls):
+        if not hasattr(cls, "_active_device"):
+            raise RuntimeError(reason) from error
+        return as_ever.fget(cls)
+
+    DeviceMeta.active_device = property(active_device, as_ever.fset)
+
+
+try:
+    import virtual_board
+    virtual_board.activate()
+except Exception as problem:
+    try:
+        say_why_there_is_no_board(problem)
+    except ImportError:
+        pass  # it is pynq that cannot be imported, which a notebook's own import says too

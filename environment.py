@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""environment.py [kit] [browser] [deploy]: makes the Python environments of parts of the kit, unless they are there.
+
+setup.sh calls it, when all that a package manager installs is there. Says what it installs, and names packages that are
+no longer those that were pinned. Runs on any Python 3.10 or newer, by which the environments are made then.
+"""
+
+import configparser
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.abspath(__file__))
+PARTS = {"kit": (".venv", "requirements.txt"), "browser": (".browser", "tests/browser/requirements.txt"),
+         "deploy": (".deploy", "deploy/requirements.txt")}
+SETTINGS = os.path.join(ROOT, "virtual_board", "venv")  # of .venv's kernels and of JupyterLab
+
+# What of a user's settings for pip says how packages are reached. Everything else there, such as `user`, `target` or
+# `no-binary`, would have pip make something else than what is pinned.
+REACHED_BY = {"index-url", "extra-index-url", "find-links", "no-index", "cert", "client-cert", "proxy", "trusted-host",
+              "timeout", "default-timeout", "retries", "cache-dir", "no-cache-dir", "keyring-provider"}
+
+BUILT = "pynq==", "pynqmetadata==", "pynqutils=="  # the packages that have no wheels
+NOT_BUILT = {"PYNQ_BUILD_ARCH": "x86_64"}  # pynq's own switch: on ARM it would build libraries that only boards need
+
+
+class SetupError(Exception):
+    """What went wrong and what to do, in a sentence or two."""
+
+
+def stamp(*paths):
+    """What an environment is made from, as text: these files' content, where it is, and by which Python."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.encode() + b"\0" + _read(path))
+    return "\n".join([digest.hexdigest(), ROOT, sys.version, ""])
+
+
+def make(folder, requirements, python=sys.executable):
+    """Makes the environment `folder` anew, with the packages of the file `requirements`. SetupError if that fails; whatever
+    way it ends but well, the folder is gone."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        _run([python, "-I", "-m", "venv", folder], os.environ)
+        own = os.path.join(folder, "bin", "python")
+        pip = [own, "-I", "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--use-pep517"]
+        environment = _pip_environment(own)
+        if b"--hash" in _read(requirements):
+            _install_pinned(pip + ["--no-deps", "--require-hashes"], folder, requirements, environment)
+        else:
+            # The constraint has packages that must be built be built with the setuptools that is pinned here.
+            _run(pip + ["-r", requirements], dict(environment, PIP_CONSTRAINT=requirements))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _install_pinned(pip, folder, requirements, environment):
+    """Everything with a wheel first, so that what has none is built with what is pinned here, setuptools above all."""
+    packages = re.split(r"\n(?=[\w.-]+==)", "\n" + re.sub(r"(?m)^ *#.*\n", "", _read(requirements).decode()))
+    last = [package for package in packages if package.startswith(BUILT)]
+    some = os.path.join(folder, "some-requirements.txt")
+    for chosen, options in (([package for package in packages if package not in last], ["--only-binary", ":all:"]),
+                            (last, ["--no-build-isolation"])):
+        with open(some, "w") as file:
+            file.write("\n".join(chosen))
+        _run(pip + options + ["-r", some], dict(environment, **NOT_BUILT))
+    os.remove(some)
+
+
+def _pip_environment(python):
+    """The variables for pip: of the user's settings, in files and variables, those that say how packages are reached."""
+    said = subprocess.run([python, "-I", "-m", "pip", "config", "debug"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          universal_newlines=True).stdout
+    files = {}  # kind: paths of those that exist
+    for kind, path in re.findall(r"(?m)^(\w+):$|^  (.+), exists: True$", said):
+        if kind:
+            files[kind] = paths = []
+        else:
+            paths.append(path)
+    environment = {name: value for name, value in os.environ.items()
+                   if not name.startswith(("PIP_", "PYTHON", "VIRTUAL_ENV"))}
+    settings = configparser.RawConfigParser()
+    settings.read([path for kind in ("global", "user", "site", "env") for path in files.get(kind, [])])  # the last wins
+    for section in ("global", "install"):
+        for name, value in settings.items(section) if settings.has_section(section) else []:
+            if name in REACHED_BY:
+                environment["PIP_" + name.upper().replace("-", "_")] = " ".join(value.split())
+    environment.update((name, value) for name, value in os.environ.items()
+                       if name.startswith("PIP_") and name[4:].lower().replace("_", "-") in REACHED_BY)
+    return dict(environment, PIP_CONFIG_FILE=os.devnull)
+
+
+def _run(command, environment):
+    run = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, universal_newlines=True)
+    if run.returncode:
+        raise SetupError("the packages could not be installed; is there a network? What {} said last:\n{}".format(
+            "pip" if "pip" in command else "venv", "\n".join("  " + line for line in run.stdout.splitlines()[-8:])))
+
+
+def furnish(folder):
+    """What .venv has beside its packages: the kit on its path, and settings for its kernels."""
+    shutil.copytree(SETTINGS, folder, dirs_exist_ok=True)  # novm (with Python 3.10 at least)
+    own = os.path.join(folder, "bin", "python")
+    with open(os.path.join(_packages(folder), "pynq_tutorial.pth"), "w", encoding="utf-8") as file:
+        # The notebooks' folder too: one that is run elsewhere finds its exercises' checks.
+        file.write(ROOT + "\n" + os.path.join(ROOT, "notebooks") + "\n")
+    # Matplotlib builds its list of fonts once, and would say so in somebody's notebook.
+    _run([own, "-c", "import matplotlib.font_manager"], os.environ)
+
+
+def _packages(folder):
+    lib = os.path.join(folder, "lib")
+    return os.path.join(lib, next(name for name in os.listdir(lib) if name.startswith("python")), "site-packages")
+
+
+def installed(folder):
+    """{name: version} of the packages in an environment, read off their folders' names."""
+    try:
+        names = os.listdir(_packages(folder))
+    except (OSError, StopIteration):
+        return {}
+    return dict(name[:-len(".dist-info")].split("-", 1) for name in names if name.endswith(".dist-info"))
+
+
+def drift(folder=os.path.join(ROOT, ".venv")):
+    """What of an environment is no longer what was pinned, as "numpy 2.2.6 in place of 1.26.4"; empty if nothing is."""
+    now = installed(folder)
+    try:
+        pinned = [line.split() for line in _read(os.path.join(folder, "pinned")).decode().splitlines()]
+    except OSError:
+        return ""
+    return ", ".join("{} {} in place of {}".format(name, now[name], version) if name in now else
+                     "no {} {}".format(name, version) for name, version in pinned if now.get(name) != version)
+
+
+def _read(path):
+    with open(os.path.join(ROOT, path), "rb") as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def locked():
+    """One set-up at a time in this checkout. The lock is the folder's own, so it leaves no file, and ends with its holder."""
+    descriptor = os.open(ROOT, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("setup: waiting for another set-up in this folder", flush=True)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def see_to(part):
+    """Makes a part's environment if it is not there, or not from what is pinned today."""
+    folder, requirements = os.path.join(ROOT, PARTS[part][0]), PARTS[part][1]
+    settings = sorted(os.path.join(there, name) for there, _, names in os.walk(SETTINGS) for name in names)
+    wanted = stamp(requirements, *(settings + [__file__] if part == "kit" else []))
+    made_from = os.path.join(folder, "made-from")  # written last: without it, or with another, all is made anew
+
+    def is_there():
+        try:
+            return _read(made_from).decode() == wanted
+        except OSError:
+            return False
+
+    if not is_there():
+        with locked():
+            if not is_there():
+                if not os.access(ROOT, os.W_OK):
+                    raise SetupError("{} cannot be written to, and the packages belong into it: clone the kit into a folder "
+                                     "of your own, and type the command there".format(ROOT))
+                print("setup: installing the packages of {} into {}, once; about a minute".format(*PARTS[part][::-1]),
+                      flush=True)
+                make(folder, requirements)
+                if part == "kit":
+                    furnish(folder)
+                with open(os.path.join(folder, "pinned"), "w") as file:
+                    file.write("".join("{} {}\n".format(*package) for package in sorted(installed(folder).items())))
+                with open(made_from, "w") as file:
+                    file.write(wanted)
+    changed = drift(folder)
+    if changed:
+        print("setup: {} is not what was pinned any more: {}. To get that back, type rm -rf {} and the command again."
+              .format(PARTS[part][0], changed, PARTS[part][0]), file=sys.stderr)
+
+
+def _ended(number, frame):
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    for ending in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(ending, _ended)
+    try:
+        for named in sys.argv[1:]:
+            see_to(named)
+    except SetupError as error:
+        sys.exit("setup: {}".format(error))
+    except OSError as error:  # a full disk, a file system that is read only
+        sys.exit("setup: {} cannot be made: {}".format(error.filename or "the environment", error.strerror))

@@ -1,0 +1,275 @@
+"""storm.py SEED SECONDS: everything at once in one notebook's process, and a model that knows what must be where.
+
+Threads allocate, fill, read, and free buffers with one IOP; processes are forked and ask the same IOP; the overlay is loaded
+again; the stop button is pressed; QEMU is killed or hangs. A request that returns was served as asked. One that raised an error
+which the documentation names has left in each word what was there or what was asked for, and nothing beside it. At the end
+nothing is lost, the next request is right, and the IOP's processor falls asleep.
+
+Prints what happened, and ends with 1 and the first thing that was wrong. test_storm.py runs it, with kills of the whole process.
+"""
+
+import collections
+import os
+import random
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+
+import virtual_board
+
+TIMEOUT = 3.0  # seconds for a request; far more than one takes on a busy machine, and all that a killed QEMU costs
+WORKERS = 3  # threads beside the main one
+MOST_WORDS = 20000
+
+
+class Wrong(Exception):
+    """What must not be."""
+
+
+class Storm:
+    """One board, one IOP at a time, and all who use it. `counts` says how often what happened."""
+
+    def __init__(self, seed, seconds):
+        from pynq import Overlay, allocate
+        from conftest import OVERLAY
+        from iop.pynq_tutorial import Pynq_Tutorial
+        self.new_overlay, self.allocate, self.new_iop = lambda: Overlay(OVERLAY), allocate, Pynq_Tutorial
+        self.chance = random.Random(seed)
+        self.end = time.monotonic() + seconds
+        self.counts = collections.Counter()
+        self.wrong = []
+        self.exposed = False  # whether the main thread is where the stop button may hit it
+        self.board = virtual_board.activate()
+        self.load()
+
+    def load(self):
+        """Loads the overlay anew; threads that still have the IOP of before are told when they use it."""
+        overlay = self.new_overlay()
+        self.iop = self.new_iop(overlay.iop1.mb_info)
+
+    def over(self):
+        return bool(self.wrong) or time.monotonic() > self.end
+
+    def run(self):
+        signal.signal(signal.SIGINT, self.stop_button)
+        others = [threading.Thread(target=self.guarded, args=(User(self, self.chance.random()).work,)) for _ in range(WORKERS)]
+        others.append(threading.Thread(target=self.guarded, args=(self.weather, random.Random(self.chance.random()))))
+        for thread in others:
+            thread.start()
+        main = User(self, self.chance.random(), main=True)
+        self.guarded(main.work)
+        for thread in others:
+            thread.join(60)
+            if thread.is_alive():
+                self.wrong.append("a thread hangs")
+        self.guarded(self.calm)
+
+    def guarded(self, function, *given):
+        try:
+            function(*given)
+        except BaseException as error:
+            self.wrong.append("{}: {}".format(type(error).__name__, error))
+
+    def stop_button(self, number, frame):
+        if self.exposed:
+            self.exposed = False
+            raise KeyboardInterrupt
+
+    def weather(self, chance):
+        """What comes from outside."""
+        while not self.over():
+            time.sleep(chance.uniform(0, 0.3))
+            event = chance.random()
+            if event < 0.8:
+                os.kill(os.getpid(), signal.SIGINT)
+            else:
+                pid = self.board.microblaze.pid
+                if pid is not None:
+                    self.counts["QEMU hit"] += 1
+                    try:
+                        os.kill(pid, chance.choice([signal.SIGKILL, signal.SIGSTOP]))
+                    except ProcessLookupError:
+                        pass
+                time.sleep(1)
+
+    def calm(self):
+        """After the storm."""
+        self.load()
+        buffer = self.allocate((1000,), "u4")
+        self.iop.write_to_buffer(buffer, 1000, 5)
+        if buffer.tolist() != list(range(5, 1005)):
+            raise Wrong("the request after the storm was not served")
+        buffer.freebuffer()
+        if self.board.stray_writes():
+            raise Wrong("words outside every buffer: {}".format(self.board.stray_writes()[:3]))
+        if self.board.cma.available() != 128 << 20:
+            raise Wrong("{} bytes of memory are lost".format((128 << 20) - self.board.cma.available()))
+        deadline = time.monotonic() + 15
+        while not self.board.microblaze.is_asleep:
+            if time.monotonic() > deadline:
+                raise Wrong("the processor does not fall asleep")
+            time.sleep(0.05)
+
+
+class User:
+    """A thread with buffers that nobody else uses, and what each must hold."""
+
+    def __init__(self, storm, seed, main=False):
+        self.storm, self.chance, self.main = storm, random.Random(seed), main
+        self.mine = []  # [buffer, what it must hold]
+        self.iop = storm.iop
+
+    def work(self):
+        steps = [self.take] * 2 + [self.give] + [self.ask] * 8 + [self.write] * 2 + [self.look] + [self.fork]
+        steps += [self.load] if self.main else [self.statistics]
+        while not self.storm.over():
+            step = self.chance.choice(steps)
+            self.storm.counts[step.__name__] += 1
+            step()
+        for buffer, expected in self.mine:
+            self.compare(buffer, expected)
+            buffer.freebuffer()
+        del self.mine[:]
+
+    def step(self, function):
+        """Calls what the stop button may hit; returns whether it came to its end."""
+        try:
+            try:
+                self.storm.exposed = self.storm.exposed or self.main
+                function()
+                return True
+            finally:
+                if self.main:
+                    self.storm.exposed = False
+        except KeyboardInterrupt:
+            self.storm.counts["stopped"] += 1
+        except TimeoutError:
+            self.storm.counts["timeouts"] += 1
+        except RuntimeError as error:
+            if not any(words in str(error) for words in ("An overlay was downloaded since", "runs another program", "QEMU",
+                                                          "Allocate failed", "no longer", "not currently loaded")):
+                raise
+            self.storm.counts["refused"] += 1
+            self.iop = self.storm.iop
+        return False
+
+    def some(self):
+        if not self.mine:
+            self.take()
+        return self.chance.choice(self.mine) if self.mine else None
+
+    def take(self):
+        words, cacheable = self.chance.randrange(1, MOST_WORDS), self.chance.random() < 0.3
+        got = []
+        self.step(lambda: got.append(self.storm.allocate((words,), "u4", cacheable=cacheable)))
+        for buffer in got[:1]:
+            buffer[:] = 0
+            buffer.flush()
+            self.mine.append([buffer, np.zeros(words, "u4")])
+
+    def give(self):
+        if len(self.mine) > 1:
+            buffer, expected = self.mine.pop(self.chance.randrange(len(self.mine)))
+            self.compare(buffer, expected)
+            while not self.step(buffer.freebuffer):
+                pass
+
+    def ask(self, through=None):
+        """A request for a part of a buffer, by one of the ways there are."""
+        found = self.some()
+        if found is None:
+            return
+        buffer, expected = found
+        start = self.chance.randrange(len(buffer))
+        length, data = self.chance.randrange(1, len(buffer) - start + 1), self.chance.randrange(2**32)
+        target = buffer[start:] if self.chance.random() < 0.5 else buffer.physical_address + 4 * start
+        new = ((np.arange(length, dtype="u8") + data) % 2**32).astype("u4")
+
+        def request():
+            self.iop.write_to_buffer(target, length, data, timeout=TIMEOUT)
+        served = through(request) if through else self.step(request)
+        if not served or through:
+            buffer.invalidate()  # what was cut off may have been on its way, and another process has no cache of this one's
+        part = np.array(buffer[start:start + length])
+        if served:
+            expected[start:start + length] = new
+        else:
+            wrong = (part != new) & (part != expected[start:start + length])
+            if wrong.any():
+                raise Wrong("a word has {}, and neither {}, which was there, nor {}, which was asked for".format(
+                    part[wrong][0], expected[start:start + length][wrong][0], new[wrong][0]))
+            expected[start:start + length] = part
+        self.compare(buffer, expected)
+
+    def fork(self):
+        """The same by another process, as a second notebook of one board is."""
+        def other(request):
+            child = os.fork()
+            if child == 0:
+                code = 4
+                try:
+                    signal.signal(signal.SIGINT, signal.SIG_IGN)
+                    request()
+                    code = 0
+                except (RuntimeError, TimeoutError):
+                    code = 3
+                finally:
+                    os._exit(code)
+            deadline, ended = time.monotonic() + 60, 0
+            while not ended:
+                ended, status = os.waitpid(child, os.WNOHANG)
+                if not ended and time.monotonic() > deadline:
+                    os.kill(child, signal.SIGKILL)
+                    os.waitpid(child, 0)
+                    raise Wrong("another process hangs")
+                time.sleep(0.002)
+            if os.WEXITSTATUS(status) not in (0, 3):
+                raise Wrong("another process ended with {}".format(status))
+            return status == 0
+        self.ask(other)
+
+    def write(self):
+        """Python's own writing, right beside what the IOP writes for others."""
+        found = self.some()
+        if found is not None:
+            buffer, expected = found
+            place, value = self.chance.randrange(len(buffer)), self.chance.randrange(2**32)
+            buffer[place] = expected[place] = value
+            buffer.flush()
+
+    def look(self):
+        for buffer, expected in self.mine:
+            self.compare(buffer, expected)
+
+    def compare(self, buffer, expected):
+        if not np.array_equal(buffer, expected):
+            place = int(np.flatnonzero(np.asarray(buffer) != expected)[0])
+            raise Wrong("word {} of {} at {:#x} has {}, and must have {}".format(
+                place, len(buffer), buffer.physical_address, buffer[place], expected[place]))
+
+    def load(self):
+        self.step(self.storm.load)
+        self.iop = self.storm.iop
+
+    def statistics(self):
+        if not 0 <= self.storm.board.cma.available() <= 128 << 20:
+            raise Wrong("{} bytes are free".format(self.storm.board.cma.available()))
+
+
+def main(seed, seconds):
+    storm = Storm(int(seed), float(seconds))
+    print(os.getpid(), flush=True)
+    storm.run()
+    print("; ".join("{} {}".format(count, name) for name, count in sorted(storm.counts.items())), flush=True)
+    if storm.wrong:
+        print("WRONG: " + storm.wrong[0], flush=True)
+        os._exit(1)
+    storm.board.close()
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    main(*sys.argv[1:])

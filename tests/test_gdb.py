@@ -1,0 +1,128 @@
+"""The client of QEMU's GDB stub: it stops and goes on, and no packet is ever taken for another."""
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from virtual_board.gdb import OutOfStep, Stub
+from virtual_board.memory import SharedMemory
+from virtual_board.qemu import Qemu
+
+RESET_ADDRESS = 0x1000
+COUNT = [0x30630001, 0xB800FFFC]  # addik r3, r3, 1; bri -4
+
+
+@pytest.fixture
+def qemu():
+    """A QEMU of its own, whose processor counts in r3 when it is let go."""
+    memory = SharedMemory()
+    running = Qemu(memory.words.nbytes, memory.file, RESET_ADDRESS)
+    memory.words[RESET_ADDRESS // 4:RESET_ADDRESS // 4 + len(COUNT)] = COUNT
+    yield running
+    running.end()
+    memory.close()
+
+
+def report(stub):
+    """What comes when the processor stops by itself."""
+    said = None
+    while said is None:
+        said = stub.report()
+    return said
+
+
+def test_stops_and_goes_on(qemu):
+    stub, counts = qemu.stub, []
+    for _ in range(20):
+        stub.go()
+        stub.go()  # a second one would confuse QEMU 10
+        time.sleep(0.005)
+        assert stub.stop().startswith(b"T") and stub.stop() is None
+        counts.append(stub.registers()[3])
+    assert counts == sorted(set(counts))
+
+
+def test_steps(qemu):
+    states = []
+    for _ in range(6):
+        states.append((qemu.stub.registers()[3], qemu.stub.registers()[32]))
+        assert qemu.stub.step().startswith(b"T05")
+    assert states == [(0, 0x1000), (1, 0x1004), (1, 0x1000), (2, 0x1004), (2, 0x1000), (3, 0x1004)]
+
+
+def test_a_reset_begins_at_the_reset_address(qemu):
+    for _ in range(10):
+        qemu.stub.go()
+        qemu.stub.stop()
+        qemu.stub.reset()
+        assert qemu.stub.registers()[32] == RESET_ADDRESS
+
+
+def test_a_stop_of_its_own_is_reported_once(qemu):
+    """Whichever is faster, its breakpoint or stop(): there is one report for each go()."""
+    stub = qemu.stub
+    assert stub.command(b"Z0,%x,4" % RESET_ADDRESS) == b"OK"  # a breakpoint, where the counter comes by all the time
+    for turn in range(200):
+        stub.step()
+        stub.go()
+        assert (report(stub) if turn % 2 else stub.stop()).startswith(b"T")
+        assert stub.registers()[32] in (RESET_ADDRESS, RESET_ADDRESS + 4)
+    assert not stub.running
+
+
+def test_commands_are_refused_while_it_runs(qemu):
+    qemu.stub.go()
+    for call in (qemu.stub.step, qemu.stub.registers, qemu.stub.reset, lambda: qemu.stub.command(b"?")):
+        with pytest.raises(RuntimeError, match="stop.* first"):
+            call()
+    assert qemu.stub.stop()
+
+
+def test_an_exchange_that_is_cut_off_is_never_mistaken(qemu):
+    """A QEMU that answers late: the reply to one command must not pass for the reply to another."""
+    qemu.connection.settimeout(0.1)
+    os.kill(qemu.pid, signal.SIGSTOP)
+    with pytest.raises(socket.timeout):
+        qemu.stub.registers()
+    os.kill(qemu.pid, signal.SIGCONT)
+    for call in (qemu.stub.registers, qemu.stub.step, qemu.stub.go, qemu.stub.stop, qemu.stub.report, qemu.stub.reset):
+        with pytest.raises(OutOfStep):
+            call()
+
+
+def test_a_keyboard_interrupt_in_an_exchange(qemu):
+    os.kill(qemu.pid, signal.SIGSTOP)
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        qemu.stub.registers()
+    os.kill(qemu.pid, signal.SIGCONT)
+    with pytest.raises(OutOfStep):
+        qemu.stub.registers()
+
+
+def test_packets_come_in_pieces():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(5)
+
+        def answer():
+            for piece in (b"+", b"$T0", b"5thre", b"ad:01;#", b"0", b"7+$", b"0100000002000000#80"):
+                theirs.sendall(piece)
+                time.sleep(0.01)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        stub = Stub(ours)
+        assert stub.step() == b"T05thread:01;"
+        assert stub.registers() == (1, 2)
+        thread.join()
+
+
+def test_an_end_of_qemu_is_an_error(qemu):
+    os.kill(qemu.pid, signal.SIGKILL)
+    with pytest.raises(OSError):
+        qemu.stub.registers()

@@ -1,0 +1,126 @@
+"""A client of GDB's remote protocol, as far as QEMU's stub needs one: stop, go on, step, read registers, reset.
+
+The same for QEMU 6.2 to 11. Since 8.1 the stub reports only the end of what this connection itself set going; so all that
+stops the processor or lets it go on comes from here.
+"""
+
+import struct
+
+STOP = b"\x03"
+SYSTEM_RESET = b"qRcmd," + b"system_reset".hex().encode()
+
+
+class OutOfStep(ConnectionError):
+    """An exchange was cut off before its reply came: nobody can tell any more which reply belongs to which command."""
+
+
+class Stub:
+    """QEMU's GDB stub at the other end of a connected socket, whose timeout is the limit of each wait.
+
+    While the processor runs, QEMU takes any byte for a stop, so nothing is sent then but the stop. Each go() and each step()
+    is answered by one report, when the processor stands again, whatever stopped it; while it stands, each command is
+    answered by one reply. So what arrives is always known to be the one or the other.
+
+    For one thread at a time. Every call raises OSError if the connection broke or a wait took too long. An exchange
+    that was cut off, by that or by a KeyboardInterrupt, leaves the stub unusable: every call raises OutOfStep from then on.
+    """
+
+    def __init__(self, connection):
+        self.running = False
+        self.byte_order = "<"  # of the registers' values, in struct's words; QEMU 11 has ">", whatever the processor's is
+        self._connection = connection
+        self._received = b""
+        self._in_step = True
+
+    def command(self, text):
+        """Sends a command to the stub of a standing processor, and returns the reply. Both are bytes."""
+        self._begin(standing=True)
+        self._send(text)
+        reply = self._packet()
+        self._in_step = True
+        return reply
+
+    def registers(self):
+        """The registers of the standing processor as a tuple of words: r0 to r31, pc, and then the special ones, of which
+        QEMU's versions have different numbers."""
+        state = bytes.fromhex(self.command(b"g").decode())
+        return struct.unpack("{}{}I".format(self.byte_order, len(state) // 4), state)
+
+    def step(self):
+        """Executes one instruction, and returns the report."""
+        return self.command(b"s")
+
+    def go(self):
+        """Lets the processor run. Does nothing if it does already."""
+        self._begin()
+        if not self.running:
+            self._send(b"c")
+            self.running = True
+        self._in_step = True
+
+    def stop(self):
+        """Stops the processor, and returns the report, which is that of another stop if one was faster. None if it stood."""
+        self._begin()
+        report = None
+        if self.running:
+            self._connection.sendall(STOP)  # the stub drops it if it has just sent the report of another stop
+            report = self._packet()
+            self.running = False
+        self._in_step = True
+        return report
+
+    def report(self):
+        """Reads once from the connection of a running processor, which waits if there is nothing. Returns the report, if
+        the processor stopped for a reason of its own, or None if that was only an acknowledgement."""
+        self._begin()
+        self._receive()
+        report = self._take()
+        if report is not None:
+            self.running = False
+        self._in_step = True
+        return report
+
+    def reset(self):
+        """Resets the whole machine. The processor has to stand, and then stands at its reset address."""
+        self._begin(standing=True)
+        self._send(SYSTEM_RESET)
+        reply = self._packet()
+        while reply.startswith(b"O") and reply != b"OK":  # what QEMU's monitor says of it
+            reply = self._packet()
+        if reply != b"OK":
+            raise OSError("QEMU answered a reset with {!r}".format(reply))
+        self._in_step = True
+
+    def _begin(self, standing=False):
+        if not self._in_step:
+            raise OutOfStep("an earlier exchange with QEMU was cut off")
+        if standing and self.running:
+            raise RuntimeError("The processor runs: stop() it first.")
+        self._in_step = False  # until this one is whole
+
+    def _send(self, text):
+        self._connection.sendall(b"$" + text + b"#%02x" % (sum(text) % 256))
+
+    def _packet(self):
+        packet = self._take()
+        while packet is None:
+            self._receive()
+            packet = self._take()
+        return packet
+
+    def _receive(self):
+        more = self._connection.recv(4096)
+        if not more:
+            raise ConnectionError("QEMU closed the connection")
+        self._received += more
+
+    def _take(self):
+        """The content of the next packet that has come, or None. Acknowledgements, which stand between packets, go unread."""
+        start = self._received.find(b"$")
+        end = self._received.find(b"#", start + 1)
+        if not 0 <= start < end <= len(self._received) - 3:
+            return None
+        packet = self._received[start + 1:end]
+        self._received = self._received[end + 3:]
+        self._connection.sendall(b"+")  # before anything else: until then the stub drops what it gets
+        return packet
