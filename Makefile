@@ -28,7 +28,7 @@ PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test executed test-long test-images test-systems test-browser test-deploy install uninstall classroom
+.PHONY: help lab run test executed test-long test-images test-board test-systems test-browser test-deploy install uninstall classroom
 .PHONY: doctor compiler firmware edition firmware-check bench requirements clean
 
 help: ## this list
@@ -65,6 +65,11 @@ test-long: ## ten thousand random requests, a class of twenty, three minutes of 
 test-images: ## the lesson and the unit tests under the pynq and the Python of each stock image
 	$(PC_ONLY)
 	@python3 tests/images.py
+
+test-board: ## the kit on a stand-in for a board, with pynq's own board classes, under each pynq of the images; ONLY=3.0.1 chooses
+	$(PC_ONLY)
+	$(SETUP) kit board
+	@$(BIN)python3 -m pytest -c tests/board/pytest.ini tests/board -n 2 $(if $(ONLY),-k '$(ONLY)')
 
 test-systems: ## `make test` from a fresh clone on bare Debian 12, 13 and sid, and on ARM, with root; ONLY=trixie chooses
 	$(PC_ONLY)

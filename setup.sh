@@ -1,6 +1,7 @@
 #!/bin/sh
-# setup.sh [kit] [browser] [deploy]: makes this PC ready for parts of the kit, by default the first.
+# setup.sh [kit] [board] [browser] [deploy]: makes this PC ready for parts of the kit, by default the first.
 #   kit      the virtual board, which is QEMU and, in .venv/, Python with the kit's packages
+#   board    make test-board: a C compiler and FUSE's library; where they are missing, the tests say so and are skipped
 #   browser  make test-browser: Chromium, and what drives it in .browser/
 #   deploy   make classroom: an ssh client, and Ansible in .deploy/
 # Says what it installs, and nothing where all is there. PYTHON=... chooses the Python (3.10 to 3.14).
@@ -49,6 +50,8 @@ browser_missing() {  # Chromium, and a library of the program that drives it
     wanted browser && ! { command -v chromium && find /usr/lib /usr/lib64 -maxdepth 2 -name libatomic.so.1 | grep .; } \
         >/dev/null 2>&1
 }
+compiler_missing() { wanted board && ! command -v cc >/dev/null; }
+fuse_missing() { wanted board && ! find /lib /usr/lib /usr/lib64 -maxdepth 2 -name 'libfuse*.so.*' 2>/dev/null | grep -q .; }
 ssh_missing() { wanted deploy && ! command -v ssh >/dev/null; }
 
 # Where links are missing (a downloaded zip, git on Windows) a file has the link's text in it.
@@ -64,6 +67,8 @@ done
 missing_packages() {  # Debian's names for what is missing
     if qemu_missing; then echo qemu-system-misc; fi
     if browser_missing; then echo chromium libatomic1; fi
+    if compiler_missing; then echo gcc libc6-dev; fi
+    if fuse_missing; then echo fuse3; fi
     if ssh_missing; then echo openssh-client; fi
     if ! has_venv "$python"; then "$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'; fi
 }

@@ -128,7 +128,7 @@ class Board:
         self._answer()
         if self.release.startswith("2."):
             self.start("start_pl_server.py")
-            self.output("sh", "-c", "for i in $(seq 200); do ls /tmp/pynq.*.socket 2>/dev/null && exit; sleep 0.05; done; exit 1")
+            self.output("sh", "-c", "for i in $(seq 400); do ls /tmp/pynq.*.socket 2>/dev/null && exit; sleep 0.05; done; exit 1")
         if boot:
             self.python(boot)
 
@@ -169,6 +169,8 @@ class Board:
     def kernel(self, source, folder=NOTEBOOKS):
         """Runs a Python program in a process of its own, as root, as a notebook's kernel does; returns it finished, as run()
         does."""
+        if self.release.startswith("2.5"):  # whose import makes a device with a server thread, which no fork would have
+            return self.run("python3", "-B", "-c", source, folder=folder)
         if self._kernels is None or self._kernels.poll() is not None:
             command = self.command("python3", "-B", "-c", (HERE / "kernels.py").read_text(), folder="/")
             self._kernels = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,

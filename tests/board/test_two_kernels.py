@@ -128,7 +128,7 @@ def test_an_iop_that_is_held_is_named(power_up):
     """The process, its notebook if Jupyter has told it, and how long was waited; and the request was never begun."""
     board = power_up()
     holder = board.start_python(SETUP + """
-with iop._lock:
+with iop._lock.threads, iop._lock:
     print("held", flush=True)
     time.sleep(3)
 """, NAME, JPY_SESSION_NAME="/home/xilinx/jupyter_notebooks/pynq_tutorial/5_performance.ipynb")
@@ -137,8 +137,8 @@ with iop._lock:
 import sys; sys.path.insert(0, ".")
 from iop import sharing
 sharing.WAIT = 0.5
-lock = sharing.BoardLock()
-with lock:
+lock = sharing.board_lock()
+with lock.threads, lock:
     pass
 """, NAME)
     sentence = done.stderr.strip().splitlines()[-1]
