@@ -156,9 +156,9 @@ class Pynq_Tutorial:
                                "and its IOP is gone: run overlay = Overlay(...) again, and then make a new one with "
                                "Pynq_Tutorial(overlay.iop1.mb_info).")
 
-    def _check_program(self, served=True):
-        """RuntimeError unless the IOP has this object's program, and it served the last request if there was one."""
-        if not served or self._words[LOADED // 4] != self._loaded:
+    def _check_program(self, whole=True):
+        """RuntimeError unless the IOP has this object's program, and the mailbox was whole when it answered."""
+        if not whole or self._words[LOADED // 4] != self._loaded:
             raise RuntimeError("The IOP runs another program now: start this one's with reset().")
 
     def _request(self, address, length, data, timeout, end=None):
@@ -173,9 +173,6 @@ class Pynq_Tutorial:
             if words[STATUS // 4] not in (STATUS_READY, STATUS_REFUSED) or words[BUFFER_ADDR // 4]:
                 self._start()
         try:
-            # 0 until the program has served this request. A BUFFER_ADDR of 0 alone would not tell that from a program that
-            # somebody loads over it meanwhile: pynq clears the mailbox then, from its first word to its last.
-            self._memory[STATUS // 4] = 0
             self._memory[ARRAY_LENGTH // 4] = length
             self._memory[INIT_DATA // 4] = data
             self._memory[BUFFER_ADDR // 4] = address  # last, for it starts the request
@@ -183,8 +180,10 @@ class Pynq_Tutorial:
         except BaseException:  # also the stop button: an IOP that nobody waits for must not go on writing
             self._stop()
             raise
+        # A BUFFER_ADDR of 0 is no answer if somebody downloaded an overlay or loaded a program meanwhile: either clears the
+        # mailbox, from its first word to its last.
         status = words[STATUS // 4]
-        self._check_overlay()  # a download empties the mailbox, too
+        self._check_overlay()
         if not answered:
             self._stop()
             raise TimeoutError("The IOP did not answer within {} s and was stopped; the next call starts it again. Give "

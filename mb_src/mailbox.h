@@ -13,7 +13,7 @@
 #define BUFFER_ADDR  0  /* physical address of the buffer, in bytes; 0: no request */
 #define ARRAY_LENGTH 1  /* how many 32-bit words to write */
 #define INIT_DATA    2  /* the first word's value; word i gets INIT_DATA + i, modulo 2^32 */
-#define STATUS       3  /* 0 while Python waits for a request to be served, and else one of: */
+#define STATUS       3  /* one of: */
 
 #define STATUS_READY   1  /* the IOP takes requests, and has served the last one */
 #define STATUS_REFUSED 2  /* the last request could never be right; nothing was written */

@@ -51,8 +51,10 @@ def xlnk(any_board):
 
 @pytest.fixture
 def buffer(xlnk):
-    """100 words of int32, all zero."""
-    return xlnk.cma_array((100,), dtype="i4")
+    """100 words of int32, all zero. CMA memory need not be when it is handed out."""
+    buffer = xlnk.cma_array((100,), dtype="i4")
+    buffer[:] = 0
+    return buffer
 
 
 def run_python(source, **options):
