@@ -45,4 +45,4 @@ def _in_a_child():
 
 
 if hasattr(os, "register_at_fork"):  # Python 3.7
-    os.register_at_fork(after_in_child=_in_a_child)
+    os.register_at_fork(after_in_child=_in_a_child)  # novm
