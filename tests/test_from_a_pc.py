@@ -127,7 +127,8 @@ def test_a_path_on_the_board_is_a_whole_one(boards, ssh, option):
 
 def test_a_kit_that_cannot_be_read_is_not_installed_in_part(boards, ssh, tmp_path):
     board = boards[0]
-    subprocess.run("sh {0}/deploy/pack.sh | tar -x -z -C {1}; rm -r {1}/mb_src".format(ROOT, tmp_path), shell=True, check=True)
+    subprocess.run(["sh", "-c", 'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"; rm -r "$1/mb_src"', str(ROOT), str(tmp_path)],
+                   check=True)
     program, client = ssh(board).split("=", 1)
     run = subprocess.run(["sh", str(tmp_path / "deploy/over_ssh.sh"), "127.0.0.1", "--destdir", str(board.root)],
                          env=dict(os.environ, **{program: client}), stdout=subprocess.PIPE, stderr=subprocess.PIPE)

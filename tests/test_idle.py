@@ -77,6 +77,18 @@ def test_a_write_at_the_last_moment_keeps_it_awake(iop, board, monkeypatch):
     assert sleeps_within(board, 5)
 
 
+def test_the_idle_watch_outlives_a_reload(iop, board, buffer):
+    """%autoreload empties a module before it executes it again, and the watch goes on meanwhile."""
+    for _ in range(50):
+        names = dict(vars(microblaze))
+        vars(microblaze).clear()
+        vars(microblaze).update(__name__=names["__name__"])
+        time.sleep(0.005)
+        vars(microblaze).update(names)
+    iop.write_to_buffer(buffer, 100, 1)
+    assert sleeps_within(board, 5)
+
+
 def test_reset_wakes_it(iop, board, buffer):
     assert sleeps_within(board, 5)
     iop.reset()

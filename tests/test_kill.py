@@ -134,7 +134,7 @@ def test_killed_at_random_times(tmp_path):
     kits = [tmp_path / "one", tmp_path / "two"]
     for kit in kits:
         kit.mkdir()
-        subprocess.run("sh {}/deploy/pack.sh | tar -x -z -C {}".format(ROOT, kit), shell=True, check=True)
+        subprocess.run(["sh", "-c", 'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"', str(ROOT), str(kit)], check=True)
     for path in list(kits[1].glob("notebooks/*.ipynb")) + list(kits[1].glob("iop/*")):
         path.write_bytes(path.read_bytes() + b"\n")
     (kits[1] / "mb_src/compiler.py").unlink()

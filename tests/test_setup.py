@@ -50,7 +50,7 @@ def pin(kit, sha256):
 
 def offline(kit, **more):
     """The variables of a user who has the packages in a folder and no network."""
-    return dict(os.environ, PYTHON=sys.executable, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(kit.parent / "wheels"),
+    return dict(os.environ, PYTHON=sys.executable, PIP_NO_INDEX="1", PIP_FIND_LINKS=(kit.parent / "wheels").as_uri(),
                 PATH=programs(kit.parent, "ssh", "qemu-system-microblazeel") + ":" + os.environ["PATH"], **more)
 
 
@@ -75,7 +75,8 @@ def test_installs_once_whatever_the_folder_is_called(kit):
 
 def test_settings_of_pip_that_would_install_something_else(kit):
     (kit.parent / "pip.conf").write_text("[install]\nuser = true\ntarget = {0}/elsewhere\nno-binary = :all:\n"
-                                         "[global]\nrequire-virtualenv = true\nfind-links = {0}/wheels\n".format(kit.parent))
+                                         "[global]\nrequire-virtualenv = true\nfind-links = {1}\n".format(
+                                             kit.parent, (kit.parent / "wheels").as_uri()))
     surprising = offline(kit, PIP_CONFIG_FILE=str(kit.parent / "pip.conf"), PIP_USER="1",
                          PIP_PREFIX=str(kit.parent / "prefix"), PYTHONPATH=str(kit.parent / "wheels"),
                          PYTHONUSERBASE=str(kit.parent / "user"))

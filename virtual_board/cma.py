@@ -1,8 +1,8 @@
 """The CMA pool: the part of DDR from which Linux hands out physically contiguous buffers, and what lies outside them."""
 
+import collections
 import threading
 import weakref
-from collections import deque, namedtuple
 from contextlib import contextmanager
 
 from .memory import DDR_SIZE, PAGE
@@ -11,7 +11,7 @@ POOL_SIZE = 128 << 20  # bytes, as on the stock images; here the top of DDR, on 
 POOL_BASE = DDR_SIZE - POOL_SIZE
 MOST_ALIGNED = 1 << 20  # Linux aligns a buffer to its size, rounded up to a power of two, but to no more than this
 
-Block = namedtuple("Block", "address size owner")  # bytes; owner: a weak reference
+Block = collections.namedtuple("Block", "address size owner")  # bytes; owner: a weak reference
 
 
 def whole_pages(size):
@@ -33,7 +33,7 @@ class CmaPool:
         self._lock = threading.RLock()
         self._at_work = False  # whether the thread that has the lock is within a method other than free()
         self._blocks = {}  # address: Block
-        self._freed = deque()  # of Blocks
+        self._freed = collections.deque()  # of Blocks
         self._strays = []  # found so far in memory that has been handed out since
 
     def allocate(self, size, owner):

@@ -82,6 +82,7 @@ class MicroBlaze:
         self._bell.setblocking(False)
         self._ring.setblocking(False)
         self._closing = False
+        self._moment = threading.Event()  # never set
         self._owner = threading.Thread(target=self._own, name="idle watch", daemon=True)
         try:
             self._owner.start()
@@ -146,11 +147,14 @@ class MicroBlaze:
     def _own(self):
         try:
             while not self._closing:
-                self._wait()
-                while self._requests and not self._closing:
-                    function, answer = self._requests.popleft()
-                    answer.give(function)
-                self._watch()
+                try:
+                    self._wait()
+                    while self._requests and not self._closing:
+                        function, answer = self._requests.popleft()
+                        answer.give(function)
+                    self._watch()
+                except NameError:  # IPython's %autoreload empties a module before it executes it again
+                    self._moment.wait(0.001)
         finally:
             self._closing = True
             self._end()
