@@ -50,7 +50,7 @@ def doctor(root):
     """{what was looked at: (ok, optional or MISSING, the line's text)}, and how it ended."""
     finished = run("doctor.py", root)
     lines = re.findall(r"^(ok|optional|MISSING) +(\S+(?: \S+)?) +(.*)$", finished.stdout, re.M)
-    assert len(lines) == len(finished.stdout.splitlines()) == 13, finished.stdout
+    assert len(lines) == len(finished.stdout.splitlines()) == 14, finished.stdout
     return {name: (fine, text) for fine, name, text in lines}, finished.returncode
 
 

@@ -139,6 +139,8 @@ def test_killed_at_random_times(tmp_path):
         path.write_bytes(path.read_bytes() + b"\n")
     (kits[1] / "mb_src/compiler.py").unlink()
     (kits[1] / "mb_src/more.py").write_text("more")
+    edition = kits[1] / "deploy/edition.txt"
+    edition.write_text(edition.read_text().replace("mb_src/compiler.py", "mb_src/more.py"))
 
     def installation(kit):
         return subprocess.Popen([sys.executable, "-m", "deploy.install", "--destdir", str(tmp_path / "root"),
