@@ -60,6 +60,11 @@ class Ways:
                 return
         raise TimeoutError("the IOP did not answer")
 
+    def lock(self, words):
+        """What of write_to_buffer keeps other threads and processes away; it writes nothing."""
+        with self.iop._lock.threads, self.iop._lock:
+            pass
+
     def python_loop(self, words):
         buffer = self.buffer
         for i in range(words):
@@ -129,6 +134,13 @@ def rows(quick):
                                          "3 MMIO writes and a poll loop": ways.share_of_a_core(ways.by_hand, quick)},
                                         2 if quick else 5))
 
+        def lock():
+            calls = CALLS * 50
+            return row("s", in_turn({
+                "lock and unlock": lambda: timeit.timeit(lambda: ways.lock(10), number=calls) / calls,
+                "write_to_buffer, 10 words": ways.sample(ways.write_to_buffer, 10)}, runs(10)))
+
+        yield "lock among processes", lock
         for words in SHORT:
             yield "latency, {:,} word{}".format(words, "s" if words > 1 else ""), functools.partial(latency, words)
         for words in ALL:

@@ -15,15 +15,21 @@ except ImportError:
     import re
     import weakref
 
+    import cffi
     import numpy as np
     from pynq import Device, allocate
 
     from .buffers import is_allocated, make_freeable
 
     class Xlnk:
-        """Allocates buffers in CMA memory: the part of DDR that Linux keeps for memory in one physical piece."""
+        """Allocates buffers in CMA memory: the part of DDR that Linux keeps for memory in one physical piece.
 
+        Any thread may call any method.
+        """
+
+        ffi = cffi.FFI()
         _all_buffers = []  # weak references to every buffer of every Xlnk
+        _allocated = {}  # by cma_alloc(), which keeps them until cma_free(): {virtual address: buffer of bytes}
 
         def __init__(self):
             self._buffers = []  # weak references to the buffers of this one
@@ -41,12 +47,48 @@ except ImportError:
             buffer = _allocate(shape, dtype, cacheable)
             make_freeable(buffer)
             for buffers in (self._buffers, self._all_buffers):
-                buffers[:] = [other for other in buffers if other() is not None] + [weakref.ref(buffer)]
+                buffers.append(weakref.ref(buffer, buffers.remove))  # which each of them does when its buffer is gone
             return buffer
 
+        def cma_alloc(self, length, cacheable=0, data_type="void"):
+            """Memory as C has it: a cffi pointer to `length` of data_type, or to so many bytes. RuntimeError if there is not that
+            much. It stays allocated until cma_free(), and nothing keeps a program from writing beyond it."""
+            size = length * (1 if data_type == "void" else self.ffi.sizeof(data_type))
+            buffer = self.cma_array((size,), np.uint8, cacheable)
+            self._allocated[buffer.virtual_address] = buffer
+            return self.ffi.cast(data_type + "*", buffer.virtual_address)
+
+        def cma_free(self, pointer):
+            """Frees what cma_alloc() returned. RuntimeError if it is something else, or was freed already."""
+            self._allocated.pop(self._address(pointer)).freebuffer()
+
+        def cma_get_buffer(self, pointer, length):
+            """`length` bytes of what cma_alloc() returned, for Python: bytearray() and memoryview() take it."""
+            self._address(pointer)
+            return self.ffi.buffer(pointer, length)
+
+        @classmethod
+        def cma_memcopy(cls, dest, src, nbytes):
+            """Copies bytes from one pointer of cma_alloc() to another."""
+            cls.ffi.memmove(dest, src, nbytes)
+
+        @classmethod
+        def cma_cast(cls, data, data_type="void"):
+            """The same pointer, to another C type."""
+            return cls.ffi.cast(data_type + "*", data)
+
         def cma_get_phy_addr(self, buffer):
-            """The physical address of a buffer: where it is in DDR, for anything but Linux programs."""
+            """The physical address of a buffer, or of what cma_alloc() returned: where it is in DDR, for anything but Linux
+            programs."""
+            if isinstance(buffer, self.ffi.CData):
+                buffer = self._allocated[self._address(buffer)]
             return buffer.physical_address
+
+        def _address(self, pointer):
+            address = int(self.ffi.cast("uintptr_t", pointer)) if isinstance(pointer, self.ffi.CData) else None
+            if address not in self._allocated:
+                raise RuntimeError("{!r} is not what cma_alloc() returned, or it was freed: give that pointer.".format(pointer))
+            return address
 
         def cma_stats(self):
             """A dictionary: 'CMA Memory Available' in the whole system, and of this Xlnk 'CMA Memory Usage', both in
@@ -55,7 +97,7 @@ except ImportError:
             A freed buffer does not count any more. Its memory is available again at once, or, with pynq 3.1, when the last view
             and the last copy of it are gone.
             """
-            sizes = [buffer.nbytes for buffer in (other() for other in self._buffers)
+            sizes = [buffer.nbytes for buffer in [other() for other in list(self._buffers)]
                      if buffer is not None and is_allocated(buffer)]
             return {"CMA Memory Available": _cma_available(),
                     "CMA Memory Usage": sum(sizes),
@@ -63,9 +105,10 @@ except ImportError:
 
         def xlnk_reset(self):
             """Frees every buffer that any Xlnk of this process allocated; none of them may be used after that."""
-            for other in self._all_buffers:
-                if other() is not None:
-                    other().freebuffer()
+            self._allocated.clear()
+            for buffer in [other() for other in list(self._all_buffers)]:
+                if buffer is not None:
+                    buffer.freebuffer()
 
     # DDR memory, as pynq itself describes it to XRT for every overlay of a Zynq (_ip_to_topology in embedded_device.py)
     PS_DDR = {"idx": 0, "base_address": 0, "size": 256 << 20, "streaming": False, "used": 1, "tag": "PSDDR", "type": "DDR4"}

@@ -36,6 +36,10 @@ IMAGES = [  # pynq, Python, pins
 ]
 
 
+# What the virtual board cannot run; `make test-board` does.
+NOT_VIRTUAL = {"2.5.4": "it maps the board's clock registers while it is imported, before a virtual board can be there"}
+
+
 class Failed(Exception):
     """What did not work, with the end of what it said."""
 
@@ -124,7 +128,9 @@ def main():
     for pynq, version, pins in IMAGES:
         start = time.monotonic()
         python = find_python(version)
-        if python is None:
+        if pynq in NOT_VIRTUAL:
+            result = "skipped: " + NOT_VIRTUAL[pynq]
+        elif python is None:
             result = "skipped: no Python {} here".format(version)
         else:
             try:

@@ -1,6 +1,7 @@
 """Xlnk's calls, over pynq.allocate where pynq has no Xlnk of its own, and the CMA pool behind them."""
 
 import gc
+import threading
 
 import numpy as np
 import pytest
@@ -136,6 +137,56 @@ def test_no_buffer_of_nothing(xlnk, shape):
     with pytest.raises(RuntimeError, match="at least 1"):
         xlnk.cma_array(shape)
     assert kb(xlnk) == POOL_KB
+
+
+def test_memory_as_c_has_it(xlnk, board):
+    """Xlnk's other calls, as pynq's own has them where it is there."""
+    words = xlnk.cma_alloc(100, data_type="unsigned int")
+    other = xlnk.cma_alloc(400, cacheable=0)
+    assert kb(xlnk) == POOL_KB - 8 and xlnk.cma_stats()["Buffer Count"] == 2
+    for number in range(100):
+        words[number] = number * number
+    type(xlnk).cma_memcopy(other, words, 400)
+    address = xlnk.cma_get_phy_addr(other)
+    assert board.memory.ddr[address:address + 400].view("u4").tolist() == [number * number for number in range(100)]
+    assert xlnk.cma_cast(other, "int")[99] == 9801
+    assert bytes(xlnk.cma_get_buffer(words, 12)) == np.array([0, 1, 4], "u4").tobytes()
+    xlnk.cma_free(words)
+    xlnk.cma_free(other)
+    assert kb(xlnk) == POOL_KB
+
+
+@ours
+def test_a_pointer_that_is_no_buffer(xlnk):
+    pointer = xlnk.cma_alloc(10)
+    xlnk.cma_free(pointer)
+    for wrong in pointer, xlnk.ffi.NULL, 5, None:
+        for call in xlnk.cma_free, lambda it: xlnk.cma_get_buffer(it, 4):
+            with pytest.raises(RuntimeError, match="is not what cma_alloc.. returned, or it was freed"):
+                call(wrong)
+    with pytest.raises(RuntimeError, match="were asked for"):
+        xlnk.cma_alloc(POOL_SIZE + 1)
+    xlnk.cma_alloc(10)
+    xlnk.xlnk_reset()
+    assert kb(xlnk) == POOL_KB and xlnk.cma_stats()["Buffer Count"] == 0
+
+
+@ours
+def test_threads_that_allocate_with_one_xlnk(xlnk):
+    def work():
+        for _ in range(100):
+            buffer = xlnk.cma_array((10,))
+            assert xlnk.cma_stats()["Buffer Count"] >= 1
+            buffer.freebuffer()
+            xlnk.cma_free(xlnk.cma_alloc(10))
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gc.collect()
+    assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE, "CMA Memory Usage": 0, "Buffer Count": 0}
+    assert xlnk._buffers == []
 
 
 def test_cacheable_buffer_needs_flush_and_invalidate(board):
