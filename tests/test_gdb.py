@@ -43,7 +43,7 @@ def test_stops_and_goes_on(qemu):
         time.sleep(0.005)
         assert stub.stop().startswith(b"T") and stub.stop() is None
         counts.append(stub.registers()[3])
-    assert counts == sorted(set(counts))
+    assert counts == sorted(counts) and len(set(counts)) > 10  # on a busy machine it may not get to run in between
 
 
 def test_steps(qemu):

@@ -132,6 +132,7 @@ def test_runs_that_overlap_disturb_neither_each_other_nor_a_student(kit, long_ru
     assert students(kit) == dict(MINE, **{"mine.c": "saved during a run"}) and runs_in(kit) == []
 
 
+@pytest.mark.long
 def test_a_run_that_is_cut_off_costs_a_student_nothing(kit, long_run):
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         run, _ = long_run()
