@@ -200,8 +200,8 @@ def test_only_what_belongs_to_the_edition_is_installed():
 
 def kit_with_drafts(folder):
     """A kit that was packed for a board, and in which an instructor works."""
-    subprocess.run(["sh", "-c", 'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"; cd "$0"; cp pyproject.toml setup.py README.md "$1"',
-                    str(ROOT), str(folder)], check=True)
+    subprocess.run(["sh", "-c", 'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"; cd "$0"; '
+                                'cp pyproject.toml setup.py README.md "$1"', str(ROOT), str(folder)], check=True)
     for name in DRAFTS:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("a draft")

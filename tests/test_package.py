@@ -20,8 +20,8 @@ def command(*words, **environment):
 
 
 def pack_into(folder):
-    subprocess.run(["sh", "-c", 'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"; cd "$0"; cp pyproject.toml setup.py README.md "$1"',
-                    str(ROOT), str(folder)], check=True)
+    subprocess.run(["sh", "-c", 'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"; cd "$0"; '
+                                'cp pyproject.toml setup.py README.md "$1"', str(ROOT), str(folder)], check=True)
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ static struct buffer { uint32_t address, bytes; int cacheable; char *seen; } buf
 
 static unsigned new_buffer(size_t bytes, int cacheable) {
     uint32_t address = bytes < DDR_SIZE ? ask(ALLOCATE, bytes) : 0;
-    if (!address) return 0;
+    if (!address || memory < 0) return 0;  /* only root may open /dev/mem */
     pthread_mutex_lock(&one_at_a_time);
     unsigned i = 1;
     while (i < MOST - 1 && buffers[i].address) i++;

@@ -73,6 +73,7 @@ def test_a_request_leaves_the_rest_of_a_cacheable_buffer_alone(power_up):
     """What another thread writes beside the words of a request stays."""
     source = FREED[:FREED.index("def told")].format() + """
 import threading
+sys.setswitchinterval(1e-4)  # a busy thread would have the other one wait 5 ms at each system call
 buffer = xlnk.cma_array((2048,), "u4", cacheable=1)
 buffer[:] = 0
 stop, wrong = threading.Event(), []
@@ -87,7 +88,7 @@ def count():
 
 thread = threading.Thread(target=count)
 thread.start()
-for data in range(2000):
+for data in range(500):
     iop.write_to_buffer(buffer, 1024, data)
     if buffer[0] != data or buffer[1023] != data + 1023:
         wrong.append(("request", data))
