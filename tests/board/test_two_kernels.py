@@ -29,11 +29,12 @@ def count(error):
     errors[name] = errors.get(name, 0) + 1
 
 def start():
-    while True:
+    for _ in range(200):
         try:
             return Pynq_Tutorial(Overlay("./bitstream/pynq_tutorial.bit").iop1.mb_info)
-        except (RuntimeError, TimeoutError) as error:
+        except (RuntimeError, TimeoutError, OSError) as error:  # TimeoutError is one, and so is the FPGA manager's refusal
             count(error)
+    raise RuntimeError("no program starts: {{}}".format(errors))
 
 iop = start()
 end = time.monotonic() + {seconds}
@@ -91,8 +92,10 @@ while True:
 }
 
 
-# What a request may end with in place of an answer
-ALLOWED = re.compile("RuntimeError: An overlay was downloaded|RuntimeError: The IOP runs another|TimeoutError: The IOP")
+# What a request may end with in place of an answer. And pynq writes the same file of /lib/firmware at each download: the FPGA
+# manager refuses one that another kernel is just writing.
+ALLOWED = re.compile("RuntimeError: An overlay was downloaded|RuntimeError: The IOP runs another|TimeoutError: The IOP|"
+                     r"OSError: \[Errno 22\]")
 
 
 @pytest.mark.parametrize("mixture", MIXTURES)
