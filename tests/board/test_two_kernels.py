@@ -95,7 +95,7 @@ while True:
 # What a request may end with in place of an answer. And pynq writes the same file of /lib/firmware at each download: the FPGA
 # manager refuses one that another kernel is just writing.
 ALLOWED = re.compile("RuntimeError: An overlay was downloaded|RuntimeError: The IOP runs another|TimeoutError: The IOP|"
-                     r"OSError: \[Errno 22\]")
+                     r"RuntimeError: Overlay not currently loaded|OSError: \[Errno 22\]")
 
 
 @pytest.mark.parametrize("mixture", MIXTURES)
@@ -114,8 +114,8 @@ def test_two_kernels(power_up, mixture, record_property):
     results.append(finished(first))
     for served, errors, wrong in results:
         assert wrong == [], (served, errors, wrong)
-        assert served > 100, (served, errors)
         assert all(ALLOWED.match(error) for error in errors), errors
+    assert sum(result[0] for result in results) > 100, results  # the one may keep the other waiting
     # Afterwards the board is as it was.
     board.python(SETUP + "buffer = xlnk.cma_array((10,), 'u4'); iop.write_to_buffer(buffer, 10, 1); assert buffer[9] == 10", NAME)
     record_property("served", sum(result[0] for result in results))
