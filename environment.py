@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 PARTS = {"kit": (".venv", "requirements.txt"), "browser": (".browser", "tests/browser/requirements.txt"),
@@ -28,6 +29,11 @@ REACHED_BY = {"index-url", "extra-index-url", "find-links", "no-index", "cert", 
 
 BUILT = "pynq==", "pynqmetadata==", "pynqutils=="  # the packages that have no wheels
 NOT_BUILT = {"PYNQ_BUILD_ARCH": "x86_64"}  # pynq's own switch: on ARM it would build libraries that only boards need
+
+
+ENDINGS = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
+
+_LOCK = []  # the lock's file descriptor, while there is one
 
 
 class SetupError(Exception):
@@ -98,11 +104,27 @@ def _pip_environment(python):
 
 
 def _run(command, environment):
-    run = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT, universal_newlines=True)
+    """Runs venv or pip to its end. If this is cut off, so are the programs that they have started: none of them may go on
+    writing into a folder that is just being removed."""
+    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          universal_newlines=True, start_new_session=True, pass_fds=_LOCK) as run:
+        try:
+            said = run.communicate()[0]
+        except BaseException:
+            _kill_group(run)
+            raise
     if run.returncode:
         raise SetupError("the packages could not be installed; is there a network? What {} said last:\n{}".format(
-            "pip" if "pip" in command else "venv", "\n".join("  " + line for line in run.stdout.splitlines()[-8:])))
+            "pip" if "pip" in command else "venv", "\n".join("  " + line for line in said.splitlines()[-8:])))
+
+
+def _kill_group(run):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        for _ in range(500):  # the others are gone in a moment, and after 5 s this goes on without
+            os.killpg(run.pid, 0)
+            time.sleep(0.01)
 
 
 def furnish(folder):
@@ -148,8 +170,10 @@ def _read(path):
 
 @contextlib.contextmanager
 def locked():
-    """One set-up at a time in this checkout. The lock is the folder's own, so it leaves no file, and ends with its holder."""
+    """One set-up at a time in this checkout. The lock is the folder's own, so it leaves no file, and ends with its holders:
+    the set-up and, if that was killed, the pip which still goes on."""
     descriptor = os.open(ROOT, os.O_RDONLY)
+    _LOCK.append(descriptor)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -158,6 +182,7 @@ def locked():
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
+        _LOCK.remove(descriptor)
         os.close(descriptor)
 
 
@@ -196,11 +221,13 @@ def see_to(part):
 
 
 def _ended(number, frame):
+    for ending in ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)  # a second Ctrl-C must not keep the first from tidying up
     sys.exit(128 + number)
 
 
 if __name__ == "__main__":
-    for ending in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    for ending in ENDINGS:
         signal.signal(ending, _ended)
     try:
         for named in sys.argv[1:]:

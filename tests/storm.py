@@ -1,11 +1,13 @@
 """storm.py SEED SECONDS: everything at once in one notebook's process, and a model that knows what must be where.
 
-Threads allocate, fill, read, and free buffers with one IOP; processes are forked and ask the same IOP; the overlay is loaded
-again; the stop button is pressed; QEMU is killed or hangs. A request that returns was served as asked. One that raised an error
+Threads allocate, fill, read, and free buffers with one IOP; the overlay is loaded again; the stop button is pressed. On the virtual
+board processes are forked and ask the same IOP, and QEMU is killed or hangs. On a board, of which the stand-in is one, another
+storm may go on at the same time, and the overlay that is loaded again may be the base overlay. A request that returns was served as asked. One that raised an error
 which the documentation names has left in each word what was there or what was asked for, and nothing beside it. At the end
-nothing is lost, the next request is right, and the IOP's processor falls asleep.
+nothing is lost, the next request is right, and the virtual board's processor falls asleep.
 
-Prints what happened, and ends with 1 and the first thing that was wrong. test_storm.py runs it, with kills of the whole process.
+Prints what happened, and ends with 1 and the first thing that was wrong. test_storm.py runs it, on a stand-in that of board/, with
+kills of the whole process. Needs Python 3.6.
 """
 
 import collections
@@ -33,22 +35,33 @@ class Storm:
     """One board, one IOP at a time, and all who use it. `counts` says how often what happened."""
 
     def __init__(self, seed, seconds):
-        from pynq import Overlay, allocate
+        self.board = virtual_board.activate()  # None on a board
+        from pynq import Overlay
         from conftest import OVERLAY
         from iop.pynq_tutorial import Pynq_Tutorial
-        self.new_overlay, self.allocate, self.new_iop = lambda: Overlay(OVERLAY), allocate, Pynq_Tutorial
+        from iop.xlnk import Xlnk
+        self.xlnk = Xlnk()
+        self.Overlay, self.overlay, self.new_iop = Overlay, OVERLAY, Pynq_Tutorial
         self.chance = random.Random(seed)
         self.end = time.monotonic() + seconds
         self.counts = collections.Counter()
         self.wrong = []
         self.exposed = False  # whether the main thread is where the stop button may hit it
-        self.board = virtual_board.activate()
         self.load()
 
     def load(self):
         """Loads the overlay anew; threads that still have the IOP of before are told when they use it."""
-        overlay = self.new_overlay()
-        self.iop = self.new_iop(overlay.iop1.mb_info)
+        if self.board is None and self.chance.random() < 0.2:
+            self.Overlay("base.bit")
+        for attempt in range(200):
+            try:
+                self.iop = self.new_iop(self.Overlay(self.overlay).iop1.mb_info)
+                return
+            except (RuntimeError, TimeoutError, OSError) as error:
+                # The other process downloads one meanwhile; while it writes the file, the FPGA manager refuses that.
+                if self.board is not None or attempt == 199:
+                    raise
+                self.counts["start refused"] += 1
 
     def over(self):
         return bool(self.wrong) or time.monotonic() > self.end
@@ -83,7 +96,7 @@ class Storm:
         while not self.over():
             time.sleep(chance.uniform(0, 0.3))
             event = chance.random()
-            if event < 0.8:
+            if event < 0.8 or self.board is None:
                 os.kill(os.getpid(), signal.SIGINT)
             else:
                 pid = self.board.microblaze.pid
@@ -98,11 +111,19 @@ class Storm:
     def calm(self):
         """After the storm."""
         self.load()
-        buffer = self.allocate((1000,), "u4")
-        self.iop.write_to_buffer(buffer, 1000, 5)
+        buffer = self.xlnk.cma_array((1000,), "u4")
+        while not User(self, 0).step(lambda: self.iop.write_to_buffer(buffer, 1000, 5)):
+            self.load()
         if buffer.tolist() != list(range(5, 1005)):
             raise Wrong("the request after the storm was not served")
         buffer.freebuffer()
+        del buffer
+        if self.xlnk.cma_stats()["Buffer Count"]:
+            raise Wrong("buffers are left: {}".format(self.xlnk.cma_stats()))
+        if self.board is not None:
+            self.calm_of_the_virtual_board()
+
+    def calm_of_the_virtual_board(self):
         if self.board.stray_writes():
             raise Wrong("words outside every buffer: {}".format(self.board.stray_writes()[:3]))
         if self.board.cma.available() != 128 << 20:
@@ -123,7 +144,8 @@ class User:
         self.iop = storm.iop
 
     def work(self):
-        steps = [self.take] * 2 + [self.give] + [self.ask] * 8 + [self.write] * 2 + [self.look] + [self.fork]
+        steps = [self.take] * 2 + [self.give] + [self.ask] * 8 + [self.write] * 2 + [self.look]
+        steps += [self.fork] if self.storm.board is not None else []
         steps += [self.load] if self.main else [self.statistics]
         while not self.storm.over():
             step = self.chance.choice(steps)
@@ -134,11 +156,13 @@ class User:
             buffer.freebuffer()
         del self.mine[:]
 
-    def step(self, function):
-        """Calls what the stop button may hit; returns whether it came to its end."""
+    def step(self, function, pynqs=False):
+        """Calls what the stop button may hit; returns whether it came to its end. `pynqs`: it is pynq's own, and on a board what
+        the button does to that is pynq's own business too."""
         try:
             try:
-                self.storm.exposed = self.storm.exposed or self.main
+                if self.main and not (pynqs and self.storm.board is None):
+                    self.storm.exposed = True
                 function()
                 return True
             finally:
@@ -150,7 +174,7 @@ class User:
             self.storm.counts["timeouts"] += 1
         except RuntimeError as error:
             if not any(words in str(error) for words in ("An overlay was downloaded since", "runs another program", "QEMU",
-                                                          "Allocate failed", "no longer", "not currently loaded")):
+                                                          "llocate", "no longer", "not currently loaded")):
                 raise
             self.storm.counts["refused"] += 1
             self.iop = self.storm.iop
@@ -164,7 +188,7 @@ class User:
     def take(self):
         words, cacheable = self.chance.randrange(1, MOST_WORDS), self.chance.random() < 0.3
         got = []
-        self.step(lambda: got.append(self.storm.allocate((words,), "u4", cacheable=cacheable)))
+        self.step(lambda: got.append(self.storm.xlnk.cma_array((words,), "u4", cacheable)), pynqs=True)
         for buffer in got[:1]:
             buffer[:] = 0
             buffer.flush()
@@ -174,7 +198,7 @@ class User:
         if len(self.mine) > 1:
             buffer, expected = self.mine.pop(self.chance.randrange(len(self.mine)))
             self.compare(buffer, expected)
-            while not self.step(buffer.freebuffer):
+            while not self.step(buffer.freebuffer, pynqs=True):
                 pass
 
     def ask(self, through=None):
@@ -251,12 +275,13 @@ class User:
                 place, len(buffer), buffer.physical_address, buffer[place], expected[place]))
 
     def load(self):
-        self.step(self.storm.load)
+        self.step(self.storm.load, pynqs=True)
         self.iop = self.storm.iop
 
     def statistics(self):
-        if not 0 <= self.storm.board.cma.available() <= 128 << 20:
-            raise Wrong("{} bytes are free".format(self.storm.board.cma.available()))
+        stats = self.storm.xlnk.cma_stats()
+        if not 0 <= stats["CMA Memory Available"] <= 128 << 20 or stats["Buffer Count"] < 0:
+            raise Wrong("the statistics are {}".format(stats))
 
 
 def main(seed, seconds):
@@ -267,7 +292,8 @@ def main(seed, seconds):
     if storm.wrong:
         print("WRONG: " + storm.wrong[0], flush=True)
         os._exit(1)
-    storm.board.close()
+    if storm.board is not None:
+        storm.board.close()
 
 
 if __name__ == "__main__":

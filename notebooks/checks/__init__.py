@@ -8,9 +8,12 @@ A check prints one line, which begins with "Right: " or with "Not yet: ". It nev
 ends, even if the answer does not. (limit.py says how. What nothing ends is one call of a C library that does not return.)
 """
 
+import contextlib
 import dis
 import functools
 import threading
+
+from iop.xlnk import Xlnk
 
 from .limit import Limit, TooLong
 
@@ -19,6 +22,17 @@ LIMIT = 30  # seconds
 
 class Wrong(Exception):
     """What is wrong with an answer, as one sentence."""
+
+
+@contextlib.contextmanager
+def allocated(shape, dtype, cacheable=0):
+    """A buffer for the block of a `with` statement. pynq's own buffers do for a `with` too, but with 2.5 their block ends with an
+    error, and with 2.7 what pynq.allocate() handed out stays allocated."""
+    buffer = Xlnk().cma_array(shape, dtype, cacheable)
+    try:
+        yield buffer
+    finally:
+        buffer.freebuffer()
 
 
 def says(shown):

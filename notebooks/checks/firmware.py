@@ -8,12 +8,11 @@ import re
 import tempfile
 
 import numpy as np
-from pynq import allocate
 
 from iop.firmware import BuildError, build
 from iop.pynq_tutorial import Pynq_Tutorial
 
-from . import Wrong, says
+from . import Wrong, allocated, says
 
 RESULT = 4  # the word of the mailbox where the exercises' programs put their result
 AROUND = 8  # words before and after those that a program is asked for, which it must leave alone
@@ -73,8 +72,7 @@ def running(source, mb_info):
     with open(source) as file:
         if "..." in re.sub(r"(?s)/\*.*?\*/|//[^\n]*", "", file.read()):  # a comment may well have three dots
             raise Wrong("fill in the cell above, then run both again.")
-    memory = allocate((100,), np.uint32)
-    with tempfile.TemporaryDirectory() as folder:
+    with allocated((100,), np.uint32) as memory, tempfile.TemporaryDirectory() as folder:
         def request(words, data):
             memory[:] = outside = data ^ (LIMIT - 1)  # around the words, where a program has no business
             part = memory[AROUND:AROUND + len(words)]
@@ -93,5 +91,4 @@ def running(source, mb_info):
             raise Wrong("the IOP did not answer: does the program set STATUS first, end its loops, and set BUFFER_ADDR to 0 "
                         "when all is done?")
         finally:
-            memory.freebuffer()
             Pynq_Tutorial(mb_info)

@@ -3,12 +3,11 @@
 import random
 
 import numpy as np
-from pynq import allocate
 from pynq.buffer import PynqBuffer
 
 from iop.buffers import is_allocated
 
-from . import Wrong, says
+from . import Wrong, allocated, says
 
 
 @says("the whole buffer counts up from -500.")
@@ -37,7 +36,7 @@ def write(iop, count_down):
     iop.write_to_buffer = counted
     try:
         for _ in range(3):
-            with allocate(shape=(random.randint(5, 2000),), dtype=np.int32) as buffer:
+            with allocated((random.randint(5, 2000),), np.int32) as buffer:
                 buffer[:] = 0
                 data = random.randint(-1000, 1000)
                 del calls[:]

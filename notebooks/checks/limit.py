@@ -62,6 +62,7 @@ class Limit:
         finally:
             for name, function in self._harmless.items():
                 setattr(os, name, function)
+            self._outside = None  # a frame that knows this object, and the student's buffers: together they would stay
 
     def _refusal(self, name):
         kernel, function = os.getpid(), getattr(os, name)

@@ -5,11 +5,11 @@ import threading
 import time
 
 import numpy as np
-from pynq import MMIO, allocate
+from pynq import MMIO
 
 from iop.pynq_tutorial import ARRAY_LENGTH, BUFFER_ADDR, INIT_DATA, MAILBOX, STATUS, STATUS_READY
 
-from . import Wrong, says
+from . import Wrong, allocated, says
 
 
 @says("words 20, 21 and 22 are 7, 8 and 9, and no other word changed.")
@@ -55,7 +55,7 @@ def change(microblaze, wait_for):
 def write(microblaze, write_words):
     _start(microblaze)
     mailbox, written = _recorded(MMIO(microblaze.mmio.base_addr + MAILBOX, 16))
-    with allocate(shape=(1000000,), dtype=np.uint32) as buffer:
+    with allocated((1000000,), np.uint32) as buffer:
         try:
             for length in random.randint(2, 50), 1, buffer.size:
                 _filled(microblaze, written, buffer, length, lambda data: write_words(mailbox, buffer, length, data))

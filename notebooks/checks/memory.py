@@ -3,12 +3,11 @@
 import random
 
 import numpy as np
-from pynq import allocate
 from pynq.buffer import PynqBuffer
 
 from iop.buffers import is_allocated
 
-from . import Wrong, says
+from . import Wrong, allocated, says
 
 WHOLE_NUMBER = (int, np.integer)
 
@@ -48,7 +47,7 @@ def change(frame, address):
 def write(index_at):
     for dimensions in 2, 1, 3, 2:
         shape = tuple(random.randint(3, 9) for _ in range(dimensions))
-        with allocate(shape=shape, dtype=random.choice(["u1", "i2", "u4", "f8"])) as buffer:
+        with allocated(shape, random.choice(["u1", "i2", "u4", "f8"])) as buffer:
             last = buffer.size - 1
             for number in 0, random.randint(1, last - 1), last:
                 address = buffer.physical_address + number * buffer.itemsize

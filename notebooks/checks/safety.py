@@ -3,9 +3,8 @@
 import random
 
 import numpy as np
-from pynq import allocate
 
-from . import Wrong, says
+from . import Wrong, allocated, says
 
 
 @says("so many words fit, and not one more.")
@@ -25,7 +24,7 @@ def tweak(iop, buffer, length):
 @says("the IOP's words and Python's are all there, whichever you look at.")
 def change(fill):
     for _ in range(3):
-        with allocate(shape=(random.randint(20, 40),), dtype=np.uint32, cacheable=1) as shared:
+        with allocated((random.randint(20, 40),), np.uint32, cacheable=1) as shared:
             shared[:] = 0
             shared.flush()
             length, data, pythons = random.randint(3, 15), random.randint(1000, 2000), random.randint(3000, 4000)

@@ -16,6 +16,18 @@ from base_overlay import STOCK  # noqa: E402
 NAME = stand_in.NOTEBOOKS + "/pynq_tutorial"
 POWER_UPS = "unknown", "operating"  # what the FPGA manager may report after power-up; nobody knows which a board does
 
+# In a process of its own, as in a kernel of its own. What is printed is compared.
+BASE = """
+from pynq import Overlay
+base = Overlay("base.bit")
+print(sorted(base.hierarchy_dict), sorted(base.ip_dict) > ["iop"], base.iop_pmoda.mb_info["ip_name"], base.bitfile_name)
+"""
+
+
+def base(board):
+    """What pynq makes of the image's own base overlay, as text."""
+    return board.python(BASE)
+
 
 def releases():
     """{pynq's release: its environment's Python and pins}, of each the first for which there is a Python here."""

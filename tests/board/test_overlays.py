@@ -7,14 +7,8 @@ from pathlib import Path
 import pytest
 
 from board import BOOT, HOME_KIT, NOTEBOOKS
-from conftest import NAME, POWER_UPS
+from conftest import NAME, POWER_UPS, base
 
-# Each in a process of its own, as in a kernel of its own. What is printed is compared.
-BASE = """
-from pynq import Overlay
-base = Overlay("base.bit")
-print(sorted(base.hierarchy_dict), sorted(base.ip_dict) > ["iop"], base.iop_pmoda.mb_info["ip_name"], base.bitfile_name)
-"""
 TUTORIAL = """
 import sys; sys.path.insert(0, ".")
 from pynq import Overlay, allocate
@@ -41,10 +35,6 @@ iop.write_to_buffer(buffer.physical_address, 10, 1)
 print(buffer[:12].tolist())
 """
 TEN_WORDS = str(list(range(1, 11)) + [0, 0])
-
-
-def base(board):
-    return board.python(BASE)
 
 
 def tutorial(board, folder=NAME):
