@@ -71,7 +71,12 @@ class Pynq_Tutorial:
         with self._lock.threads, self._lock:
             self._downloads, self._timestamp = downloads(), PL.timestamp
             # Not the names of the interrupt: pynq would then wait for one in a thread of its own.
-            self._microblaze = PynqMicroblaze({name: mb_info[name] for name in ("ip_name", "rst_name")}, program, force=True)
+            try:
+                self._microblaze = PynqMicroblaze({name: mb_info[name] for name in ("ip_name", "rst_name")}, program, force=True)
+            except Exception:  # of whatever type: pynq does not expect that another process downloads an overlay just now
+                self._check_overlay()
+                _check_iop(mb_info)
+                raise
             # The IOP's memory as 32-bit words: one to write, and one to read, which gives ints at a tenth of numpy's time.
             self._memory = self._microblaze.mmio.array
             self._words = memoryview(self._memory.view(np.ndarray))
@@ -131,7 +136,11 @@ class Pynq_Tutorial:
     def _start(self):
         # In this order: a process that is killed on the way must not leave an IOP that looks ready.
         self._memory[LOADED // 4] = self._memory[STATUS // 4] = 0
-        self._microblaze.program()
+        try:
+            self._microblaze.program()
+        except Exception:
+            self._check_overlay()
+            raise
         self._wait_until_ready()
 
     def _wait_until_ready(self):

@@ -13,6 +13,7 @@ try:
     from pynq import Xlnk
 except ImportError:
     import re
+    import threading
     import weakref
 
     import cffi
@@ -113,15 +114,18 @@ except ImportError:
     # DDR memory, as pynq itself describes it to XRT for every overlay of a Zynq (_ip_to_topology in embedded_device.py)
     PS_DDR = {"idx": 0, "base_address": 0, "size": 256 << 20, "streaming": False, "used": 1, "tag": "PSDDR", "type": "DDR4"}
 
+    _one_at_a_time = threading.Lock()  # pynq 2.7 asks its server at each allocation, by one connection for all threads
+
     def _allocate(shape, dtype, cacheable):
-        try:
-            return allocate(shape, dtype, cacheable=cacheable)
-        except RuntimeError as error:
-            # pynq looks for DDR in the description of an overlay, and on a board where nothing was downloaded yet there is none.
-            # The driver needs no overlay for DDR (zocl_create_bo in XRT's zocl_bo.c).
-            if "Overlay is not downloaded" not in str(error):
-                raise
-            return Device.active_device.get_memory(PS_DDR).allocate(shape, dtype, cacheable=cacheable)
+        with _one_at_a_time:
+            try:
+                return allocate(shape, dtype, cacheable=cacheable)
+            except RuntimeError as error:
+                # pynq looks for DDR in the description of an overlay, and on a board where nothing was downloaded yet there is
+                # none. The driver needs no overlay for DDR (zocl_create_bo in XRT's zocl_bo.c).
+                if "Overlay is not downloaded" not in str(error):
+                    raise
+                return Device.active_device.get_memory(PS_DDR).allocate(shape, dtype, cacheable=cacheable)
 
     def _cma_available():
         """Bytes. Linux tells, but for a device with a CMA pool of its own."""

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,9 +74,13 @@ static int open_driver(void) {
 
 static uint32_t ask(uint32_t what, uint32_t argument) {
     uint32_t request[2] = {what, argument}, answer = 0;
+    sigset_t all, before;
+    sigfillset(&all);  /* a call to a driver is not cut off by the stop button, and its answer not left for the next one */
+    pthread_sigmask(SIG_BLOCK, &all, &before);
     pthread_mutex_lock(&one_at_a_time);
     if (open_driver() || send(driver, request, sizeof request, 0) < 0 || recv(driver, &answer, sizeof answer, 0) <= 0) answer = 0;
     pthread_mutex_unlock(&one_at_a_time);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return answer;
 }
 
@@ -172,8 +177,10 @@ unsigned long cma_get_phy_addr(void *seen) { struct buffer *buffer = seen_at(see
 void cma_free(void *seen) {
     struct buffer *buffer = seen_at(seen);
     if (!buffer) return;
-    munmap(seen, PAGES(buffer->bytes));
-    free_buffer(buffer);
+    struct buffer freed = *buffer;
+    memset(buffer, 0, sizeof *buffer);  /* first, for as soon as it is unmapped another thread may have that address */
+    munmap(seen, PAGES(freed.bytes));
+    ask(FREE, freed.address);
 }
 uint32_t cma_pages_available(void) { return ask(AVAILABLE, 0); }
 void cma_flush_cache(void *seen, unsigned physical, int bytes) { (void)seen; synchronise_at(physical, bytes, 0); }
