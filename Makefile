@@ -59,8 +59,9 @@ executed: ## every notebook, executed here and now, into executed/
 
 test-long: ## ten thousand random requests, a class of twenty, three minutes of everything at once, interrupts at each line
 	$(PC_ONLY)
-	$(SETUP)
+	$(SETUP) kit board
 	@$(BIN)python3 -m pytest tests -m long --timeout=1200 -s
+	@STORM=180 $(BIN)python3 -m pytest -c tests/board/pytest.ini tests/board -s -k 'storm and 3.1.2'
 
 test-images: ## the lesson and the unit tests under the pynq and the Python of each stock image
 	$(PC_ONLY)

@@ -65,6 +65,24 @@ def test_it_wakes_for_a_write_past_pynq(iop, board, buffer):
     assert buffer[0] == 7
 
 
+def test_a_write_past_pynq_at_the_last_moment(iop, board, buffer, monkeypatch):
+    """Nobody tells the idle watch of it, as on the board stand-in, and it comes just before the processor falls asleep."""
+    def find_and_be_late(*arguments):
+        found = find_wait(*arguments)
+        if found is not None and not served:
+            served.append(True)
+            words = board.memory.words[MAILBOX // 4:]
+            words[1], words[2], words[0] = 1, 7, buffer.physical_address
+        return found
+
+    served = []
+    monkeypatch.setattr(microblaze, "find_wait", find_and_be_late)
+    deadline = time.monotonic() + 5
+    while buffer[0] != 7 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert served and buffer[0] == 7
+
+
 def test_a_write_at_the_last_moment_keeps_it_awake(iop, board, monkeypatch):
     def find_and_be_late(*arguments):
         found = find_wait(*arguments)

@@ -24,10 +24,11 @@ def find_wait(debugger, words, steps, interrupted):
 
     debugger: its gdb.Stub; words: its memory; steps: how many instructions at most; interrupted: a function, true to give
     up at once
-    Returns the indices of the words that it reads or stores, which end its wait, or None if nothing is proven.
+    Returns the words that it reads or stores, a change of which ends its wait: their indices, and what it found in them. None
+    if nothing is proven.
     """
     seen = set()
-    accessed = set()
+    accessed = {}  # index: what the processor found there, which another may have changed by now
     before = None  # the instruction that led here
     for _ in range(steps):
         if interrupted():
@@ -36,7 +37,7 @@ def find_wait(debugger, words, steps, interrupted):
         pc = registers[32]
         if before is not None and not _continues(before):
             if registers in seen:
-                return np.array(sorted(accessed), int)
+                return np.array(list(accessed), int), np.array(list(accessed.values()), np.uint32)
             seen.add(registers)
         if pc // 4 >= len(words):
             return None
@@ -50,7 +51,7 @@ def find_wait(debugger, words, steps, interrupted):
         if index is not None:
             if stores and words[index] != old:
                 return None
-            accessed.add(index)
+            accessed[index] = old
         before = instruction
     return None
 

@@ -249,13 +249,11 @@ class MicroBlaze:
 
     def _look(self):
         last_write = self._last_write
-        words = self._memory.words
         try:
             self._qemu.stub.stop()
-            found = find_wait(self._qemu.stub, words, self._steps,
+            found = find_wait(self._qemu.stub, self._memory.words, self._steps,
                               lambda: self._last_write != last_write or self._requests or self._closing)
-            if found is not None:
-                self._waits_for = found, words[found]
+            self._waits_for = found
             if found is None or self._last_write != last_write:
                 self._waits_for = None
                 self._qemu.stub.go()

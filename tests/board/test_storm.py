@@ -12,7 +12,7 @@ import pytest
 from board import HOME_KIT
 from conftest import NAME, base
 
-SECONDS = float(os.environ.get("STORM", 10))
+SECONDS = float(os.environ.get("STORM", 6))
 STORM = HOME_KIT + "/tests/storm.py"
 
 
@@ -25,7 +25,7 @@ class Kernel:
         self._start()
 
     def _start(self):
-        self._seconds = self._chance.uniform(3, 20)
+        self._seconds = self._chance.uniform(3, 1.5 * SECONDS)
         # The server of pynq 2 does not survive the end of a process that is just talking to it.
         self._killed = self._chance.random() < 0.4 and self._board.release.startswith("3.")
         killed_after = self._seconds * self._chance.random() if self._killed else float("inf")

@@ -8,7 +8,7 @@ import pytest
 from board import HOME_KIT
 from conftest import NAME
 
-SECONDS = 2.5  # of each mixture
+SECONDS = 1.5  # of each mixture
 
 # The first kernel: makes requests of random lengths into one buffer, between two others that nobody may touch.
 FIRST = """
