@@ -9,9 +9,11 @@ import glob
 import hashlib
 import json
 import os
+import time
 
 STATE = "global_pl_state*.json"  # pynq 3.0 has one, 3.1 one for each device
 METADATA = "_current_metadata.pkl"
+A_MOMENT = 0.1  # seconds, in which another process has written the file that is not whole now
 BASE = os.path.join("overlays", "base", "base.bit")
 
 
@@ -67,16 +69,21 @@ def leave(package, folder, root="/"):
     folder = os.path.join(os.path.realpath(folder), "")
     base = os.path.join(package, BASE)
     for path in files(package):
+        if named(path) is None:
+            time.sleep(A_MOMENT)
         name = named(path)
         here = os.path.join(root, (name or "").lstrip("/"))
-        if problem(path, root) is None and not os.path.realpath(here).startswith(folder):
+        if not os.path.exists(path) or problem(path, root) is None and not os.path.realpath(here).startswith(folder):
             continue
         _remove(os.path.join(package, "pl_server", METADATA))
         if name is None or not os.path.isfile(base):
             _remove(path)
             continue
-        with open(path) as file:
-            state = json.load(file)
+        try:
+            with open(path) as file:
+                state = json.load(file)
+        except (OSError, ValueError):  # another process is downloading an overlay, and will name that one
+            continue
         with open(base, "rb") as file:
             digest = hashlib.sha1(file.read()).hexdigest()
         state.update(bitfile_name="/" + os.path.relpath(base, root), bitfile_hash=digest)
