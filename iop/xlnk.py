@@ -13,7 +13,6 @@ try:
     from pynq import Xlnk
 except ImportError:
     import re
-    import threading
     import weakref
 
     import cffi
@@ -21,6 +20,7 @@ except ImportError:
     from pynq import Device, allocate
 
     from .buffers import is_allocated, make_freeable
+    from .sharing import PL_SERVER
 
     class Xlnk:
         """Allocates buffers in CMA memory: the part of DDR that Linux keeps for memory in one physical piece.
@@ -114,10 +114,8 @@ except ImportError:
     # DDR memory, as pynq itself describes it to XRT for every overlay of a Zynq (_ip_to_topology in embedded_device.py)
     PS_DDR = {"idx": 0, "base_address": 0, "size": 256 << 20, "streaming": False, "used": 1, "tag": "PSDDR", "type": "DDR4"}
 
-    _one_at_a_time = threading.Lock()  # pynq 2.7 asks its server at each allocation, by one connection for all threads
-
     def _allocate(shape, dtype, cacheable):
-        with _one_at_a_time:
+        with PL_SERVER:  # which pynq 2.7 asks at each allocation
             try:
                 return allocate(shape, dtype, cacheable=cacheable)
             except RuntimeError as error:

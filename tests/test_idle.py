@@ -83,6 +83,36 @@ def test_a_write_past_pynq_at_the_last_moment(iop, board, buffer, monkeypatch):
     assert served and buffer[0] == 7
 
 
+def test_a_request_that_is_made_again_while_it_is_looked_at(iop, board, buffer, monkeypatch):
+    """The same request as soon as the last one was answered, and nobody tells the idle watch: the processor comes back to the same
+    state, and memory looks as it did. That is no wait."""
+    words = board.memory.words[MAILBOX // 4:]
+
+    class Busy:
+        """The debugger, of a program whose host is so busy."""
+        def __init__(self, debugger):
+            self.registers, self._debugger = debugger.registers, debugger
+
+        def step(self):
+            self._debugger.step()
+            if not words[0]:
+                words[0] = buffer.physical_address
+
+    looks = []
+
+    def look(debugger, memory, steps, interrupted):
+        words[1], words[2], words[0] = 1, 7, buffer.physical_address
+        looks.append(find_wait(Busy(debugger), memory, 1000, lambda: False))
+        return looks[-1]
+
+    monkeypatch.setattr(microblaze, "find_wait", look)
+    deadline = time.monotonic() + 5
+    while len(looks) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    monkeypatch.setattr(microblaze, "find_wait", find_wait)
+    assert len(looks) >= 3 and all(found is None for found in looks)
+
+
 def test_a_write_at_the_last_moment_keeps_it_awake(iop, board, monkeypatch):
     def find_and_be_late(*arguments):
         found = find_wait(*arguments)

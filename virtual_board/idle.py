@@ -28,7 +28,7 @@ def find_wait(debugger, words, steps, interrupted):
     if nothing is proven.
     """
     seen = set()
-    accessed = {}  # index: what the processor found there, which another may have changed by now
+    accessed = {}  # index of a word: what the processor found there, which Python may have changed by now
     before = None  # the instruction that led here
     for _ in range(steps):
         if interrupted():
@@ -42,16 +42,13 @@ def find_wait(debugger, words, steps, interrupted):
         if pc // 4 >= len(words):
             return None
         instruction = int(words[pc // 4])
-        index = _word_accessed(instruction, before, registers)
-        stores = index is not None and instruction >> 26 & 4
-        if index is not None and index >= len(words):  # nothing is there, neither to be changed nor to change
-            index = None
-        old = None if index is None else words[index]
-        debugger.step()
-        if index is not None:
-            if stores and words[index] != old:
+        address = _address_accessed(instruction, before, registers)
+        if address is not None and address // 4 < len(words):  # beyond, there is nothing to be changed or to change
+            found = int(words[address // 4])
+            if instruction >> 26 & 4 and not _stores_the_same(instruction, address, registers, found):
                 return None
-            accessed[index] = old
+            accessed[address // 4] = found
+        debugger.step()
         before = instruction
     return None
 
@@ -63,8 +60,8 @@ def _continues(instruction):
             or opcode in CONDITIONAL and instruction >> 25 & 1)
 
 
-def _word_accessed(instruction, before, registers):
-    """The index of the word in memory that a load or store accesses; None for any other instruction."""
+def _address_accessed(instruction, before, registers):
+    """Where in memory a load or store accesses something; None for any other instruction."""
     opcode = instruction >> 26
     if opcode & 0x30 != 0x30:
         return None
@@ -76,4 +73,16 @@ def _word_accessed(instruction, before, registers):
             offset |= 0xFFFF0000
     else:
         offset = registers[instruction >> 11 & 31]
-    return (registers[instruction >> 16 & 31] + offset) % 2**32 // 4
+    return (registers[instruction >> 16 & 31] + offset) % 2**32
+
+
+def _stores_the_same(instruction, address, registers, word):
+    """Whether a store leaves the word in memory as it was. What the memory holds after the step would not tell: Python may have
+    written to it again by then, and often does, for an answer is a store."""
+    opcode = instruction >> 26
+    size = 1 << (opcode & 3)
+    swaps_bytes = not opcode & 8 and instruction & 0x200  # sbr, shr, swr
+    if swaps_bytes or address % size:
+        return False
+    mask = 2**(8 * size) - 1
+    return (word >> 8 * (address % 4)) & mask == registers[instruction >> 21 & 31] & mask

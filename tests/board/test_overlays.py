@@ -75,10 +75,9 @@ def test_every_order_over_three_boots(power_up, untouched, state):
 @pytest.mark.parametrize("state", POWER_UPS)
 def test_the_lessons_own_order_where_nothing_was_downloaded_yet(power_up, state):
     """It allocates first. Whether an image's metadata was cached when it was built or not, and on memory that is not zero."""
-    for options in {}, {"leftover": 0xA5}, {"megabytes": 64}:
-        board = power_up(state, **options)
-        assert board.python(LESSON, folder=NAME) == TEN_WORDS
-    board = power_up(state)
+    board = power_up(state, leftover=0xA5, megabytes=64)
+    assert board.python(LESSON, folder=NAME) == TEN_WORDS
+    board.power_up(state)
     for path in Path(board.pynq(), "pl_server").glob("global_pl_state*.json"):
         path.unlink()
     assert board.python(LESSON, folder=NAME) == TEN_WORDS
@@ -94,16 +93,15 @@ def test_user_xilinx_is_told_to_be_root(power_up):
     assert board.state_files() == before
 
 
-@pytest.mark.parametrize("state", POWER_UPS)
-def test_install_use_uninstall_leave_the_base_overlay_as_it_was(power_up, untouched, state):
-    expected = untouched(state)
-    board = power_up(state)
+def test_install_use_uninstall_leave_the_base_overlay_as_it_was(power_up, untouched):
+    expected = untouched("operating")
+    board = power_up("operating")
     tutorial(board)
     (Path(board.path(NAME)) / "loaded.xclbin").write_bytes(b"left there by pynq 3.1, as root")
     assert "removed" in board.output("make", "uninstall", folder=HOME_KIT)
     assert not Path(board.path(NAME)).exists()
     assert base(board) == expected
-    board.power_up(state)
+    board.power_up("operating")
     assert base(board) == expected
 
 
