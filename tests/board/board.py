@@ -5,6 +5,7 @@
         board.run("python3", "-c", "from pynq import Overlay; Overlay('base.bit')")
 """
 
+import contextlib
 import json
 import os
 import select
@@ -20,7 +21,7 @@ MOUNT_POINT = KIT / ".images" / "board"  # of every board: each has a mount name
 NOTEBOOKS = "/home/xilinx/jupyter_notebooks"
 HOME_KIT = "/home/xilinx/kit"  # a checkout on the board, for `make install` and the like
 STATE_FILES = "global_pl_state*.json", "_current_metadata.pkl"  # where pynq 3 keeps what it knows of the fabric
-KERNEL_ENDS_WITHIN = 120  # seconds
+KERNEL_ENDS_WITHIN = 40  # seconds
 BOOT = "from pynq import Overlay; Overlay('base.bit')"  # the stock boot.py's example, without its LEDs
 
 
@@ -178,7 +179,8 @@ class Board:
         self._kernels.stdin.write(json.dumps({"source": source, "folder": folder}) + "\n")
         self._kernels.stdin.flush()
         if not select.select([self._kernels.stdout], [], [], KERNEL_ENDS_WITHIN)[0]:
-            raise RuntimeError("A program on the board had no end within {} s:\n{}".format(KERNEL_ENDS_WITHIN, source))
+            raise RuntimeError("A program on the board had no end within {} s:\n{}\nThe board's processes:\n{}".format(
+                KERNEL_ENDS_WITHIN, source, self.run("ps", "-e", "-o", "pid,ppid,etimes,stat,wchan:20,args").stdout))
         answer = json.loads(self._kernels.stdout.readline())
         return subprocess.CompletedProcess(source, answer["code"], answer["out"], answer["err"])
 
@@ -190,8 +192,11 @@ class Board:
 
     def _end_kernels(self):
         if self._kernels is not None:
-            self._kernels.kill()
-            self._kernels.communicate()
+            self._kernels.kill()  # that is nsenter; what it has started may be in a kernel that hangs, and ends with the board
+            self._kernels.wait()
+            with contextlib.suppress(BrokenPipeError):
+                self._kernels.stdin.close()
+            self._kernels.stdout.close()
             self._kernels = None
 
     def close(self):
