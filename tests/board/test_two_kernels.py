@@ -115,7 +115,7 @@ def test_two_kernels(power_up, mixture, record_property):
     for served, errors, wrong in results:
         assert wrong == [], (served, errors, wrong)
         assert all(ALLOWED.match(error) for error in errors), errors
-    assert sum(result[0] for result in results) > 100, results  # the one may keep the other waiting
+    assert sum(result[0] for result in results) > 10, results  # two that both load overlays keep each other from work
     # Afterwards the board is as it was.
     board.python(SETUP + "buffer = xlnk.cma_array((10,), 'u4'); iop.write_to_buffer(buffer, 10, 1); assert buffer[9] == 10", NAME)
     record_property("served", sum(result[0] for result in results))
