@@ -63,6 +63,6 @@ def test_what_a_board_runs_is_python_3_6(tmp_path):
 
 
 def test_the_fault_table_names_tests_that_exist():
-    tests = "\n".join(path.name + "\n" + path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    tests = "\n".join(path.name + "\n" + path.read_text() for path in (ROOT / "tests").glob("**/test_*.py"))
     for name in re.findall(r"`(test_\w+?)(?:_?\.\.\.|\.py)?`", (ROOT / "tests" / "FAULTS.md").read_text()):
         assert name in tests, name
