@@ -13,7 +13,7 @@ from pynq.lib import PynqMicroblaze
 
 from . import pynq_state
 from .buffers import from_memory, integer, is_allocated, room_in, to_memory
-from .sharing import PL_SERVER, board_lock, downloads
+from .sharing import board_lock, downloads
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(HERE, "pynq_tutorial.bin")
@@ -66,24 +66,26 @@ class Pynq_Tutorial:
         """
         program = os.path.abspath(program or PROGRAM)
         self._program = _check_program(program)
-        with PL_SERVER:
-            _check_iop(mb_info)
+        _check_iop(mb_info)
         self._lock = board_lock()
-        with self._lock.threads, self._lock, PL_SERVER:
+        with self._lock.threads, self._lock:
             self._downloads, self._timestamp = downloads(), PL.timestamp
-            # Not the names of the interrupt: pynq would then wait for one in a thread of its own.
-            try:
-                self._microblaze = PynqMicroblaze({name: mb_info[name] for name in ("ip_name", "rst_name")}, program, force=True)
-            except Exception:  # of whatever type: pynq does not expect that another process downloads an overlay just now
-                self._check_overlay()
-                _check_iop(mb_info)
-                raise
+            self._microblaze = self._new_microblaze(mb_info, program)
             # The IOP's memory as 32-bit words: one to write, and one to read, which gives ints at a tenth of numpy's time.
             self._memory = self._microblaze.mmio.array
             self._words = memoryview(self._memory.view(np.ndarray))
             self._loaded = zlib.crc32("{} {}".format(self._timestamp, self._program).encode()) or 1
             self._start()
         pynq_state.leave(PYNQ, OVERLAY_FOLDER)
+
+    def _new_microblaze(self, mb_info, program):
+        try:
+            # Not the names of the interrupt: pynq would then wait for one in a thread of its own.
+            return PynqMicroblaze({name: mb_info[name] for name in ("ip_name", "rst_name")}, program, force=True)
+        except Exception:  # of whatever type: pynq does not expect that another process downloads an overlay just now
+            self._check_overlay()
+            _check_iop(mb_info)
+            raise
 
     def write_to_buffer(self, buffer, length, data, timeout=None):
         """Has the IOP write data, data + 1, data + 2, ... into the buffer's first `length` words, and returns when it
@@ -140,8 +142,7 @@ class Pynq_Tutorial:
         made is seen by comparing; and then no request is taken for answered that its start has cleared."""
         try:
             self._microblaze.reset()
-            with PL_SERVER:
-                PL.load_ip_data(self._microblaze.ip_name, self._microblaze.mb_program, zero=True)  # clears the mailbox, too
+            PL.load_ip_data(self._microblaze.ip_name, self._microblaze.mb_program, zero=True)  # clears all of the mailbox, too
             self._memory[LOADED // 4] = self._loaded
             size = len(self._program)
             ours = self._memory[:-(-size // 4)].tobytes()[:size] == self._program

@@ -21,9 +21,6 @@ from pynq import Device
 DEVICE_FILE = "/dev/mem"
 FPGA_MANAGER = "/sys/class/fpga_manager/fpga0/firmware"  # whoever writes a file's name there configures the fabric
 IN_MODIFY, IN_OPEN = 0x2, 0x20  # linux/inotify.h
-# Up to 2.7 what pynq knows of the overlay is in a server, and a process has one connection to it, in which its threads would break
-# in on one another. Held around each call of pynq's that asks it.
-PL_SERVER = threading.RLock()
 WAIT = 10.0  # seconds for a lock that another process holds: far longer than any request that does not hang
 LONGEST_PAUSE = 1e-3  # seconds between two tries
 

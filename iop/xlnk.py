@@ -20,12 +20,12 @@ except ImportError:
     from pynq import Device, allocate
 
     from .buffers import is_allocated, make_freeable
-    from .sharing import PL_SERVER
 
     class Xlnk:
         """Allocates buffers in CMA memory: the part of DDR that Linux keeps for memory in one physical piece.
 
-        Any thread may call any method.
+        Any thread may call any method; on a board with pynq 2.7 one at a time, for there each allocation asks pynq's server, by one
+        connection for all threads.
         """
 
         ffi = cffi.FFI()
@@ -115,15 +115,14 @@ except ImportError:
     PS_DDR = {"idx": 0, "base_address": 0, "size": 256 << 20, "streaming": False, "used": 1, "tag": "PSDDR", "type": "DDR4"}
 
     def _allocate(shape, dtype, cacheable):
-        with PL_SERVER:  # which pynq 2.7 asks at each allocation
-            try:
-                return allocate(shape, dtype, cacheable=cacheable)
-            except RuntimeError as error:
-                # pynq looks for DDR in the description of an overlay, and on a board where nothing was downloaded yet there is
-                # none. The driver needs no overlay for DDR (zocl_create_bo in XRT's zocl_bo.c).
-                if "Overlay is not downloaded" not in str(error):
-                    raise
-                return Device.active_device.get_memory(PS_DDR).allocate(shape, dtype, cacheable=cacheable)
+        try:
+            return allocate(shape, dtype, cacheable=cacheable)
+        except RuntimeError as error:
+            # pynq looks for DDR in the description of an overlay, and on a board where nothing was downloaded yet there is none.
+            # The driver needs no overlay for DDR (zocl_create_bo in XRT's zocl_bo.c).
+            if "Overlay is not downloaded" not in str(error):
+                raise
+            return Device.active_device.get_memory(PS_DDR).allocate(shape, dtype, cacheable=cacheable)
 
     def _cma_available():
         """Bytes. Linux tells, but for a device with a CMA pool of its own."""

@@ -81,7 +81,7 @@ class Storm:
 
     def run(self):
         signal.signal(signal.SIGINT, self.stop_button)
-        # An Overlay() of pynq 2 in one thread, and any other call of pynq's in another, break in on each other (iop/sharing.py).
+        # An Overlay() of pynq 2 in one thread, and any other call of pynq's in another, break in on each other.
         workers = WORKERS if self.board is not None or self.threads_may_call else 0
         others = [threading.Thread(target=self.guarded, args=(User(self, self.chance.random()).work,)) for _ in range(workers)]
         others.append(threading.Thread(target=self.guarded, args=(self.weather, random.Random(self.chance.random()))))
