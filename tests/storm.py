@@ -57,7 +57,7 @@ class Storm:
 
     def load(self):
         """Loads the overlay anew; threads that still have the IOP of before are told when they use it."""
-        with self.loading, open("/tmp/storm.loading", "w") as everybodys:
+        with self.loading, open("/tmp/storm.loading" if self.board is None else os.devnull, "a") as everybodys:
             # pynq's downloads by two processes at once write the same file of /lib/firmware, and mix up what its server knows.
             fcntl.flock(everybodys, fcntl.LOCK_EX)
             self.load_now()

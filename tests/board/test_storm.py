@@ -25,7 +25,7 @@ class Kernel:
         self._start()
 
     def _start(self):
-        self._seconds = self._chance.uniform(3, 1.5 * SECONDS)
+        self._seconds = self._chance.uniform(3, min(20, 1.5 * SECONDS))
         # The server of pynq 2 does not survive the end of a process that is just talking to it.
         self._killed = self._chance.random() < 0.4 and self._board.release.startswith("3.")
         killed_after = self._seconds * self._chance.random() if self._killed else float("inf")
