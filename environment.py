@@ -29,11 +29,7 @@ REACHED_BY = {"index-url", "extra-index-url", "find-links", "no-index", "cert", 
 
 BUILT = "pynq==", "pynqmetadata==", "pynqutils=="  # the packages that have no wheels
 NOT_BUILT = {"PYNQ_BUILD_ARCH": "x86_64"}  # pynq's own switch: on ARM it would build libraries that only boards need
-
-
 ENDINGS = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
-
-_LOCK = []  # the lock's file descriptor, while there is one
 
 
 class SetupError(Exception):
@@ -107,7 +103,7 @@ def _run(command, environment):
     """Runs venv or pip to its end. If this is cut off, so are the programs that they have started: none of them may go on
     writing into a folder that is just being removed."""
     with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          universal_newlines=True, start_new_session=True, pass_fds=_LOCK) as run:
+                          universal_newlines=True, start_new_session=True, close_fds=False) as run:
         try:
             said = run.communicate()[0]
         except BaseException:
@@ -173,7 +169,7 @@ def locked():
     """One set-up at a time in this checkout. The lock is the folder's own, so it leaves no file, and ends with its holders:
     the set-up and, if that was killed, the pip which still goes on."""
     descriptor = os.open(ROOT, os.O_RDONLY)
-    _LOCK.append(descriptor)
+    os.set_inheritable(descriptor, True)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -182,7 +178,6 @@ def locked():
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        _LOCK.remove(descriptor)
         os.close(descriptor)
 
 
