@@ -24,9 +24,17 @@ def files(package):
 
 def named(path):
     """The .bit that a state file names. None if it is no whole state file."""
+    state = _read(path)
+    return None if state is None else str(state["bitfile_name"])
+
+
+def _read(path):
+    """What is in a state file. None if it is no whole one."""
     try:
         with open(path) as file:
-            return str(json.load(file)["bitfile_name"])
+            state = json.load(file)
+        state["bitfile_name"]
+        return state
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
@@ -69,20 +77,18 @@ def leave(package, folder, root="/"):
     folder = os.path.join(os.path.realpath(folder), "")
     base = os.path.join(package, BASE)
     for path in files(package):
-        if named(path) is None:
+        state = _read(path)
+        if state is None:
             time.sleep(A_MOMENT)
-        name = named(path)
-        here = os.path.join(root, (name or "").lstrip("/"))
-        if not os.path.exists(path) or problem(path, root) is None and not os.path.realpath(here).startswith(folder):
+            state = _read(path)
+        if not os.path.exists(path):  # another process is downloading an overlay, and will name that one
+            continue
+        here = "" if state is None else os.path.join(root, str(state["bitfile_name"]).lstrip("/"))
+        if os.path.isfile(here) and not os.path.realpath(here).startswith(folder):
             continue
         _remove(os.path.join(package, "pl_server", METADATA))
-        if name is None or not os.path.isfile(base):
+        if state is None or not os.path.isfile(base):
             _remove(path)
-            continue
-        try:
-            with open(path) as file:
-                state = json.load(file)
-        except (OSError, ValueError):  # another process is downloading an overlay, and will name that one
             continue
         with open(base, "rb") as file:
             digest = hashlib.sha1(file.read()).hexdigest()
