@@ -122,8 +122,9 @@ static void synchronise(struct buffer *buffer, int from_memory, size_t offset, s
 }
 
 static void free_buffer(struct buffer *buffer) {  /* its mapping stays for as long as the process wants it */
-    if (buffer->address) ask(FREE, buffer->address);
-    memset(buffer, 0, sizeof *buffer);
+    uint32_t address = buffer->address;
+    memset(buffer, 0, sizeof *buffer);  /* first, for soon another thread may have its addresses */
+    if (address) ask(FREE, address);
 }
 
 /* ---- XRT ---- */
@@ -177,10 +178,9 @@ unsigned long cma_get_phy_addr(void *seen) { struct buffer *buffer = seen_at(see
 void cma_free(void *seen) {
     struct buffer *buffer = seen_at(seen);
     if (!buffer) return;
-    struct buffer freed = *buffer;
-    memset(buffer, 0, sizeof *buffer);  /* first, for as soon as it is unmapped another thread may have that address */
-    munmap(seen, PAGES(freed.bytes));
-    ask(FREE, freed.address);
+    size_t pages = PAGES(buffer->bytes);
+    free_buffer(buffer);
+    munmap(seen, pages);
 }
 uint32_t cma_pages_available(void) { return ask(AVAILABLE, 0); }
 void cma_flush_cache(void *seen, unsigned physical, int bytes) { (void)seen; synchronise_at(physical, bytes, 0); }
