@@ -22,13 +22,10 @@ NOT_COPIED = shutil.ignore_patterns("my_firmware", ".ipynb_checkpoints", "__pyca
 
 
 def pytest_configure(config):
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell starts what it does not wait for; tests press the stop button
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    _give_a_folder(config)
-
-
-def _give_a_folder(config):
     """Gives the run its folder, which goes with it. The processes that a run is spread over (xdist) share it."""
+    # A shell has what it does not wait for ignore the stop button, which tests press.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         config.run_folder = Path(config.workerinput["run_folder"])
     else:
