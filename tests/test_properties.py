@@ -154,7 +154,7 @@ class Requests(RuleBasedStateMachine):
 def test_requests():
     Requests.played = 0
     run_state_machine_as_test(Requests, settings=settings(
-        max_examples=25, stateful_step_count=50, deadline=None, database=None, print_blob=True,
+        max_examples=40, stateful_step_count=50, deadline=None, database=None, print_blob=True,
         suppress_health_check=list(HealthCheck)))
     assert Requests.played >= 150
 
