@@ -14,7 +14,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
-from environment import SetupError, make  # noqa: E402 (the kit's own)
+from environment import SetupError, locked, make  # noqa: E402 (the kit's own)
 
 LESSON = os.path.join(ROOT, "..", "shared", "seed", "iop_example.md")
 ENVIRONMENTS = os.path.join(ROOT, ".images")
@@ -72,36 +72,40 @@ def find_python(version):
 
 
 def environment(pynq, version, pins, python):
-    """The Python of the environment, which is made first if it is not there."""
+    """The Python of the environment, which is made first if it is not there. Processes may ask for the same one at once."""
     folder = os.path.join(ENVIRONMENTS, "pynq-{}-python-{}".format(pynq, version))
-    ours = os.path.join(folder, "bin", "python")
     stamp = os.path.join(folder, "made-from")
     with open(os.path.join(ROOT, pins)) as file:
         wanted = "# pynq {}\n{}".format(pynq, file.read())
-    try:
-        with open(stamp) as file:
-            if file.read() == wanted:
-                return ours
-    except OSError:
-        pass
+    with locked():
+        try:
+            with open(stamp) as file:
+                made_from = file.read()
+        except OSError:
+            made_from = None
+        if made_from != wanted:
+            _make(folder, pynq, wanted, pins, python)
+            with open(stamp, "w") as file:
+                file.write(wanted)
+    return os.path.join(folder, "bin", "python")
+
+
+def _make(folder, pynq, wanted, pins, python):
     if pins == "requirements.txt":
         try:
             make(folder, pins, python)
         except SetupError as error:
             raise Failed(str(error))
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-        run("making the environment", [python, "-m", "venv", folder])
-        pip = [ours, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        # These releases import what they need while they are built, so all else comes first. Nothing is resolved: the
-        # pins are complete, and some releases ask for packages that a PC has no use for.
-        lines = [line for line in wanted.splitlines() if line and not line.startswith("#")]
-        run("installing", pip + [line for line in lines if line.startswith("pip==")])
-        run("installing", pip + ["--no-deps"] + [line for line in lines if not line.startswith(("pynq==", "pip=="))])
-        run("installing pynq", pip + ["--no-deps", "--no-build-isolation", "pynq==" + pynq])
-    with open(stamp, "w") as file:
-        file.write(wanted)
-    return ours
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    run("making the environment", [python, "-m", "venv", folder])
+    pip = [os.path.join(folder, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # These releases import what they need while they are built, so all else comes first. Nothing is resolved: the
+    # pins are complete, and some releases ask for packages that a PC has no use for.
+    lines = [line for line in wanted.splitlines() if line and not line.startswith("#")]
+    run("installing", pip + [line for line in lines if line.startswith("pip==")])
+    run("installing", pip + ["--no-deps"] + [line for line in lines if not line.startswith(("pynq==", "pip=="))])
+    run("installing pynq", pip + ["--no-deps", "--no-build-isolation", "pynq==" + pynq])
 
 
 def check(python):
