@@ -49,15 +49,18 @@ def make(folder, requirements, python=sys.executable):
     way it ends but well, the folder is gone."""
     try:
         shutil.rmtree(folder, ignore_errors=True)
-        _run([python, "-I", "-m", "venv", folder], os.environ)
+        temporary = os.path.join(folder, "tmp")  # in there, so that a pip that is killed leaves nothing elsewhere
+        os.makedirs(temporary)
+        _run([python, "-I", "-m", "venv", folder], dict(os.environ, TMPDIR=temporary))
         own = os.path.join(folder, "bin", "python")
         pip = [own, "-I", "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--use-pep517"]
-        environment = _pip_environment(own)
+        environment = dict(_pip_environment(own), TMPDIR=temporary)
         if b"--hash" in _read(requirements):
             _install_pinned(pip + ["--no-deps", "--require-hashes"], folder, requirements, environment)
         else:
             # The constraint has packages that must be built be built with the setuptools that is pinned here.
             _run(pip + ["-r", requirements], dict(environment, PIP_CONSTRAINT=requirements))
+        shutil.rmtree(temporary)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -10,10 +10,13 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 import environment
+import images
 from conftest import ROOT
 
 
@@ -108,8 +111,10 @@ def test_two_at_once_install_once(kit):
                                          (signal.SIGKILL, 3)])
 def test_cut_off_it_leaves_nothing_half_made(kit, sent, after):
     """By the programs that it has started neither, which a terminal's Ctrl-C would reach, and `kill` does not."""
-    run = subprocess.Popen(["sh", "setup.sh", "deploy"], cwd=str(kit), env=offline(kit), stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL)
+    temporary = kit.parent / "tmp"
+    temporary.mkdir()
+    run = subprocess.Popen(["sh", "setup.sh", "deploy"], cwd=str(kit), env=offline(kit, TMPDIR=str(temporary)),
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(after)
     run.send_signal(sent)
     run.wait(timeout=30)
@@ -117,6 +122,23 @@ def test_cut_off_it_leaves_nothing_half_made(kit, sent, after):
     assert sent == signal.SIGKILL or run.returncode == 0 or not (kit / ".deploy").exists()
     again = sh_setup(kit, "deploy", env=offline(kit))
     assert again.returncode == 0 and answer(kit) == b"42"
+    assert list(temporary.iterdir()) == [] and not (kit / ".deploy" / "tmp").exists()
+
+
+def test_an_image_s_environment_is_made_once_by_all_who_ask_at_once(tmp_path, monkeypatch):
+    made = []
+
+    def slowly(folder, *pins):
+        made.append(folder)
+        time.sleep(0.2)
+        Path(folder).mkdir()
+
+    monkeypatch.setattr(images, "ENVIRONMENTS", str(tmp_path))
+    monkeypatch.setattr(images, "_make", slowly)
+    with ThreadPoolExecutor(4) as workers:
+        asked = [workers.submit(images.environment, "3.1.2", "3.11", "requirements.txt", sys.executable) for _ in range(4)]
+    assert {each.result() for each in asked} == {str(tmp_path / "pynq-3.1.2-python-3.11/bin/python")}
+    assert len(made) == 1
 
 
 def test_files_in_place_of_links_become_links(kit):

@@ -36,25 +36,28 @@ chmod 600 "$root/dev/mem"
 mkfifo -m 600 "$root/dev/uio0"
 
 # The image's files. Before v2.7 there is no virtual environment, and the driver is Xlnk's.
-site=$(echo "$root$environment"/lib/python3*/site-packages)
-mkdir -p "$root/usr/local/share" "$root/lib/firmware" "$root/boot" "$root/etc/profile.d"
+own=/usr/local/share/pynq-venv
+case $release in 2.[3-6].*) own=/opt/python ;; esac
+mkdir -p "$root$own" "$at/own-upper" "$at/own-work" "$root/lib/firmware" "$root/boot" "$root/etc/profile.d"
+mount -t overlay overlay -o "lowerdir=$environment,upperdir=$at/own-upper,workdir=$at/own-work" "$root$own"
+site=$(echo "$root$own"/lib/python3*/site-packages)
 case $release in
 2.[3-6].*)
-    printf '#!/bin/sh\nexec %s/bin/python3 "$@"\n' "$environment" >"$root/usr/local/bin/python3"
-    cp "$root/usr/local/bin/python3" "$root/usr/bin/image-python3"
-    mv "$root/usr/bin/image-python3" "$root/usr/bin/python3"
-    chmod 755 "$root/usr/bin/python3" "$root/usr/local/bin/python3"
+    for python in usr/local/bin/python3 usr/bin/python3; do
+        rm -f "$root/$python"
+        printf '#!/bin/sh\nexec %s/bin/python3 "$@"\n' $own >"$root/$python"
+        chmod 755 "$root/$python"
+    done
+    printf '#!/bin/sh\nexec python3 %s/bin/start_pl_server.py\n' $own >"$root/usr/local/bin/start_pl_server.py"
+    chmod 755 "$root/usr/local/bin/start_pl_server.py"
     packages=$root/usr/local/lib/$(basename "$(dirname "$site")")
     mkdir -p "$packages"
-    ln -sfn "$environment/lib/$(basename "$(dirname "$site")")/site-packages" "$packages/dist-packages"
-    ln -s "$environment/bin/start_pl_server.py" "$root/usr/local/bin/"
+    ln -sfn "${site#"$root"}" "$packages/dist-packages"
     cp "$BOARD_LIBRARY" "$root/usr/lib/libcma.so"
     # pynq 2.5 imports this part of its video library, which is built against the board's own; no lesson uses it.
     case $release in 2.5.*) touch "$site/pynq/lib/_video.py" ;; esac
     touch "$root/dev/xlnk" ;;
 *)
-    mkdir -p "$root/usr/local/share/pynq-venv"
-    mount --bind "$root$environment" "$root/usr/local/share/pynq-venv"
     printf 'export XILINX_XRT=/usr\n' >"$root/etc/profile.d/xrt_setup.sh"
     printf 'source /usr/local/share/pynq-venv/bin/activate\n' >"$root/etc/profile.d/pynq_venv.sh"
     cp "$BOARD_LIBRARY" "$root/usr/lib/libxrt_core.so"
