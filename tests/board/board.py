@@ -22,6 +22,7 @@ NOTEBOOKS = "/home/xilinx/jupyter_notebooks"
 HOME_KIT = "/home/xilinx/kit"  # a checkout on the board, for `make install` and the like
 STATE_FILES = "global_pl_state*.json", "_current_metadata.pkl"  # where pynq 3 keeps what it knows of the fabric
 KERNEL_ENDS_WITHIN = 40  # seconds
+PL_SERVER = "from pynq.pl_server.server import _start_server; _start_server()"  # what the image's start_pl_server.py does
 BOOT = "from pynq import Overlay; Overlay('base.bit')"  # the stock boot.py's example, without its LEDs
 
 
@@ -128,7 +129,7 @@ class Board:
         self._linux.stdin.flush()
         self._answer()
         if self.release.startswith("2."):
-            self.start("start_pl_server.py")
+            self.start("python3", "-c", PL_SERVER)
             self.output("sh", "-c", "for i in $(seq 400); do ls /tmp/pynq.*.socket 2>/dev/null && exit; sleep 0.05; done; exit 1")
         if boot:
             self.python(boot)

@@ -43,13 +43,11 @@ mount -t overlay overlay -o "lowerdir=$environment,upperdir=$at/own-upper,workdi
 site=$(echo "$root$own"/lib/python3*/site-packages)
 case $release in
 2.[3-6].*)
-    for python in usr/local/bin/python3 usr/bin/python3; do
-        rm -f "$root/$python"
-        printf '#!/bin/sh\nexec %s/bin/python3 "$@"\n' $own >"$root/$python"
-        chmod 755 "$root/$python"
+    for command in "$root/usr/local/bin/python3" "$root/usr/bin/python3"; do
+        rm -f "$command"
+        printf '#!/bin/sh\nexec %s/bin/python3 "$@"\n' $own >"$command"
+        chmod 755 "$command"
     done
-    printf '#!/bin/sh\nexec python3 %s/bin/start_pl_server.py\n' $own >"$root/usr/local/bin/start_pl_server.py"
-    chmod 755 "$root/usr/local/bin/start_pl_server.py"
     packages=$root/usr/local/lib/$(basename "$(dirname "$site")")
     mkdir -p "$packages"
     ln -sfn "${site#"$root"}" "$packages/dist-packages"
