@@ -2,15 +2,18 @@
 
 Threads allocate, fill, read, and free buffers with one IOP; the overlay is loaded again; the stop button is pressed. On the virtual
 board processes are forked and ask the same IOP, and QEMU is killed or hangs. On a board, of which the stand-in is one, another
-storm may go on at the same time, and the overlay that is loaded again may be the base overlay. A request that returns was served as asked. One that raised an error
-which the documentation names has left in each word what was there or what was asked for, and nothing beside it. At the end
-nothing is lost, the next request is right, and the virtual board's processor falls asleep.
+storm may go on at the same time, and the overlay that is loaded again may be the base overlay.
 
-Prints what happened, and ends with 1 and the first thing that was wrong, or kills itself after KILLED_AFTER seconds. test_storm.py runs it, on a stand-in that of board/, with
-kills of the whole process. Needs Python 3.6.
+A request that returns was served as asked. One that raised an error which the documentation names has left in each word what was
+there or what was asked for, and nothing beside it. At the end nothing is lost, the next request is right, and the virtual board's
+processor falls asleep.
+
+Prints what happened, and ends with 1 and the first thing that was wrong, or kills itself after KILLED_AFTER seconds. test_storm.py
+runs it, on a stand-in the one of board/. Needs Python 3.6.
 """
 
 import collections
+import faulthandler
 import fcntl
 import os
 import random
@@ -210,11 +213,19 @@ class User:
         got = []
         self.step(lambda: got.append(self.storm.xlnk.cma_array((words,), "u4", cacheable)), pynqs=True)
         if self.storm.board is None:
-            time.sleep(0.02)  # the memory may be that of a process that was killed, for which the IOP still writes (AT_ONCE)
+            for buffer in got:
+                self.have_it_alone(buffer)
         for buffer in got[:1]:
             buffer[:] = 0
             buffer.flush()
             self.mine.append([buffer, np.zeros(words, "u4")])
+
+    def have_it_alone(self, buffer):
+        """Its memory may be that of a process that was killed, for which the IOP still writes (AT_ONCE): the next request ends
+        that, whatever it asks for."""
+        while not self.step(lambda: self.iop.write_to_buffer(buffer, 1, 0, timeout=TIMEOUT)) and not self.storm.over():
+            if self.main:
+                self.load()
 
     def give(self):
         if len(self.mine) > 1:
@@ -307,6 +318,7 @@ class User:
 
 
 def main(seed, seconds, killed_after="inf"):
+    faulthandler.dump_traceback_later(float(seconds) + 90, exit=True)
     storm = Storm(int(seed), float(seconds), float(killed_after))
     print(os.getpid(), flush=True)
     storm.run()
