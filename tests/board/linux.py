@@ -146,9 +146,7 @@ class Fabric:
         if self.microblaze:
             self.microblaze.close()
         self._memory.power_up()
-        os.environ.update(LD_PRELOAD=os.environ["BOARD_LIBRARY"], BOARD_QEMU="1")
         self.microblaze = MicroBlaze(self._memory)
-        del os.environ["LD_PRELOAD"], os.environ["BOARD_QEMU"]
         self.microblaze.reset(active=True)
 
     def configure(self, name):
@@ -295,6 +293,8 @@ def end_all_processes():
 
 def main(root, megabytes, leftover):
     memory = Memory(os.path.join(root, "dev/mem"))
+    # For each QEMU that is started, also in place of one that took too long on a busy machine. Nothing else is started here.
+    os.environ.update(LD_PRELOAD=os.environ["BOARD_LIBRARY"], BOARD_QEMU="1")
     fabric = Fabric(root, memory)
     pool = CmaPool(memory, int(megabytes), int(leftover))
     fabric.power_up("unknown")

@@ -180,3 +180,10 @@ def test_after_the_kernel_is_killed_the_iop_is_free(power_up):
         board.kernel(MIXTURES["is killed in a request"], NAME)
     board.python(SETUP + "buffer = xlnk.cma_array((10,), 'u4'); iop.write_to_buffer(buffer, 10, 1); assert buffer[9] == 10", NAME)
     assert "pynq_tutorial" in board.output("make", "doctor", folder=HOME_KIT)
+
+
+def test_a_qemu_that_is_replaced_sees_the_same_board(power_up):
+    """One that takes too long on a busy machine is."""
+    board = power_up()
+    board.output("pkill", "-KILL", "-f", "qemu-system-microblaze")
+    board.python(SETUP + "buffer = xlnk.cma_array((10,), 'u4'); iop.write_to_buffer(buffer, 10, 1); assert buffer[9] == 10", NAME)
