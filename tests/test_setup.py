@@ -8,9 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,42 @@ def test_settings_of_pip_that_would_install_something_else(kit):
     assert run.returncode == 0, run.stdout
     assert answer(kit) == b"42"
     assert not [name for name in ("elsewhere", "prefix", "user") if (kit.parent / name).exists()]
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """The only way to packages.invalid, where the one package is."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        name = self.path.rpartition("/")[2]
+        wheel = self.server.wheels / name
+        found = wheel.read_bytes() if name else '<a href="{0}">{0}</a>'.format(next(self.server.wheels.iterdir()).name).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/zip" if name else "text/html")
+        self.send_header("Content-Length", str(len(found)))
+        self.end_headers()
+        self.wfile.write(found)
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.mark.parametrize("told", ["variable", "pip.conf"])
+def test_a_proxy(kit, told):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        proxy.wheels, proxy.asked = kit.parent / "wheels", []
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        address = "http://127.0.0.1:{}".format(proxy.server_port)
+        (kit.parent / "pip.conf").write_text("[global]\nindex-url = http://packages.invalid/simple\n"
+                                             "trusted-host = packages.invalid\n" +
+                                             ("proxy = {}\n".format(address) if told == "pip.conf" else ""))
+        online = offline(kit, PIP_CONFIG_FILE=str(kit.parent / "pip.conf"))
+        for name in "PIP_NO_INDEX", "PIP_FIND_LINKS", "http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY":
+            online.pop(name, None)
+        run = sh_setup(kit, "deploy", env=dict(online, **({"http_proxy": address} if told == "variable" else {})))
+        proxy.shutdown()
+    assert run.returncode == 0, run.stdout
+    assert answer(kit) == b"42" and proxy.asked[0] == "http://packages.invalid/simple/toy/"
 
 
 def test_another_file_than_the_pinned_one_is_refused(kit):
