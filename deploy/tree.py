@@ -199,7 +199,7 @@ def _entries(folder, under=""):
     for entry in sorted(os.listdir(os.path.join(folder, under))):
         name = os.path.join(under, entry)
         path = os.path.join(folder, name)
-        if name == MANIFEST or entry == LOADED or entry.endswith(CACHED) and os.path.basename(under) == CACHE:
+        if name == MANIFEST or entry.endswith(CACHED) and os.path.basename(under) == CACHE or entry == LOADED and _is_xclbin(path):
             continue
         if os.path.isdir(path) and not os.path.islink(path):
             inside = list(_entries(folder, name))
@@ -207,6 +207,14 @@ def _entries(folder, under=""):
                 yield found
         else:
             yield name
+
+
+def _is_xclbin(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read(7) == b"xclbin2"
+    except OSError:  # a folder, or a link to nothing
+        return False
 
 
 def _hashes(folder):

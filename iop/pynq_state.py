@@ -5,16 +5,22 @@ overlay at all can be downloaded any more, not even after a reboot. The tutorial
 and delete, and of which tests make copies. So the file is not left with that name in it.
 """
 
+import atexit
 import glob
 import hashlib
 import json
 import os
+import sys
 import time
 
 STATE = "global_pl_state*.json"  # pynq 3.0 has one, 3.1 one for each device
 METADATA = "_current_metadata.pkl"
 A_MOMENT = 0.1  # seconds, in which another process has written the file that is not whole now
+OURS = b"iop1/mb_bram_ctrl"  # is in the metadata of the tutorial's overlay, and not in the base overlay's
 BASE = os.path.join("overlays", "base", "base.bit")
+OVERLAY_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bitstream")
+
+_used = False
 
 
 def files(package):
@@ -41,6 +47,8 @@ def _read(path):
 
 def problem(path, root="/"):
     """What keeps pynq from using a state file, as the rest of a sentence that begins with its path; None if nothing does."""
+    if os.path.exists(path) and not os.access(path, os.R_OK):
+        return "is another user's"
     name = named(path)
     if name is None:
         return "is not whole"
@@ -56,12 +64,46 @@ def check(package):
         return
     from pynq.pl_server.global_state import GlobalState
     for path in files(package):
-        try:
-            with open(path) as file:
-                GlobalState.parse_obj(json.load(file))
-        except Exception:  # whatever stops it here stops it at each download
-            raise RuntimeError("pynq's state file {} {}, and pynq downloads no overlay then: remove it, with `sudo rm {}`; pynq "
-                               "writes a new one.".format(path, problem(path) or "cannot be read", path)) from None
+        for last_look in (False, True):
+            try:
+                with open(path) as file:
+                    GlobalState.parse_obj(json.load(file))
+                break
+            except Exception:  # whatever stops it here stops it at each download
+                if not os.path.exists(path):  # another process is downloading an overlay
+                    break
+                if last_look:
+                    raise RuntimeError("pynq's state file {} {}, and pynq downloads no overlay then: remove it, with `sudo rm "
+                                       "{}`; pynq writes a new one.".format(path, problem(path) or "cannot be read", path)) \
+                        from None
+                time.sleep(A_MOMENT)
+
+
+def use(package):
+    """For a process that may download the overlay of this edition: check(), and from now on leave() after each cell of its
+    notebook and at its end. For a notebook may be left at any cell, and then its folder be renamed."""
+    global _used
+    check(package)
+    if _used or not os.path.exists(os.path.join(package, "pl_server", "global_state.py")):
+        return
+    _used = True
+    atexit.register(leave, package, OVERLAY_FOLDER)
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is not None:
+        shell.events.register("post_run_cell", lambda *result: leave(package, OVERLAY_FOLDER))
+
+
+def another(package, bitfile):
+    """The .bit of another overlay, if pynq's state says that another process has downloaded one since this one downloaded
+    `bitfile`. None if not, or if it was the image's base overlay, or if there is no such state."""
+    base = os.path.join(package, BASE)
+    for path in files(package):
+        state = _read(path)
+        name = state and os.path.realpath(str(state["bitfile_name"]))
+        if name and name not in (os.path.realpath(bitfile), os.path.realpath(base)) and os.path.isfile(name) \
+                and _digest(name) != _digest(bitfile):
+            return name
+    return None
 
 
 def leave(package, folder, root="/"):
@@ -71,9 +113,14 @@ def leave(package, folder, root="/"):
     root:            where the board's root is: what a state file names begins there
 
     The base overlay's configuration is what the tutorial's is made of, so what the state says of the fabric stays true. What
-    pynq had read in the other .hwh is removed; it reads base.hwh when that is next asked for. A state file that is not whole is
-    removed, and so is one on an image without a base overlay: then pynq begins as on a board that was never used.
+    pynq had read in the other .hwh is removed; it reads base.hwh when that is next asked for. It is removed, too, if another
+    process has named another .bit between the two files that pynq wrote. A state file that is not whole is removed, and so is one
+    on an image without a base overlay: then pynq begins as on a board that was never used. Whoever may not write there has
+    downloaded nothing, and changes nothing.
     """
+    metadata = os.path.join(package, "pl_server", METADATA)
+    if not os.access(os.path.dirname(metadata), os.W_OK):
+        return
     folder = os.path.join(os.path.realpath(folder), "")
     base = os.path.join(package, BASE)
     for path in files(package):
@@ -85,17 +132,32 @@ def leave(package, folder, root="/"):
             continue
         here = "" if state is None else os.path.join(root, str(state["bitfile_name"]).lstrip("/"))
         if os.path.isfile(here) and not os.path.realpath(here).startswith(folder):
+            if _holds(metadata, OURS):
+                _remove(metadata)
             continue
-        _remove(os.path.join(package, "pl_server", METADATA))
+        _remove(metadata)
         if state is None or not os.path.isfile(base):
             _remove(path)
             continue
-        with open(base, "rb") as file:
-            digest = hashlib.sha1(file.read()).hexdigest()
-        state.update(bitfile_name="/" + os.path.relpath(base, root), bitfile_hash=digest)
-        with open(path + ".part", "w") as file:
+        state.update(bitfile_name="/" + os.path.relpath(base, root), bitfile_hash=_digest(base))
+        part = "{}.{}".format(path, os.getpid())
+        with open(part, "w") as file:
             json.dump(state, file)
-        os.replace(path + ".part", path)
+        os.replace(part, path)
+
+
+def _digest(path):
+    """What pynq 3 tells two .bit files apart by."""
+    with open(path, "rb") as file:
+        return hashlib.sha1(file.read()).hexdigest()
+
+
+def _holds(path, part):
+    try:
+        with open(path, "rb") as file:
+            return part in file.read()
+    except FileNotFoundError:
+        return False
 
 
 def _remove(path):

@@ -1,8 +1,8 @@
 """Pynq_Tutorial: has the program on an I/O processor (IOP) write into a buffer that Python allocated."""
 
-import math
 import numbers
 import os
+import threading
 import time
 import zlib
 
@@ -17,10 +17,9 @@ from .sharing import board_lock, downloads
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(HERE, "pynq_tutorial.bin")
-OVERLAY_FOLDER = os.path.join(os.path.dirname(HERE), "bitstream")
 PYNQ = os.path.dirname(pynq.__file__)
 
-pynq_state.check(PYNQ)  # now, for the next step of every notebook is to download the overlay
+pynq_state.use(PYNQ)  # now, for the next step of every notebook is to download the overlay
 
 # The mailbox, as mb_src/mailbox.h defines it: byte offsets in the IOP's memory of its 32-bit words.
 MAILBOX = 0xF000
@@ -70,13 +69,17 @@ class Pynq_Tutorial:
         self._lock = board_lock()
         with self._lock.threads, self._lock:
             self._downloads, self._timestamp = downloads(), PL.timestamp
+            other = self._downloads and pynq_state.another(PYNQ, PL.bitfile_name)  # before this process began to watch
+            if other:
+                raise RuntimeError("Another notebook has downloaded {} meanwhile: run overlay = Overlay(...) again, and then "
+                                   "this.".format(other))
             self._microblaze = self._new_microblaze(mb_info, program)
             # The IOP's memory as 32-bit words: one to write, and one to read, which gives ints at a tenth of numpy's time.
             self._memory = self._microblaze.mmio.array
             self._words = memoryview(self._memory.view(np.ndarray))
             self._loaded = zlib.crc32("{} {}".format(self._timestamp, self._program).encode()) or 1
             self._start()
-        pynq_state.leave(PYNQ, OVERLAY_FOLDER)
+            pynq_state.leave(PYNQ, pynq_state.OVERLAY_FOLDER)
 
     def _new_microblaze(self, mb_info, program):
         try:
@@ -229,7 +232,7 @@ def _check_timeout(timeout):
     """TypeError or ValueError unless it is a number of seconds that one can wait."""
     if not isinstance(timeout, numbers.Real) or isinstance(timeout, bool):
         raise TypeError("timeout is {!r}, a {}: give a number of seconds.".format(timeout, type(timeout).__name__))
-    if not (timeout > 0 and math.isfinite(timeout)):
+    if not 0 < timeout <= threading.TIMEOUT_MAX:
         raise ValueError("timeout is {}: give a number of seconds that is more than 0 and has an end.".format(timeout))
 
 

@@ -7,7 +7,7 @@ import pynq
 
 from . import pynq_state
 
-pynq_state.check(os.path.dirname(pynq.__file__))  # now, for the next step is to ask pynq for memory
+pynq_state.use(os.path.dirname(pynq.__file__))  # now, for the next step is to ask pynq for memory
 
 try:
     from pynq import Xlnk

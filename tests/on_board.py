@@ -61,13 +61,14 @@ def main(image_root="/"):
         # The installed iop/ comes before the checkout's.
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join([copy, ROOT, tests]), TUTORIAL=copy)
         # --sanitize-with is the name that nbval 0.9.6 has for it, the last for Python 3.6; later ones know it too.
-        result = subprocess.call([
-            image.python(image_root), "-B", "-m", "pytest", "-c", os.devnull, "--rootdir", folder, "--confcutdir", ROOT, "-p",
-            "no:cacheprovider", "-p", "on_board", "--nbval", "--nbval-cell-timeout=120", "--sanitize-with",
-            os.path.join(tests, "sanitize.cfg"), "-v"] + [os.path.join(copy, name) for name in chosen] +
-            [os.path.join(tests, name) for name in UNIT_TESTS], env=environment)
-        settle(folder, image_root)
-    return result
+        try:
+            return subprocess.call([
+                image.python(image_root), "-B", "-m", "pytest", "-c", os.devnull, "--rootdir", folder, "--confcutdir", ROOT, "-p",
+                "no:cacheprovider", "-p", "on_board", "--nbval", "--nbval-cell-timeout=120", "--sanitize-with",
+                os.path.join(tests, "sanitize.cfg"), "-v"] + [os.path.join(copy, name) for name in chosen] +
+                [os.path.join(tests, name) for name in UNIT_TESTS], env=environment)
+        finally:
+            settle(folder, image_root)
 
 
 if __name__ == "__main__":

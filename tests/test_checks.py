@@ -3,11 +3,13 @@ solutions."""
 
 import gc
 import os
+import posix
 import signal
 import sys
 import threading
 import time
 import weakref
+from os import _exit
 
 import numpy as np
 import pytest
@@ -175,6 +177,7 @@ def test_a_thread_that_goes_on(said, board, monkeypatch):
 
 @pytest.mark.parametrize("answer, sentence", [
     (lambda *_: os._exit(1), "your code raised Deadly: os._exit() ends the whole kernel"),
+    (lambda *_: _exit(1), "your code raised Deadly: os._exit() ends the whole kernel"),
     (lambda *_: os.abort(), "os.abort() ends the whole kernel"),
     (lambda *_: sys.exit(3), "your code raised SystemExit: 3"),
     (lambda *_: exec("raise Unspeakable", {"Unspeakable": type("Unspeakable", (Exception,), {"__str__": None})}),
@@ -183,6 +186,11 @@ def test_a_thread_that_goes_on(said, board, monkeypatch):
 ])
 def test_code_that_would_end_the_kernel(said, board, answer, sentence):
     assert said(memory.write, answer).endswith(sentence)
+
+
+def test_what_would_end_the_kernel_is_as_it_was_after_a_check(said, board):
+    said(memory.write, lambda *_: _exit(1))
+    assert os._exit is _exit is posix._exit and os.abort is posix.abort
 
 
 def test_a_process_that_the_code_forks_may_end(said, board):

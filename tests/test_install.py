@@ -123,6 +123,13 @@ def test_uninstall_removes_what_is_unchanged_and_names_what_it_kept(target):
     assert snapshot(target.parent) == before
 
 
+def test_what_pynq_leaves_is_no_students_but_a_file_of_that_name_may_be(target):
+    (target / "iop" / "loaded.xclbin").write_bytes(b"xclbin2\0 and more")
+    (target / "loaded.xclbin").write_bytes(b"my notes")
+    assert tree.uninstall(str(target))["kept"] == ["loaded.xclbin"]
+    assert contents(target) == {"loaded.xclbin": b"my notes"}
+
+
 def test_uninstall_leaves_nothing_where_nothing_was_changed(target):
     tree.uninstall(str(target))
     assert list(target.parent.iterdir()) == []

@@ -179,6 +179,17 @@ def test_an_image_s_environment_is_made_once_by_all_who_ask_at_once(tmp_path, mo
     assert len(made) == 1
 
 
+def test_a_checkout_by_a_git_of_windows_settings_is_what_was_committed(tmp_path):
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no git checkout")
+    subprocess.check_call(["git", "-c", "core.autocrlf=true", "-c", "core.eol=crlf", "clone", "-q", str(ROOT), str(tmp_path / "kit")])
+    names = subprocess.check_output(["git", "-C", str(ROOT), "ls-tree", "-r", "--name-only", "-z", "HEAD"])
+    for name in names.decode().split("\0")[:-1]:
+        there = tmp_path / "kit" / name
+        if not there.is_symlink() and there.is_file():
+            assert there.read_bytes() == subprocess.check_output(["git", "-C", str(ROOT), "show", "HEAD:" + name]), name
+
+
 def test_files_in_place_of_links_become_links(kit):
     """As git on Windows leaves them, or a downloaded zip."""
     for link in ("iop", "mb_src"):

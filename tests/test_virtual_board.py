@@ -180,6 +180,15 @@ def test_an_overlays_name_is_taken_or_refused_as_on_a_board(board, tmp_path, mon
         assert not board.has_overlay()
 
 
+def test_a_path_that_leads_elsewhere_is_not_the_kits_own_overlay(board, tmp_path, monkeypatch):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    for elsewhere in "../bitstream/pynq_tutorial.bit", str(tmp_path / "a" / "bitstream" / "pynq_tutorial.bit"):
+        with pytest.raises(OSError, match="does not exist"):
+            Overlay(elsewhere)
+    assert Overlay("./bitstream/pynq_tutorial.bit").iop1  # from whatever folder
+
+
 def test_gpio_pins_have_the_numbers_linux_gives_them(board):
     assert GPIO.get_gpio_pin(0) == 906 + 54
     pin = GPIO(GPIO.get_gpio_pin(4), "out")

@@ -99,6 +99,13 @@ BAD = {  # a request, and what the sentence must name: the value given, and what
     "a view backwards": (lambda b: (b[::-1], 1, 0), ValueError, ["gaps", "one piece"]),
     "a view across words": (lambda b: (b.view("u1")[2:10].view("u4"), 1, 0), ValueError, ["multiple of 4"]),
     "a dtype of 16 bits": (lambda b: (b.view("i2"), 1, 0), ValueError, ["int16", "np.int32"]),
+    "timeout a text": (lambda b: (b, 1, 0, "2"), TypeError, ["timeout is '2'", "seconds"]),
+    "timeout a bool": (lambda b: (b, 1, 0, True), TypeError, ["timeout is True", "seconds"]),
+    "timeout 0": (lambda b: (b, 1, 0, 0), ValueError, ["timeout is 0", "more than 0"]),
+    "timeout negative": (lambda b: (b, 1, 0, -1.5), ValueError, ["timeout is -1.5", "more than 0"]),
+    "timeout nan": (lambda b: (b, 1, 0, float("nan")), ValueError, ["timeout is nan", "has an end"]),
+    "timeout without an end": (lambda b: (b, 1, 0, float("inf")), ValueError, ["timeout is inf", "has an end"]),
+    "timeout beyond every clock": (lambda b: (b, 1, 0, 10**400), ValueError, ["timeout is 1000", "has an end"]),
     "a dtype of 64 bits": (lambda b: (b.view("i8"), 1, 0), ValueError, ["int64", "np.int32"]),
 }
 
@@ -114,6 +121,11 @@ def test_bad_input_is_refused_and_named(iop, board, buffer, case):
     assert "\n" not in str(raised.value)
     assert np.array_equal(mailbox, iop._microblaze.mmio.array[pynq_tutorial.MAILBOX // 4:])
     assert not buffer.any() and board.stray_writes() == []
+
+
+def test_pynq_gets_no_interrupt_that_nobody_waits_for(iop):
+    """It would wait for it in a thread of its own, which may hang on a board."""
+    assert iop._microblaze.interrupt is None
 
 
 def test_freed_buffer_is_refused(iop, buffer):

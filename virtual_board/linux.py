@@ -62,7 +62,9 @@ def resolve_bitstream(bitfile_path, device):
     a board's Jupyter runs each notebook in its own folder, and other programs (papermill, VS Code) in another."""
     stem, extension = os.path.splitext(bitfile_path)
     if extension == ".bit" and not os.path.isfile(bitfile_path):
-        for stem in (stem, os.path.join(NOTEBOOKS, os.path.relpath(stem))):
+        # An absolute path comes so from PYNQ's Overlay(), which has put the working folder before it.
+        inside = os.path.relpath(stem)
+        for stem in [stem] + ([] if inside.startswith(os.pardir) else [os.path.join(NOTEBOOKS, inside)]):
             if os.path.isfile(stem + ".hwh"):
                 return stem + extension
     return resolve_bitstream.on_disk(bitfile_path, device)

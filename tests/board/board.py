@@ -6,6 +6,7 @@
 """
 
 import contextlib
+import ctypes.util
 import json
 import os
 import select
@@ -32,6 +33,8 @@ def missing():
         return "the board stand-in needs root, for its mounts: sudo make test-board"
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
         return "the board stand-in needs /dev/fuse: load the kernel's module fuse, or give the container that device"
+    if not (ctypes.util.find_library("fuse3") or ctypes.util.find_library("fuse")):
+        return "the board stand-in needs libfuse: sudo apt-get install fuse3"
     for tool, package in ("cc", "gcc and libc6-dev"), ("unshare", "util-linux"), ("nsenter", "util-linux"), ("git", "git"):
         if not shutil.which(tool):
             return "the board stand-in needs {}: sudo apt-get install {}".format(tool, package)

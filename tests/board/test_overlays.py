@@ -97,11 +97,34 @@ def test_install_use_uninstall_leave_the_base_overlay_as_it_was(power_up, untouc
     expected = untouched("operating")
     board = power_up("operating")
     tutorial(board)
-    (Path(board.path(NAME)) / "loaded.xclbin").write_bytes(b"left there by pynq 3.1, as root")
+    (Path(board.path(NAME)) / "loaded.xclbin").write_bytes(b"xclbin2\0, as pynq 3.1 leaves it")
     assert "removed" in board.output("make", "uninstall", folder=HOME_KIT)
     assert not Path(board.path(NAME)).exists()
     assert base(board) == expected
     board.power_up("operating")
+    assert base(board) == expected
+
+
+HALF_USED = {  # a student stopped before there was an IOP, or just then
+    "at a notebook's end": "import sys; sys.path.insert(0, '.')\nimport iop.xlnk\nfrom pynq import Overlay\n"
+                           "Overlay('./bitstream/pynq_tutorial.bit')",
+    "by a killed kernel": """
+import os, signal, sys; sys.path.insert(0, ".")
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+for cell in "import iop.xlnk", "from pynq import Overlay", "Overlay('./bitstream/pynq_tutorial.bit')":
+    shell.run_cell(cell).raise_error()
+os.kill(os.getpid(), signal.SIGKILL)
+""",
+}
+
+
+@pytest.mark.parametrize("left", HALF_USED)
+def test_a_notebook_that_is_left_before_its_iop_then_the_folder_is_deleted(power_up, left):
+    board = power_up("operating")
+    expected = base(board)
+    board.kernel(HALF_USED[left], NAME)
+    board.output("rm", "-rf", NAME)
     assert base(board) == expected
 
 

@@ -2,11 +2,13 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
 from board import HOME_KIT
-from conftest import NAME
+from base_overlay import STOCK
+from conftest import NAME, base
 
 SECONDS = 1.5  # of each mixture
 
@@ -101,6 +103,7 @@ ALLOWED = re.compile("RuntimeError: An overlay was downloaded|RuntimeError: The 
 @pytest.mark.parametrize("mixture", MIXTURES)
 def test_two_kernels(power_up, mixture, record_property):
     board = power_up()
+    expected = base(board)
     first = board.start_python(FIRST.format(seed=1, seconds=SECONDS + 2), NAME)
     second = MIXTURES[mixture]
     results = []
@@ -118,6 +121,7 @@ def test_two_kernels(power_up, mixture, record_property):
     assert sum(result[0] for result in results) > 10, results  # two that both load overlays keep each other from work
     # Afterwards the board is as it was.
     board.python(SETUP + "buffer = xlnk.cma_array((10,), 'u4'); iop.write_to_buffer(buffer, 10, 1); assert buffer[9] == 10", NAME)
+    assert base(board) == expected
     record_property("served", sum(result[0] for result in results))
 
 
@@ -149,6 +153,32 @@ with lock.threads, lock:
     assert "was not free for 0 s" in sentence or "was not free for 1 s" in sentence
     holder.kill()
     holder.communicate()
+
+
+def test_an_overlay_of_another_notebooks_own_is_seen_before_the_program_is_loaded(power_up, base_overlay):
+    """What is at the IOP's address then, if anything, is not known."""
+    board = power_up()
+    other = next(stock.parent for stock in STOCK.values() if stock.parent != base_overlay and stock.exists())
+    for name in "bit", "hwh":
+        shutil.copy(str(other / ("base." + name)), board.path("/home/xilinx/other." + name))
+    first = board.start_python("""
+import os, sys, time; sys.path.insert(0, ".")
+from pynq import Overlay
+from iop.pynq_tutorial import Pynq_Tutorial
+overlay = Overlay("./bitstream/pynq_tutorial.bit")
+print("loaded", flush=True)
+for _ in range(600):
+    if os.path.exists("/tmp/go"):
+        break
+    time.sleep(0.1)
+Pynq_Tutorial(overlay.iop1.mb_info)
+""", NAME)
+    assert first.stdout.readline() == "loaded\n"
+    board.python("from pynq import Overlay; Overlay('/home/xilinx/other.bit')")
+    board.output("touch", "/tmp/go")
+    sentence = first.communicate(timeout=60)[1].strip().splitlines()[-1]
+    assert re.match("RuntimeError: (Another notebook has downloaded /home/xilinx/other.bit|The overlay that is downloaded now has no)",
+                    sentence)
 
 
 def test_the_live_mailbox_ends_with_another_kernels_download(power_up):
