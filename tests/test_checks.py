@@ -111,7 +111,7 @@ def waits_for_a_thread(*_):
     thread = threading.Thread(target=time.sleep, args=(3,))
     thread.start()
     while thread.is_alive():
-        thread.join()
+        thread.join(60)
 
 
 def waits_for_a_lock(*_):
@@ -172,7 +172,7 @@ def test_a_thread_that_goes_on(said, board, monkeypatch):
     assert threading.active_count() == before and mine.is_alive()
     assert said(passes, lambda: threading.Thread(target=time.sleep, args=(0.1,)).start()) == "Right: all is well"
     stays.set()
-    mine.join()
+    mine.join(60)
 
 
 @pytest.mark.parametrize("answer, sentence", [
@@ -224,7 +224,7 @@ def test_a_check_keeps_no_buffer(said, xlnk):
 def test_a_check_in_a_thread(capsys):
     thread = threading.Thread(target=memory.write, args=(endless,))
     thread.start()
-    thread.join()
+    thread.join(60)
     assert "Not yet: a check cannot run in a thread" in capsys.readouterr().out
 
 

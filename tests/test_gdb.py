@@ -119,7 +119,7 @@ def test_packets_come_in_pieces():
         stub = Stub(ours)
         assert stub.step() == b"T05thread:01;"
         assert stub.registers() == (1, 2)
-        thread.join()
+        thread.join(60)
 
 
 def test_an_end_of_qemu_is_an_error(qemu):

@@ -360,5 +360,5 @@ def test_two_at_once(target, monkeypatch):
     with pytest.raises(tree.InstallError, match="Another installation into .* is under way"):
         tree.install(str(target), NEW, "new")
     go_on.set()
-    first.join()
+    first.join(60)
     assert contents(target) == NEW

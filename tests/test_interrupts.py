@@ -119,6 +119,6 @@ def test_interrupts_by_signals_at_random_moments(notebook):
         with pytest.raises(KeyboardInterrupt):
             timer.start()
             forever()
-        timer.join()
+        timer.join(60)
         within(20, lambda: all_is_well(notebook, "load", "program"))
     assert len(qemus()) == 1 and sleeps_within(notebook.board, 10)

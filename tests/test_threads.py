@@ -140,7 +140,7 @@ def test_what_a_thread_writes_while_the_cache_is_flushed_is_not_lost(board):
         buffer.flush()
     end.set()
     for writer in writers:
-        writer.join()
+        writer.join(60)
     buffer.flush()
     assert (ddr == np.asarray(buffer)).all()
 
@@ -162,7 +162,7 @@ def test_what_is_written_to_ddr_during_an_invalidation_is_not_overwritten_by_a_f
         assert int(buffer.min()) >= last
         last = int(buffer.min())
     end.set()
-    writer.join()
+    writer.join(60)
     assert int(ddr.max()) - int(ddr.min()) <= 1 and last > 0
 
 
@@ -227,7 +227,7 @@ def test_statistics_while_other_threads_allocate(xlnk):
         at_once(lambda number: [xlnk.cma_array((100,), "u4").freebuffer() for _ in range(50)])
     finally:
         end.set()
-        asks.join()
+        asks.join(60)
     assert Xlnk().cma_stats()["CMA Memory Available"] == POOL_SIZE
 
 
@@ -250,7 +250,7 @@ def test_requests_by_address_leave_other_threads_tuples_alone(overlay):
         at_once(fill, 2)
     finally:
         end.set()
-        asks.join()
+        asks.join(60)
 
 
 def test_autoreload_takes_no_board_away(tmp_path):

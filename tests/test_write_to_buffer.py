@@ -199,7 +199,7 @@ def test_two_threads_do_not_mix_their_requests(iop, board):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert wrong == [] and board.stray_writes() == []
 
 

@@ -183,7 +183,7 @@ def test_threads_that_allocate_with_one_xlnk(xlnk):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     gc.collect()
     assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE, "CMA Memory Usage": 0, "Buffer Count": 0}
     assert xlnk._buffers == []

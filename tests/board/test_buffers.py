@@ -93,7 +93,7 @@ for data in range(500):
     if buffer[0] != data or buffer[1023] != data + 1023:
         wrong.append(("request", data))
 stop.set()
-thread.join()
+thread.join(60)
 print(len(wrong))
 """
     assert power_up().python(source, NAME) == "0"
