@@ -15,7 +15,8 @@ from pynq.buffer import PynqBuffer
 DDR_SIZE = 0x20000000  # bytes: the 512 MB of a PYNQ-Z1 or PYNQ-Z2, from physical address 0
 ADVICE = "give a buffer from xlnk.cma_array() or pynq.allocate(), or its physical_address"
 
-_known = []  # weak references to the buffers that were there when somebody looked last
+# Weak references to the buffers that were there when somebody looked last. A thread replaces the list, and never changes one.
+_known = []
 
 
 def room_in(buffer):

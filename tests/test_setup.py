@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+import doctor
 import environment
 import images
 from conftest import ROOT
@@ -182,7 +183,8 @@ def test_an_image_s_environment_is_made_once_by_all_who_ask_at_once(tmp_path, mo
 def test_a_checkout_by_a_git_of_windows_settings_is_what_was_committed(tmp_path):
     if not (ROOT / ".git").exists():
         pytest.skip("this is no git checkout")
-    subprocess.check_call(["git", "-c", "core.autocrlf=true", "-c", "core.eol=crlf", "clone", "-q", str(ROOT), str(tmp_path / "kit")])
+    subprocess.check_call(["git", "-c", "core.autocrlf=true", "-c", "core.eol=crlf", "clone", "-q", str(ROOT),
+                           str(tmp_path / "kit")])
     names = subprocess.check_output(["git", "-C", str(ROOT), "ls-tree", "-r", "--name-only", "-z", "HEAD"])
     for name in names.decode().split("\0")[:-1]:
         there = tmp_path / "kit" / name
@@ -246,7 +248,7 @@ def test_says_how_to_get_a_browser(kit):
     assert run.returncode == 1 and "sudo apt-get install chromium libatomic1" in run.stdout
 
 
-def test_drift_is_named_with_the_remedy(kit):
+def test_drift_is_named_with_the_remedy(kit, monkeypatch):
     assert sh_setup(kit, "deploy", env=offline(kit)).returncode == 0
     packages, = (kit / ".deploy" / "lib").glob("*/site-packages")
     (packages / "of_the_students_own-1.0.dist-info").mkdir()
@@ -255,6 +257,10 @@ def test_drift_is_named_with_the_remedy(kit):
     named = sh_setup(kit, "deploy", env=offline(kit))
     assert named.returncode == 0
     assert re.search("toy 2.0 in place of 1.0.*type rm -rf .deploy and the command again", named.stdout)
+    changed = environment.drift(str(kit / ".deploy"))
+    monkeypatch.setattr(environment, "drift", lambda: changed)
+    good, said = doctor.packages()
+    assert not good and "toy 2.0 in place of 1.0" in said and "rm -rf .venv" in said
     shutil.rmtree(str(packages / "toy-2.0.dist-info"))
     assert "no toy 1.0" in sh_setup(kit, "deploy", env=offline(kit)).stdout
 

@@ -30,7 +30,7 @@ IOP1_RESET = 0  # base.hwh: EMIO GPIO pin, active high
 
 
 class WatchedMemory(np.ndarray):
-    """An array that tells when Python writes to it."""
+    """An array that tells when Python writes to it. Any thread may write, as to any array of numpy's."""
 
     @classmethod
     def over(cls, array, written):

@@ -16,7 +16,7 @@ NOTEBOOKS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 
 
 class GpioPin:
-    """One pin, with the interface of pynq.gpio._GPIO, which writes files in /sys/class/gpio."""
+    """One pin, with the interface of pynq.gpio._GPIO, which writes files in /sys/class/gpio. Any thread may call."""
 
     def __init__(self, gpio_index, direction):
         if direction not in ("in", "out"):
@@ -47,7 +47,8 @@ class GpioPin:
 
 class UioController:
     """The line from the fabric's interrupt controller to Linux, with the interface of pynq.uio.UioController. The
-    virtual IOP has no part that could raise it, so waiting for it is an error and not an endless wait."""
+    virtual IOP has no part that could raise it, so waiting for it is an error and not an endless wait. Any
+    thread may call."""
 
     def __init__(self, device):
         pass
