@@ -201,6 +201,17 @@ def test_a_state_file_that_pynq_cannot_read_is_named_with_the_remedy(power_up, r
     base(board)
 
 
+def test_a_state_file_of_another_user_is_named(power_up, release):
+    if release.startswith("2."):
+        pytest.skip("pynq {} has no state file".format(release))
+    board = power_up("operating", boot=BOOT)
+    path, = Path(board.pynq(), "pl_server").glob("global_pl_state*.json")
+    path.chmod(0o600)
+    done = board.run("python3", "-B", "-c", "import sys; sys.path.insert(0, '.'); import iop.xlnk", folder=NAME, user="xilinx")
+    sentence = done.stderr.strip().splitlines()[-1]
+    assert sentence.startswith("RuntimeError: pynq's state file") and "is another user's" in sentence, done.stderr
+
+
 def test_metadata_that_is_cut_off_is_read_again(power_up, release):
     board = power_up("operating", boot=BOOT)
     for path in Path(board.pynq(), "pl_server").glob("_current_metadata.pkl"):
