@@ -40,7 +40,8 @@ def start():
 
 iop = start()
 end = time.monotonic() + {seconds}
-while time.monotonic() < end:
+# Two that load overlays may leave each other no time.
+while time.monotonic() < end or served <= 10 and time.monotonic() < end + 30:
     length, data = random.randrange(1, 5000), random.randrange(2**31)
     buffer[:] = 0xDEAD
     try:
@@ -50,6 +51,7 @@ while time.monotonic() < end:
         try:
             iop.reset()
         except (RuntimeError, TimeoutError):
+            time.sleep(random.random())  # or two that do the same would keep each other from it for ever
             iop = start()
         continue
     served += 1
@@ -118,7 +120,7 @@ def test_two_kernels(power_up, mixture, record_property):
     for served, errors, wrong in results:
         assert wrong == [], (served, errors, wrong)
         assert all(ALLOWED.match(error) for error in errors), errors
-    assert sum(result[0] for result in results) > 10, results  # two that both load overlays keep each other from work
+    assert sum(result[0] for result in results) > 10, results
     # Afterwards the board is as it was.
     board.python(SETUP + "buffer = xlnk.cma_array((10,), 'u4'); iop.write_to_buffer(buffer, 10, 1); assert buffer[9] == 10", NAME)
     assert base(board) == expected
@@ -155,8 +157,10 @@ with lock.threads, lock:
     holder.communicate()
 
 
-def test_an_overlay_of_another_notebooks_own_is_seen_before_the_program_is_loaded(power_up, base_overlay):
+def test_an_overlay_of_another_notebooks_own_is_seen_before_the_program_is_loaded(power_up, base_overlay, release):
     """What is at the IOP's address then, if anything, is not known."""
+    if release == "2.5.4":
+        pytest.skip("with pynq 2.5.4 each process has a server of its own, and nothing says what another has downloaded")
     board = power_up()
     other = next(stock.parent for stock in STOCK.values() if stock.parent != base_overlay and stock.exists())
     for name in "bit", "hwh":
@@ -177,8 +181,8 @@ Pynq_Tutorial(overlay.iop1.mb_info)
     board.python("from pynq import Overlay; Overlay('/home/xilinx/other.bit')")
     board.output("touch", "/tmp/go")
     sentence = first.communicate(timeout=60)[1].strip().splitlines()[-1]
-    assert re.match("RuntimeError: (Another notebook has downloaded /home/xilinx/other.bit|The overlay that is downloaded now has no)",
-                    sentence)
+    assert re.match("RuntimeError: (Another notebook has downloaded /home/xilinx/other.bit|The overlay that is downloaded now has no|"
+                    "Overlay not currently loaded)", sentence)
 
 
 def test_the_live_mailbox_ends_with_another_kernels_download(power_up):
