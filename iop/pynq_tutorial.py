@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pynq
-from pynq import PL
+from pynq import PL, Device
 from pynq.lib import PynqMicroblaze
 
 from . import pynq_state
@@ -86,6 +86,7 @@ class Pynq_Tutorial:
             # Not the names of the interrupt: pynq would then wait for one in a thread of its own.
             return PynqMicroblaze({name: mb_info[name] for name in ("ip_name", "rst_name")}, program, force=True)
         except Exception:  # of whatever type: pynq does not expect that another process downloads an overlay just now
+            _end_talk()
             self._check_overlay()
             _check_iop(mb_info)
             raise
@@ -151,6 +152,7 @@ class Pynq_Tutorial:
             ours = self._memory[:-(-size // 4)].tobytes()[:size] == self._program
             self._microblaze.run()
         except Exception:
+            _end_talk()
             self._check_overlay()
             raise
         self._wait_until_ready()
@@ -226,6 +228,15 @@ class Pynq_Tutorial:
             if now - started > LOOK_WITHOUT_PAUSE:
                 time.sleep(min((now - started) / 4, LONGEST_PAUSE))
         return True
+
+
+def _end_talk():
+    """Ends the talk with the board's server in which pynq 2.6 has stopped if another process has just downloaded an overlay without
+    this IOP (load_ip_data() of pl_server/server.py). Or that would wait for its end, and answer nobody on the board any more."""
+    client = getattr(Device.active_device, "_client", None)
+    talk = getattr(client, "_remote", None)
+    if talk is not None and not talk.closed:
+        client.server_update()
 
 
 def _check_timeout(timeout):
