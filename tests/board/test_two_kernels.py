@@ -139,7 +139,7 @@ def test_an_iop_that_is_held_is_named(power_up):
     holder = board.start_python(SETUP + """
 with iop._lock.threads, iop._lock:
     print("held", flush=True)
-    time.sleep(3)
+    time.sleep(30)
 """, NAME, JPY_SESSION_NAME="/home/xilinx/jupyter_notebooks/pynq_tutorial/5_performance.ipynb")
     assert holder.stdout.readline() == "held\n"
     done = board.kernel("""
