@@ -60,23 +60,23 @@ def problem(path, root="/"):
 def check(package):
     """Raises RuntimeError if pynq cannot read its own state, and so downloads no overlay; its own words for it are "Unable to
     parse metadata"."""
-    if not files(package):
-        return
-    from pynq.pl_server.global_state import GlobalState
     for path in files(package):
-        for last_look in (False, True):
-            try:
-                with open(path) as file:
-                    GlobalState.parse_obj(json.load(file))
-                break
-            except Exception:  # whatever stops it here stops it at each download
-                if not os.path.exists(path):  # another process is downloading an overlay
-                    break
-                if last_look:
-                    raise RuntimeError("pynq's state file {} {}, and pynq downloads no overlay then: remove it, with `sudo rm "
-                                       "{}`; pynq writes a new one.".format(path, problem(path) or "cannot be read", path)) \
-                        from None
-                time.sleep(A_MOMENT)
+        if not _pynq_reads(path):
+            time.sleep(A_MOMENT)
+            if not _pynq_reads(path):
+                raise RuntimeError("pynq's state file {} {}, and pynq downloads no overlay then: remove it, with `sudo rm {}`; "
+                                   "pynq writes a new one.".format(path, problem(path) or "cannot be read", path))
+
+
+def _pynq_reads(path):
+    """Whether pynq can read a state file. One that is gone, while another process downloads an overlay, it does not ask for."""
+    from pynq.pl_server.global_state import GlobalState
+    try:
+        with open(path) as file:
+            GlobalState.parse_obj(json.load(file))
+    except Exception:  # whatever stops it here stops it at each download
+        return not os.path.exists(path)
+    return True
 
 
 def use(package):

@@ -16,10 +16,11 @@ import subprocess
 import sys
 import time
 
+from images import TEN_WORDS
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pynq-tutorial", "systems")
 LIMIT = 3600  # seconds for each
-TEN_WORDS = "State of buffer after IOP write\n" + "".join("{}\n".format(word) for word in range(1, 11))
 
 # Emulated, a second is soon over, so what is tried there waits for nothing but the IOP.
 ON_ARM = ("make run && .venv/bin/python -m pytest tests/test_mailbox.py tests/test_gdb.py "

@@ -60,7 +60,7 @@ def command(program, memory_size, memory_path, reset_address, debug_fd):
 
 
 class Qemu:
-    """A running QEMU, whose processor stands at its reset address. For one thread, but for kill().
+    """A running QEMU, whose processor stands at its reset address. For one thread; kill() from any.
 
     Linux ends it when the thread that made it ends. Its control channel is a socket pair, which has no name, so nobody else
     can open it.
