@@ -28,13 +28,8 @@ def load(words, tmp_path, overlay):
 
 
 def cpu_seconds(*pids):
-    """What Linux has charged to these processes so far."""
-    total = 0
-    for pid in pids:
-        with open("/proc/{}/stat".format(pid)) as stat:
-            columns = stat.read().rpartition(")")[2].split()
-        total += int(columns[11]) + int(columns[12])
-    return total / os.sysconf("SC_CLK_TCK")
+    """What Linux has charged to these processes so far, to the nanosecond: /proc counts in hundredths of a second."""
+    return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)     # the clock of a process, as clock_getcpuclockid(3) has it
 
 
 def test_our_program_sleeps_and_takes_almost_no_time(iop, board):
@@ -42,8 +37,8 @@ def test_our_program_sleeps_and_takes_almost_no_time(iop, board):
     pids = os.getpid(), board.microblaze.pid
     before, start = cpu_seconds(*pids), time.monotonic()
     time.sleep(1)
-    # The budget is 2 % of one core; twice that is far below the 100 % of a program that was not put to sleep.
-    assert cpu_seconds(*pids) - before < 0.04 * (time.monotonic() - start)
+    # A program that was not put to sleep takes a whole core. The budget of 2 % is for make bench, on a quiet machine.
+    assert cpu_seconds(*pids) - before < 0.1 * (time.monotonic() - start)
     assert board.microblaze.is_asleep
 
 
