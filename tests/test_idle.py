@@ -89,15 +89,16 @@ def test_a_request_that_is_made_again_while_it_is_looked_at(iop, board, buffer, 
             self.registers, self._debugger = debugger.registers, debugger
 
         def step(self):
-            self._debugger.step()
+            report = self._debugger.step()
             if not words[0]:
                 words[0] = buffer.physical_address
+            return report
 
     looks = []
 
-    def look(debugger, memory, steps, interrupted):
+    def look(debugger, memory, steps, interrupted, served):
         words[1], words[2], words[0] = 1, 7, buffer.physical_address
-        looks.append(find_wait(Busy(debugger), memory, 1000, lambda: False))
+        looks.append(find_wait(Busy(debugger), memory, 1000, lambda: False, served))
         return looks[-1]
 
     monkeypatch.setattr(microblaze, "find_wait", look)

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from pynq import GPIO, MMIO, Clocks, Device, Interrupt, Overlay, allocate
+from pynq import GPIO, MMIO, Clocks, Device, Overlay, allocate
 from pynq.lib import PynqMicroblaze
 
 import virtual_board
@@ -196,13 +196,6 @@ def test_gpio_pins_have_the_numbers_linux_gives_them(board):
         pin.write(2)
     with pytest.raises(AttributeError):
         pin.read()
-
-
-def test_waiting_for_an_interrupt_is_an_error_and_not_for_ever(overlay):
-    import asyncio
-    interrupt = Interrupt("iop1/dff_en_reset_vector_0/q")
-    with pytest.raises(NotImplementedError, match="poll the mailbox"):
-        asyncio.run(interrupt.wait())
 
 
 def test_reset_holds_and_releases(iop, board, buffer):

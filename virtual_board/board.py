@@ -5,6 +5,8 @@ import os
 import threading
 
 from .cma import CmaPool
+from .connector import Connector
+from .iop import PmodIop
 from .memory import SharedMemory
 from .microblaze import MicroBlaze
 
@@ -20,14 +22,16 @@ class VirtualBoard:
         from pynq.pl_server import Device
         from . import generations
         from . import linux  # noqa: F401 (puts the stand-ins in place)
-        from .device import VirtualDevice
+        from .device import VirtualDevice, give_way
 
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._microblaze = None
         self.memory = SharedMemory()
         self.cma = CmaPool(self.memory)
+        self.connector = Connector()
         self._device = Device.active_device = VirtualDevice(self)
+        self.iop1 = PmodIop(self.memory.words, self.connector, self._device.iop_interrupt, give_way)
         self._ended = generations.closed
         atexit.register(self.close)
 
@@ -49,9 +53,39 @@ class VirtualBoard:
         with self._lock:
             self.check_open()
             if self._microblaze is None or not self._microblaze.is_open:
-                self._microblaze = MicroBlaze(self.memory)
+                self._microblaze = MicroBlaze(self.memory, self.iop1)
             self._microblaze.reset(active=True)
             self.memory.bram[:] = 0
+
+    def plug(self, device):
+        """Plugs a virtual Pmod (pmods.py) into iop1's connector, before or after an overlay is downloaded, and returns it. There it
+        stays until unplug(). TypeError or ValueError, with the remedy, if it cannot be plugged in."""
+        with self._lock:
+            self.connector.check(device)
+            self._with_iop(lambda: self.connector.plug(device))
+            device._refresh = self._refresh_pins
+        self._refresh_pins()
+        return device
+
+    def unplug(self, device):
+        """Unplugs it. ValueError if it was not plugged in."""
+        with self._lock:
+            self._with_iop(lambda: self.connector.unplug(device))
+            device._refresh = None
+        self._refresh_pins()
+
+    def _refresh_pins(self):
+        if self._microblaze is not None:  # else the pins are set when there is an overlay
+            self._with_iop(self.iop1.gpio.refresh)
+
+    def _with_iop(self, function):
+        """Calls what changes something for the thread that serves the IOP's peripherals in that thread, if there is one."""
+        self.check_open()
+        microblaze = self._microblaze
+        if microblaze is not None and microblaze.is_open:
+            microblaze.ask(function)
+        else:
+            function()
 
     def stray_writes(self):
         """[(physical address, length in bytes), ...] of DDR that was changed outside every buffer allocated at the

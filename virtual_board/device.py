@@ -3,6 +3,7 @@
 import operator
 import os
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -11,6 +12,7 @@ from pynq.buffer import PynqBuffer
 from pynq.pl_server import Device
 
 from . import generations
+from .axi import Intc
 from .memory import BRAM_SIZE, DDR_SIZE
 
 # What answers on the board's AXI bus, as Linux sees it: address, bytes
@@ -26,7 +28,10 @@ CLOCKS = {0x100: 26 << 12,  # ARM_PLL_CTRL: PLL_FDIV
 
 BITSTREAMS = ".bit", ".bin"  # what a board takes with a .hwh beside it; it has more formats, which need other tools
 
-IOP1_RESET = 0  # base.hwh: EMIO GPIO pin, active high
+# base.hwh: EMIO GPIO pins, active high, and the input of the fabric's interrupt controller
+IOP1_RESET = 0
+IOP1_INTERRUPT_ACKNOWLEDGE = 4
+IOP1_INTERRUPT = 8
 
 
 class WatchedMemory(np.ndarray):
@@ -44,6 +49,21 @@ class WatchedMemory(np.ndarray):
     def __setitem__(self, key, value):
         super().__setitem__(key, value)
         self.written()
+
+
+def _read_and_give_way(watched, key):
+    value = np.ndarray.__getitem__(watched, key)
+    time.sleep(1e-5)
+    return value
+
+
+def give_way(yes):
+    """Whether each read of the IOP's memory lets other threads run. Without that Python lets a driver that waits for the IOP
+    keep the processor for 5 ms, each time that the IOP waits to be served. From any thread."""
+    if yes:
+        WatchedMemory.__getitem__ = _read_and_give_way
+    elif "__getitem__" in vars(WatchedMemory):
+        del WatchedMemory.__getitem__
 
 
 class Allocation:
@@ -153,6 +173,10 @@ class VirtualDevice(Device):
         self._registers = {base: np.zeros(size // 4, np.uint32) for base, size in (INTERRUPT_CONTROLLER, SLCR)}
         for offset, value in CLOCKS.items():
             self._registers[SLCR[0]][offset // 4] = value
+        registers = self._registers[INTERRUPT_CONTROLLER[0]]
+        self.interrupt_controller = Intc(registers)
+        self._registers[INTERRUPT_CONTROLLER[0]] = WatchedMemory.over(registers, self.interrupt_controller.written)
+        self._interrupt_held = False  # the flip-flop behind the IOP's interrupt pin is held in reset
 
     @property
     def lock_file(self):
@@ -259,7 +283,7 @@ class VirtualDevice(Device):
         """Configures the fabric: the IOP's memory is empty and the IOP stands still."""
         with self._downloading:
             self._board.download()
-            self._registers[INTERRUPT_CONTROLLER[0]][:] = 0
+            self.interrupt_controller.reset()
             generations.downloaded(self, bitstream, parser)
 
     def gpio(self, pin, value):
@@ -267,3 +291,12 @@ class VirtualDevice(Device):
         self._board.check_open()
         if pin == IOP1_RESET:
             self._board.microblaze.reset(active=bool(value))
+        elif pin == IOP1_INTERRUPT_ACKNOWLEDGE:
+            self._interrupt_held = bool(value)
+            if value:
+                self.interrupt_controller.line(IOP1_INTERRUPT, 0)
+
+    def iop_interrupt(self, level):
+        """The level of the IOP's interrupt pin: a rising edge sets a flip-flop, whose output the interrupt controller sees."""
+        if level and not self._interrupt_held:
+            self.interrupt_controller.line(IOP1_INTERRUPT, 1)

@@ -30,6 +30,7 @@ class Stub:
         self.byte_order = "<"  # of the registers' values, in struct's words; QEMU 11 has ">", whatever the processor's is
         self._connection = connection
         self._received = b""
+        self._acknowledgement = b""  # of what arrived last, which goes with the next that is sent: one call instead of two
         self._in_step = True
 
     def command(self, text):
@@ -50,6 +51,13 @@ class Stub:
         """Executes one instruction, and returns the report."""
         return self.command(b"s")
 
+    def watch(self, read, address, length):
+        """Has the standing processor stop after each read of `length` bytes from `address`, or else after each write. The report
+        then says `rwatch` or `watch`, and this address, whichever of the bytes was accessed."""
+        reply = self.command(b"Z%d,%x,%x" % (3 if read else 2, address, length))
+        if reply != b"OK":
+            raise OSError("QEMU answered a watchpoint with {!r}".format(reply))
+
     def go(self):
         """Lets the processor run. Does nothing if it does already."""
         self._begin()
@@ -63,7 +71,7 @@ class Stub:
         self._begin()
         report = None
         if self.running:
-            self._connection.sendall(STOP)  # the stub drops it if it has just sent the report of another stop
+            self._transmit(STOP)  # the stub drops it if it has just sent the report of another stop
             report = self._packet()
             self.running = False
         self._in_step = True
@@ -99,7 +107,11 @@ class Stub:
         self._in_step = False  # until this one is whole
 
     def _send(self, text):
-        self._connection.sendall(b"$" + text + b"#%02x" % (sum(text) % 256))
+        self._transmit(b"$" + text + b"#%02x" % (sum(text) % 256))
+
+    def _transmit(self, data):
+        acknowledgement, self._acknowledgement = self._acknowledgement, b""
+        self._connection.sendall(acknowledgement + data)
 
     def _packet(self):
         packet = self._take()
@@ -122,5 +134,5 @@ class Stub:
             return None
         packet = self._received[start + 1:end]
         self._received = self._received[end + 3:]
-        self._connection.sendall(b"+")  # before anything else: until then the stub drops what it gets
+        self._acknowledgement = b"+"  # before anything else: until then the stub drops what it gets
         return packet

@@ -19,11 +19,11 @@ FIRST_LOOK = 64  # instructions; our own program's loop has two
 LONGEST_LOOK = 4096
 
 
-def find_wait(debugger, words, steps, interrupted):
+def find_wait(debugger, words, steps, interrupted, served):
     """Steps a stopped processor until it is proven to wait.
 
     debugger: its gdb.Stub; words: its memory; steps: how many instructions at most; interrupted: a function, true to give
-    up at once
+    up at once; served: a function that is given the report of each step, true if that has accessed a peripheral
     Returns the words that it reads or stores, a change of which ends its wait: their indices, and what it found in them. None
     if nothing is proven.
     """
@@ -48,7 +48,8 @@ def find_wait(debugger, words, steps, interrupted):
             if instruction >> 26 & 4 and not _stores_the_same(instruction, address, registers, found):
                 return None
             accessed[address // 4] = found
-        debugger.step()
+        if served(debugger.step()):  # which has done something, and may do it again
+            return None
         before = instruction
     return None
 

@@ -3,6 +3,7 @@
 They are put in place of names of the imported package; its files stay as they are.
 """
 
+import asyncio
 import os
 
 import pynq.bitstream
@@ -46,15 +47,22 @@ class GpioPin:
 
 
 class UioController:
-    """The line from the fabric's interrupt controller to Linux, with the interface of pynq.uio.UioController. The
-    virtual IOP has no part that could raise it, so waiting for it is an error and not an endless wait. Any
-    thread may call."""
+    """The line from the fabric's interrupt controller to Linux, with the interface of pynq.uio.UioController. To be called in the
+    event loop that waits."""
 
     def __init__(self, device):
         pass
 
     def add_event(self, event, number):
-        raise NotImplementedError("The virtual board has no interrupt from the IOP to Linux: poll the mailbox instead.")
+        loop = asyncio.get_event_loop()
+
+        def tell():
+            try:
+                loop.call_soon_threadsafe(event.set)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                pass
+
+        Device.active_device.interrupt_controller.when_raised(tell)
 
 
 def resolve_bitstream(bitfile_path, device):

@@ -7,16 +7,18 @@ import threading
 
 import numpy as np
 
-# Addresses as the MicroBlaze sees them (base.tcl of every stock image): its own BRAM, and DDR through a window.
+# Addresses as the MicroBlaze sees them (base.tcl of every stock image): its own BRAM, DDR through a window, and behind that its
+# peripherals (iop.py).
 BRAM_SIZE = 0x10000
 DDR_WINDOW = 0x20000000
 DDR_SIZE = 0x20000000
-SIZE = DDR_WINDOW + DDR_SIZE
+DDR_END = DDR_WINDOW + DDR_SIZE
+SIZE = 0x45000000
 PAGE = 4096
 
 
 class SharedMemory:
-    """1 GB of address space, of which only the pages that are used take memory. It has no name, so that nothing is
+    """The MicroBlaze's address space, of which only the pages that are used take memory. It has no name, so that nothing is
     left of it when the last process that uses it ends, whatever way that was. Any thread may call any method.
 
     words: all of it as numpy uint32; the index is the MicroBlaze's address divided by 4
@@ -36,18 +38,20 @@ class SharedMemory:
         everything = np.frombuffer(mmap.mmap(self.file, SIZE), np.uint8)
         self.words = everything.view(np.uint32)
         self.bram = everything[:BRAM_SIZE]
-        self.ddr = everything[DDR_WINDOW:]
+        self.ddr = everything[DDR_WINDOW:DDR_END]
 
     def written_pages(self):
         """[(start, end), ...] of each part of DDR that was ever touched, as physical addresses. None after close()."""
         found, end = [], DDR_WINDOW
         with self._lock:
-            while end < SIZE and not self.closed:
+            while end < DDR_END and not self.closed:
                 try:
                     start = os.lseek(self.file, end, os.SEEK_DATA)
                 except OSError:  # nothing from here on
                     break
-                end = os.lseek(self.file, start, os.SEEK_HOLE)
+                if start >= DDR_END:
+                    break
+                end = min(os.lseek(self.file, start, os.SEEK_HOLE), DDR_END)
                 found.append((start - DDR_WINDOW, end - DDR_WINDOW))
         return found
 

@@ -8,7 +8,6 @@ import threading
 import time
 
 from .idle import FIRST_LOOK, LONGEST_LOOK, find_wait
-from .memory import SIZE
 from .qemu import Qemu, QemuError
 
 # QEMU's bare machine never resets its CPU unless a loader device gives it a reset address, and that may not be 0. So it
@@ -63,15 +62,19 @@ class MicroBlaze:
     wait. So a KeyboardInterrupt, which Python raises in the main thread alone, never cuts an exchange with QEMU in two: what
     was asked for is carried out, and only the waiting ends.
 
+    memory: the board's memory; peripherals: what else the processor reaches (iop.py), None if nothing
     pid: the process number of QEMU
     """
 
     QUIET = 0.1  # seconds without a write before a program is looked at, so that requests in a row are never delayed
+    SETTLED = 0.005  # and seconds after it used a peripheral
     WATCH = 0.003  # seconds between two looks at the words that a sleeping program waits for
 
-    def __init__(self, memory):
+    def __init__(self, memory, peripherals=None):
         """QemuError if QEMU does not start."""
         self._memory = memory
+        self._peripherals = peripherals
+        self._last_served = 0.0  # time.monotonic()
         self._process = os.getpid()
         self._qemu = self.pid = None
         self._waits_for = None  # asleep: (indices of the words it waits for, their values)
@@ -81,12 +84,14 @@ class MicroBlaze:
         self._bell, self._ring = socket.socketpair()  # tell the owner to look into them
         self._bell.setblocking(False)
         self._ring.setblocking(False)
+        self._waiting = select.poll()
+        self._waiting.register(self._bell, select.POLLIN)
         self._closing = False
         self._moment = threading.Event()  # never set
         self._owner = threading.Thread(target=self._own, name="idle watch", daemon=True)
         try:
             self._owner.start()
-            self._ask(self._start)
+            self.ask(self._start)
         except BaseException:
             self.close()
             raise
@@ -106,13 +111,26 @@ class MicroBlaze:
         replaces a QEMU that was killed or hangs. QemuError if QEMU does not start, or is gone."""
         if not active:
             self._last_write = time.monotonic()
-        self._ask(self._hold if active else self._release)
+        self.ask(self._hold if active else self._release)
 
     def written(self):
         """Python wrote to the processor's memory: a sleeping program wakes."""
         self._last_write = time.monotonic()
         if self._waits_for is not None and os.getpid() == self._process:
-            self._ask(self._wake)
+            self.ask(self._wake)
+
+    def ask(self, function):
+        """Has the owner call a function; returns when it has, or raises the function's error. Every call of the peripherals'
+        comes from there."""
+        if threading.current_thread() is self._owner:
+            function()
+            return
+        if self._closing:
+            _refuse()
+        answer = _Answer()
+        self._requests.append((function, answer))
+        self._notify()
+        answer.wait(self._owner)
 
     def close(self):
         """Ends QEMU and waits for its end. A second call does nothing; any other call is a QemuError from then on."""
@@ -123,18 +141,6 @@ class MicroBlaze:
         self._notify()
         if self._owner.is_alive():
             self._owner.join()
-
-    def _ask(self, function):
-        """Has the owner call a function; returns when it has, or raises the function's error."""
-        if threading.current_thread() is self._owner:
-            function()
-            return
-        if self._closing:
-            _refuse()
-        answer = _Answer()
-        self._requests.append((function, answer))
-        self._notify()
-        answer.wait(self._owner)
 
     def _notify(self):
         try:
@@ -165,12 +171,7 @@ class MicroBlaze:
 
     def _wait(self):
         """Until somebody asks for something, QEMU says something, or it is time to look at the program."""
-        waiting = select.poll()
-        waiting.register(self._bell, select.POLLIN)
-        if self._qemu is not None:
-            waiting.register(self._qemu.connection, select.POLLIN)
-            waiting.register(self._qemu.complains, select.POLLIN)
-        ready = [descriptor for descriptor, _ in waiting.poll(1000 * (self.WATCH if self.is_asleep else self.QUIET / 2))]
+        ready = [descriptor for descriptor, _ in self._waiting.poll(1000 * self._patience())]
         if self._bell.fileno() in ready:
             self._bell.recv(4096)
         if self._qemu is not None:
@@ -179,27 +180,46 @@ class MicroBlaze:
             if self._qemu.connection.fileno() in ready:
                 self._said()
 
+    def _patience(self):
+        """Seconds until there is something to do of itself."""
+        now = time.monotonic()
+        seconds = self.WATCH if self.is_asleep else self.QUIET / 2
+        if now - self._last_served < self.SETTLED:
+            seconds = self.SETTLED
+        deadline = None if self._peripherals is None else self._peripherals.deadline
+        return seconds if deadline is None else min(seconds, max(deadline - now, 0))
+
     def _start(self):
-        self._qemu = Qemu(SIZE, self._memory.file, RESET_STUB)
+        self._qemu = Qemu(self._memory.words.nbytes, self._memory.file, RESET_STUB)
         self.pid = self._qemu.pid
+        self._waiting.register(self._qemu.connection, select.POLLIN)
+        self._waiting.register(self._qemu.complains, select.POLLIN)
+        if self._peripherals is not None:
+            for read, address, length in self._peripherals.watchpoints:
+                self._qemu.stub.watch(read, address, length)
 
     def _end(self):
         self._waits_for = None
         if self._qemu is not None:
+            self._waiting.unregister(self._qemu.connection)
+            self._waiting.unregister(self._qemu.complains)
             self._qemu.end()
             self._qemu = None
 
     def _hold(self):
         self._waits_for = None
         self._memory.words[RESET_STUB // 4:RESET_STUB // 4 + len(RESET_CODE)] = RESET_CODE
-        if self._qemu is not None:
-            try:
+        try:
+            if self._qemu is None:
+                self._start()
+            else:
                 self._qemu.stub.stop()
                 self._qemu.stub.reset()
-                return
-            except OSError:  # it was killed, or hangs
-                self._end()
-        self._start()
+        except OSError:  # it was killed, or hangs
+            self._end()
+            self._start()
+        if self._peripherals is not None:
+            self._peripherals.reset()
 
     def _release(self):
         try:
@@ -225,13 +245,30 @@ class MicroBlaze:
         try:
             if not self._qemu.stub.running:
                 raise ConnectionError("a report of a processor that stands")
-            if self._qemu.stub.report() is not None:
+            report = self._qemu.stub.report()
+            if report is not None:
+                self._serve(report)
                 self._qemu.stub.go()
         except OSError:
             self._end()
 
+    def _serve(self, report):
+        """Lets the peripherals do what a stop asks for. Returns whether it was one of theirs."""
+        served = self._peripherals is not None and self._peripherals.serve(report)
+        if served:
+            self._last_served = time.monotonic()
+        return served
+
+    def _catch_up(self):
+        """Lets happen what is due at the peripherals, unless the processor has stopped at one meanwhile, which comes first."""
+        deadline = None if self._peripherals is None else self._peripherals.deadline
+        if deadline is not None and deadline <= time.monotonic():
+            if self._qemu is None or self._qemu.connection.fileno() not in dict(self._waiting.poll(0)):
+                self._peripherals.catch_up()
+
     def _watch(self):
         """Puts the processor to sleep when its program waits, and wakes it when that has an end."""
+        self._catch_up()
         if self._waits_for is not None:
             indices, values = self._waits_for
             if (self._memory.words[indices] != values).any():
@@ -241,7 +278,8 @@ class MicroBlaze:
         started = time.monotonic()
         if started - self._last_write < self.QUIET:
             self._steps, self._next_look = FIRST_LOOK, 0.0
-        elif self._qemu is not None and self._qemu.stub.running and started >= self._next_look:
+        elif (self._qemu is not None and self._qemu.stub.running and started >= self._next_look
+              and started - self._last_served >= self.SETTLED):
             self._look()
             # What is not proven is looked at longer, and less often: it keeps nine tenths of its time.
             self._steps = min(4 * self._steps, LONGEST_LOOK)
@@ -250,9 +288,10 @@ class MicroBlaze:
     def _look(self):
         last_write = self._last_write
         try:
-            self._qemu.stub.stop()
-            found = find_wait(self._qemu.stub, self._memory.words, self._steps,
-                              lambda: self._last_write != last_write or self._requests or self._closing)
+            found = None
+            if not self._serve(self._qemu.stub.stop()):
+                found = find_wait(self._qemu.stub, self._memory.words, self._steps,
+                                  lambda: self._last_write != last_write or self._requests or self._closing, self._serve)
             self._waits_for = found
             if found is None or self._last_write != last_write:
                 self._waits_for = None

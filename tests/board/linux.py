@@ -29,7 +29,7 @@ import mfusepy
 import numpy as np
 
 from virtual_board.cma import whole_pages
-from virtual_board.memory import DDR_SIZE, SIZE
+from virtual_board.memory import DDR_END, DDR_SIZE
 from virtual_board.microblaze import MicroBlaze
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -52,7 +52,7 @@ class Memory:
         library = ctypes.CDLL(os.path.join(os.environ["BOARD_LIBRARY"]))
         library.map_microblaze_view.restype = ctypes.c_void_p
         view = library.map_microblaze_view(self.file)
-        self.words = np.ctypeslib.as_array(ctypes.cast(view, ctypes.POINTER(ctypes.c_uint32)), (SIZE // 4,))
+        self.words = np.ctypeslib.as_array(ctypes.cast(view, ctypes.POINTER(ctypes.c_uint32)), (DDR_END // 4,))
 
     def power_up(self):
         os.ftruncate(self.file, 0)

@@ -1,0 +1,45 @@
+"""AXI GPIO (PG144): pins that a program reads and writes."""
+
+from .peripheral import Peripheral
+
+
+class Gpio(Peripheral):
+    """The first channel of a GPIO, and, as mere storage, the second.
+
+    width: pins of the first channel
+    pulled_up: bit by bit, which pins read 1 when nothing drives them
+    inputs: a function that gives (which pins are driven from outside, their levels), bit by bit
+    changed: a function that is called with (levels, which of them this GPIO drives) when one of them may have changed
+    """
+
+    NAME = "AXI GPIO"
+    GPIO_DATA, GPIO_TRI = 0x0, 0x4
+    GPIO2_DATA, GPIO2_TRI = 0x8, 0xC
+    WRITTEN = GPIO_DATA, GPIO_TRI
+    NOT_MODELLED = {0x11C: "GIER", 0x120: "IP ISR", 0x128: "IP IER"}
+
+    def __init__(self, words, base, not_modelled, width, changed, pulled_up=0, inputs=lambda: (0, 0)):
+        super().__init__(words, base, not_modelled)
+        self._all = 2**width - 1
+        self._pulled_up, self._inputs, self._changed = pulled_up, inputs, changed
+        self._output = 0  # what was written to GPIO_DATA; a read gives the pins
+
+    def reset(self):
+        self._output = 0
+        self[self.GPIO_TRI] = self._all
+        self[self.GPIO2_DATA] = self[self.GPIO2_TRI] = 0
+        self.refresh()
+
+    def written(self, offset, value):
+        if offset == self.GPIO_DATA:
+            self._output = value & self._all
+        self.refresh()
+
+    def refresh(self):
+        """Works out the pins anew; something outside has changed."""
+        driven = ~self[self.GPIO_TRI] & self._all
+        outside, levels = self._inputs()
+        pins = self._output & driven
+        pins |= (levels & outside | self._pulled_up & ~outside) & ~driven & self._all
+        self[self.GPIO_DATA] = pins
+        self._changed(pins, driven)

@@ -1,0 +1,88 @@
+"""AXI Quad SPI (PG153) as pynq's base overlay has it: standard mode, a FIFO of 16 bytes each way, one slave."""
+
+from .peripheral import Peripheral
+
+FIFO_DEPTH = 16
+NO_ANSWER = 0xFF  # MISO is a pin with a pull-up
+
+
+class Spi(Peripheral):
+    """A master that transfers a byte as soon as it can.
+
+    bus: has spi_select(selected) and spi_transfer(byte) -> byte
+    """
+
+    NAME = "AXI SPI"
+    SRR, SPICR, SPISR, SPI_DTR, SPI_DRR, SPISSR = 0x40, 0x60, 0x64, 0x68, 0x6C, 0x70
+    TX_FIFO_OCY, RX_FIFO_OCY = 0x74, 0x78
+    WRITTEN = SRR, SPICR, SPI_DTR, SPISSR
+    READ = SPI_DRR,
+    NOT_MODELLED = {0x1C: "DGIER", 0x20: "IPISR", 0x28: "IPIER"}
+
+    # SPICR
+    LOOP, SPE, MASTER = 0x1, 0x2, 0x4
+    TX_FIFO_RESET, RX_FIFO_RESET, MASTER_TRANSACTION_INHIBIT, LSB_FIRST = 0x20, 0x40, 0x100, 0x200
+    # SPISR
+    RX_EMPTY, RX_FULL, TX_EMPTY, TX_FULL, SLAVE_MODE_SELECT = 0x1, 0x2, 0x4, 0x8, 0x20
+
+    def __init__(self, words, base, not_modelled, bus):
+        super().__init__(words, base, not_modelled)
+        self._bus = bus
+        self._sent, self._received = [], []
+        self._selected = False
+
+    def reset(self):
+        self._sent, self._received = [], []
+        self[self.SPICR], self[self.SPISSR] = 0x180, 0xFFFFFFFF
+        self._select(False)
+        self._show()
+
+    def written(self, offset, value):
+        if offset == self.SRR:
+            if value == 0xA:
+                self.reset()
+        elif offset == self.SPICR:
+            if value & self.TX_FIFO_RESET:
+                self._sent = []
+            if value & self.RX_FIFO_RESET:
+                self._received = []
+            if value & self.LSB_FIRST:
+                self.lacks("SPICR.LSB_FIRST")
+            self[self.SPICR] = value & ~(self.TX_FIFO_RESET | self.RX_FIFO_RESET)
+            self._transfer()
+        elif offset == self.SPISSR:
+            self._select(not value & 1)
+        elif offset == self.SPI_DTR:
+            if len(self._sent) < FIFO_DEPTH:
+                self._sent.append(value & 0xFF)
+            self._transfer()
+
+    def was_read(self, offset):
+        if self._received:
+            del self._received[0]
+        self._show()
+
+    def _select(self, selected):
+        if selected != self._selected:
+            self._selected = selected
+            self._bus.spi_select(selected)
+
+    def _transfer(self):
+        control = self[self.SPICR]
+        if control & self.SPE and control & self.MASTER and not control & self.MASTER_TRANSACTION_INHIBIT:
+            for byte in self._sent:
+                if control & self.LOOP:
+                    answer = byte
+                else:
+                    answer = self._bus.spi_transfer(byte) if self._selected else NO_ANSWER
+                if len(self._received) < FIFO_DEPTH:
+                    self._received.append(answer)
+            self._sent = []
+        self._show()
+
+    def _show(self):
+        sent, received = len(self._sent), len(self._received)
+        self[self.SPISR] = (self.SLAVE_MODE_SELECT | (not received and self.RX_EMPTY) | (received == FIFO_DEPTH and self.RX_FULL)
+                            | (not sent and self.TX_EMPTY) | (sent == FIFO_DEPTH and self.TX_FULL))
+        self[self.SPI_DRR] = self._received[0] if received else 0
+        self[self.TX_FIFO_OCY], self[self.RX_FIFO_OCY] = max(sent - 1, 0), max(received - 1, 0)

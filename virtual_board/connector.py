@@ -1,0 +1,180 @@
+"""The IOP's Pmod connector: what is plugged into it, and how the IOP's peripherals reach that."""
+
+import collections
+import sys
+import traceback
+
+from .pmods import I2cDevice, PmodDevice, SpiDevice
+
+NOBODY = 0xFF  # what a master reads where nobody answers: data lines have pull-ups
+NEEDED = {I2cDevice: ("write", "read"), SpiDevice: ("transfer",)}
+TRANSFER_KEPT = 64  # bytes of a transfer that are kept for who wants to look at it
+TRANSFERS_KEPT = 256
+
+Transfer = collections.namedtuple("Transfer", "bus address reading acknowledged sent received")
+
+
+class Connector:
+    """Holds devices. What a device of a student's does wrong is told on standard error, once each, and the IOP goes on with
+    what an empty connector would have answered.
+
+    plug() and unplug() are the board's to call. All else is called by the thread that serves the IOP.
+
+    transfers: the last transfers on the IOP's buses, the newest last, of which the last may still be going on
+    """
+
+    def __init__(self):
+        self.devices = []
+        self.transfers = collections.deque(maxlen=TRANSFERS_KEPT)
+        self._told = set()
+        self._pins = 0, 0  # levels, and which the IOP drives
+        self._addressed = None  # the I2C device of the transfer that is going on
+        self._selected = False  # the slave select line of SPI
+
+    def check(self, device):
+        """TypeError or ValueError, with the remedy, unless a device could be plugged in now."""
+        if isinstance(device, type):
+            raise TypeError("{0} is a class: plug in a device of that class, as in board.plug({0}()).".format(device.__name__))
+        if not isinstance(device, PmodDevice):
+            raise TypeError("{!r} is no virtual Pmod: derive its class from I2cDevice, SpiDevice or PmodDevice of "
+                            "virtual_board.pmods.".format(device))
+        name = type(device).__name__
+        if device in self.devices:
+            raise ValueError("This {} is plugged in already: board.unplug(it) first, or plug in another.".format(name))
+        for base, methods in NEEDED.items():
+            for method in methods:
+                if isinstance(device, base) and getattr(type(device), method) is getattr(base, method):
+                    raise TypeError("{} has no method {}: write one, as the description of {} in virtual_board/pmods.py has "
+                                    "it.".format(name, method, base.__name__))
+        if isinstance(device, I2cDevice):
+            address = device.address
+            if not isinstance(address, int) or not 0x08 <= address <= 0x77:
+                raise ValueError("{} has the address {}: an I2C device has one of 0x08 to 0x77, without the bit for reading."
+                                 .format(name, hex(address) if isinstance(address, int) else repr(address)))
+            for other in self.devices:
+                if isinstance(other, I2cDevice) and other.address == address:
+                    raise ValueError("{} has the I2C address {:#x}, as has the {} that is plugged in: give it another, or unplug "
+                                     "that one first.".format(name, address, type(other).__name__))
+        if isinstance(device, SpiDevice):
+            for other in self.devices:
+                if isinstance(other, SpiDevice):
+                    raise ValueError("A Pmod connector has one slave select line, and a {} is at it: unplug that one first."
+                                     .format(type(other).__name__))
+
+    def plug(self, device):
+        """Plugs in a device for which check() has passed."""
+        self.devices.append(device)
+        self._told = {told for told in self._told if told[0] != id(device)}
+        self._call(device, "pins", *self._pins)
+        if self._selected and isinstance(device, SpiDevice):
+            self._call(device, "select", True)
+
+    def unplug(self, device):
+        """ValueError if it is not plugged in."""
+        if device not in self.devices:
+            raise ValueError("This {} is not plugged in, so it cannot be unplugged: board.plug(it) plugs it in.".format(
+                type(device).__name__))
+        self.devices.remove(device)
+        if device is self._addressed:
+            self._addressed = None
+
+    # The pins
+
+    def pins(self, levels, driven):
+        """The IOP's pins may have changed."""
+        if self._pins != (levels, driven):
+            self._pins = levels, driven
+            for device in self.devices:
+                self._call(device, "pins", levels, driven)
+
+    def inputs(self):
+        """(which pins are driven by a device, their levels), bit by bit."""
+        driven = levels = 0
+        for device in self.devices:
+            for pin, level in device.driven_pins().items():
+                driven |= 1 << pin
+                levels |= bool(level) << pin
+        return driven, levels
+
+    def capture_period(self):
+        """Ticks of 10 ns between the rising edges on the pin of the timer's capture input, or 0."""
+        return next((device.capture_period for device in self.devices if device.capture_period), 0)
+
+    # The buses: what axi.Iic and axi.Spi call
+
+    def i2c_start(self, address, reading):
+        self._addressed = next((device for device in self.devices if isinstance(device, I2cDevice)
+                                and device.address == address), None)
+        if self._addressed is not None:
+            self._call(self._addressed, "start", reading)
+        self._begin("I2C", address, reading, self._addressed is not None)
+        return self._addressed is not None
+
+    def i2c_write(self, byte):
+        self._keep(0, byte)
+        return self._addressed is not None and bool(self._call(self._addressed, "write", byte))
+
+    def i2c_read(self, acknowledged):
+        byte = NOBODY if self._addressed is None else self._byte(self._addressed, "read")
+        self._keep(1, byte)
+        return byte
+
+    def i2c_stop(self):
+        if self._addressed is not None:
+            self._call(self._addressed, "stop")
+            self._addressed = None
+
+    def spi_select(self, selected):
+        self._selected = selected
+        if selected:
+            self._begin("SPI", None, None, None)
+        for device in self._spi():
+            self._call(device, "select", selected)
+
+    def spi_transfer(self, byte):
+        answer = NOBODY
+        for device in self._spi():
+            answer = self._byte(device, "transfer", byte)
+        self._keep(0, byte)
+        self._keep(1, answer)
+        return answer
+
+    def _spi(self):
+        return [device for device in self.devices if isinstance(device, SpiDevice)]
+
+    def _begin(self, *what):
+        self.transfers.append(Transfer(*what, sent=bytearray(), received=bytearray()))
+
+    def _keep(self, received, byte):
+        if self.transfers:
+            data = self.transfers[-1][-2 + received]
+            if len(data) < TRANSFER_KEPT:
+                data.append(byte)
+
+    # What may go wrong in a device
+
+    def _byte(self, device, method, *arguments):
+        answer = self._call(device, method, *arguments)
+        try:
+            if 0 <= answer <= 0xFF and answer == int(answer):
+                return int(answer)
+        except (TypeError, ValueError):
+            pass
+        self._tell(device, method, "{}.{}() returned {!r}: a byte is a whole number from 0 to 255, and the IOP reads 0xff in its "
+                   "place.\n".format(type(device).__name__, method, answer))
+        return NOBODY
+
+    def _call(self, device, method, *arguments):
+        try:
+            return getattr(device, method)(*arguments)
+        except Exception as error:
+            self._tell(device, (type(error), error.__traceback__.tb_next and error.__traceback__.tb_next.tb_lineno),
+                       "".join(traceback.format_exception(type(error), error, error.__traceback__.tb_next))
+                       + "This came from {}.{}(), and the IOP goes on as if nothing were plugged in.\n".format(
+                           type(device).__name__, method))
+            return NOBODY if method in ("read", "transfer") else None
+
+    def _tell(self, device, what, text):
+        if (id(device), what) not in self._told:
+            self._told.add((id(device), what))
+            sys.stderr.write(text)

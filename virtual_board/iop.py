@@ -1,0 +1,118 @@
+"""iop1, an IOP for a Pmod connector: what its MicroBlaze reaches beside its memory, and where (base.tcl of every image)."""
+
+import functools
+import re
+import sys
+
+from .axi import Gpio, Iic, IoSwitch, Spi, Timer
+
+GPIO, INTERRUPT, IIC, INTC, TIMER, SPI, IO_SWITCH = (
+    0x40000000, 0x40010000, 0x40800000, 0x41200000, 0x41C00000, 0x44A10000, 0x44A20000)
+BLOCK = 0x10000  # bytes of each
+END = 0x45000000
+
+PULLED_UP = 0b11001100  # base.xdc: pins 2, 3, 6 and 7, which can be I2C's
+
+REPORT = re.compile(rb";(r?)watch:([0-9a-f]+)")
+
+
+class PmodIop:
+    """The peripherals, and the watchpoints by which they are told of what the processor does. For one thread, the one that speaks
+    with QEMU, but for `timer.pwm`, `gpio` and the like, which any thread may look at.
+
+    QEMU stops after an access to a watched word, and reports the address at which the watchpoint begins. So there is one
+    watchpoint for each register that does something, and nobody has to know which instruction it was.
+
+    words: the processor's memory as numpy uint32; connector: what its pins and buses lead to; raised: a function that is called with
+    the level of the interrupt line to Linux
+    give_way: a function that is called with True as soon as a program uses a peripheral, and with False at its end
+    """
+
+    def __init__(self, words, connector, raised, give_way):
+        self._connector, self._give_way = connector, give_way
+        self._serving = False
+        self._told = set()
+        self.io_switch = IoSwitch(words, IO_SWITCH, self._not_modelled)
+        self.gpio = Gpio(words, GPIO, self._not_modelled, 8, self._pins_changed, PULLED_UP, connector.inputs)
+        self.interrupt = Gpio(words, INTERRUPT, self._not_modelled, 1, lambda levels, driven: raised(levels & driven))
+        self.iic = Iic(words, IIC, self._not_modelled, connector)
+        self.timer = Timer(words, TIMER, self._not_modelled, connector.capture_period)
+        self.spi = Spi(words, SPI, self._not_modelled, connector)
+        self._peripherals = self.io_switch, self.gpio, self.interrupt, self.iic, self.timer, self.spi
+        self._served = {}  # (whether it is a read, address where it begins): (length in bytes, the function to call)
+        for peripheral in self._peripherals:
+            self._watch(peripheral)
+        self._watch_gaps()
+        self.reset()
+
+    @property
+    def watchpoints(self):
+        """[(whether for reads or else for writes, address, length in bytes), ...]"""
+        return [(read, address, length) for (read, address), (length, _) in self._served.items()]
+
+    def serve(self, report):
+        """Does what a stop of the processor's asks for. report: QEMU's. Returns whether it was at one of the watchpoints."""
+        found = REPORT.search(report)
+        if found is None:
+            return False
+        if not self._serving:
+            self._serving = True
+            self._give_way(True)
+        self._served[found.group(1) == b"r", int(found.group(2), 16)][1]()
+        return True
+
+    def reset(self):
+        """The reset pin: it is the peripherals' too."""
+        for peripheral in self._peripherals:
+            peripheral.reset()
+        self._told.clear()
+        self._serving = False
+        self._give_way(False)
+
+    @property
+    def deadline(self):
+        """When catch_up() will have something to do, in seconds as time.monotonic() counts them; None: not before the processor
+        does something."""
+        return self.timer.deadline
+
+    def catch_up(self):
+        """Lets happen what is due."""
+        self.timer.catch_up()
+
+    def _watch(self, peripheral):
+        def on_write(offset):
+            return lambda: peripheral.written(offset, peripheral[offset])
+
+        def on_read(offset):
+            return lambda: peripheral.was_read(offset)
+
+        def on_lack(name, offset, read):
+            return lambda: peripheral.lacks(name) if read or peripheral[offset] else None
+
+        for offset in peripheral.WRITTEN:
+            self._served[False, peripheral.base + offset] = 4, on_write(offset)
+        for offset in peripheral.READ:
+            self._served[True, peripheral.base + offset] = 4, on_read(offset)
+        for offset, name in peripheral.NOT_MODELLED.items():
+            for read in (False, True):
+                self._served[read, peripheral.base + offset] = 4, on_lack(name, offset, read)
+
+    def _watch_gaps(self):
+        """Where no peripheral is, or one that is not modelled."""
+        blocks = sorted([peripheral.base for peripheral in self._peripherals] + [INTC, END])
+        gaps = [("AXI INTC (0x{:x})".format(INTC), INTC, INTC + BLOCK)]
+        gaps += [("an address where nothing is (0x{:x} to 0x{:x})".format(block + BLOCK, following - 1), block + BLOCK, following)
+                 for block, following in zip(blocks, blocks[1:]) if block + BLOCK < following]
+        for name, start, end in gaps:
+            for read in (False, True):
+                self._served[read, start] = end - start, functools.partial(self._not_modelled, name)
+
+    def _pins_changed(self, levels, driven):
+        of_gpio = self.io_switch.pins(IoSwitch.GPIO)
+        self._connector.pins(levels & of_gpio, driven & of_gpio)
+
+    def _not_modelled(self, name):
+        if name not in self._told:
+            self._told.add(name)
+            sys.stderr.write("The IOP's program uses {}, which the virtual board does not have: there it is memory that does "
+                             "nothing.\n".format(name))
