@@ -74,6 +74,10 @@ class VirtualBoard:
             device._refresh = None
         self._refresh_pins()
 
+    def transfers(self):
+        """The last transfers on iop1's buses, the newest last: a list of connector.Transfer."""
+        return list(self.connector.transfers)
+
     def _refresh_pins(self):
         if self._microblaze is not None:  # else the pins are set when there is an overlay
             self._with_iop(self.iop1.gpio.refresh)

@@ -11,7 +11,20 @@ NEEDED = {I2cDevice: ("write", "read"), SpiDevice: ("transfer",)}
 TRANSFER_KEPT = 64  # bytes of a transfer that are kept for who wants to look at it
 TRANSFERS_KEPT = 256
 
-Transfer = collections.namedtuple("Transfer", "bus address reading acknowledged sent received")
+
+
+class Transfer(collections.namedtuple("Transfer", "bus address reading acknowledged sent received")):
+    """A transfer on one of the IOP's buses: bus is "I2C" or "SPI". With I2C there are an address, whether the IOP reads, and whether a
+    device acknowledged its address. sent and received: bytes, of which the first 64 are kept."""
+
+    __slots__ = ()
+
+    def steps(self):
+        """What happened on the wires, one after the other, as a list of strings."""
+        if self.bus == "SPI":
+            return ["SS low"] + ["{:02x} / {:02x}".format(*both) for both in zip(self.sent, self.received)] + ["SS high"]
+        steps = ["START", "{:#x} {}".format(self.address, "R" if self.reading else "W"), "ACK" if self.acknowledged else "NAK"]
+        return steps + ["{:02x}".format(byte) for byte in (self.received if self.reading else self.sent)] + ["STOP"]
 
 
 class Connector:

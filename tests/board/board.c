@@ -23,14 +23,14 @@
 
 #define DRIVER "/run/board/driver"
 
-/* ---- The MicroBlaze's view: its BRAM at 0, DDR at 0x20000000 (base.tcl), and between them what answers to nothing ---- */
+/* ---- The MicroBlaze's view: its BRAM at 0, DDR at 0x20000000 (base.tcl), and else memory that is nowhere on the ARM's bus ---- */
 
 #define BRAM 0x40000000
 #define BRAM_SIZE 0x10000
 #define DDR_WINDOW 0x20000000
 #define DDR_SIZE 0x20000000
 #define NOTHING 0x80000000
-#define VIEW_SIZE (1UL << 30)
+#define VIEW_SIZE 0x45000000UL  /* the IOP's peripherals are its end */
 
 static void *map(void *at, size_t bytes, int protection, int flags, int file, off_t offset) {
     return (void *)syscall(SYS_mmap, at, bytes, protection, flags, file, offset);

@@ -1,6 +1,7 @@
 """linux.py ROOT CMA_MB LEFTOVER: what is below pynq on a PYNQ-Z1, for programs that see the folder ROOT as theirs (root.sh starts it).
 
-- physical memory, the file ROOT/dev/mem, and the IOP's real MicroBlaze over it, in QEMU
+- physical memory, the file ROOT/dev/mem, and the IOP's real MicroBlaze over it, in QEMU, with its peripherals and a thermometer in
+  its Pmod connector; nobody hears its interrupt
 - the CMA pool of CMA_MB megabytes, from which the drivers' libraries (board.c) get buffers, over the socket
   ROOT/run/board/driver; LEFTOVER is the byte that its memory is full of when it is handed out
 - ROOT/proc and ROOT/sys, a FUSE file system: a write to a pin or to the FPGA manager returns when it has taken effect, as it
@@ -29,8 +30,11 @@ import mfusepy
 import numpy as np
 
 from virtual_board.cma import whole_pages
-from virtual_board.memory import DDR_END, DDR_SIZE
+from virtual_board.connector import Connector
+from virtual_board.iop import PmodIop
+from virtual_board.memory import DDR_SIZE, SIZE
 from virtual_board.microblaze import MicroBlaze
+from virtual_board.pmods import Tmp2
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PHYSICAL = 1 << 32  # bytes: what a Zynq's 32-bit addresses reach
@@ -52,7 +56,7 @@ class Memory:
         library = ctypes.CDLL(os.path.join(os.environ["BOARD_LIBRARY"]))
         library.map_microblaze_view.restype = ctypes.c_void_p
         view = library.map_microblaze_view(self.file)
-        self.words = np.ctypeslib.as_array(ctypes.cast(view, ctypes.POINTER(ctypes.c_uint32)), (DDR_END // 4,))
+        self.words = np.ctypeslib.as_array(ctypes.cast(view, ctypes.POINTER(ctypes.c_uint32)), (SIZE // 4,))
 
     def power_up(self):
         os.ftruncate(self.file, 0)
@@ -146,7 +150,10 @@ class Fabric:
         if self.microblaze:
             self.microblaze.close()
         self._memory.power_up()
-        self.microblaze = MicroBlaze(self._memory)
+        connector = Connector()
+        connector.plug(Tmp2())
+        peripherals = PmodIop(self._memory.words, connector, raised=lambda level: None, give_way=lambda yes: None)
+        self.microblaze = MicroBlaze(self._memory, peripherals)
         self.microblaze.reset(active=True)
 
     def configure(self, name):
