@@ -17,6 +17,8 @@ from . import Wrong, allocated, says
 RESULT = 4  # the word of the mailbox where the exercises' programs put their result
 AROUND = 8  # words before and after those that a program is asked for, which it must leave alone
 LIMIT = 2**32  # which no word reaches
+NO_ANSWER = ("the IOP did not answer: does the program set STATUS first, end its loops, and set BUFFER_ADDR to 0 when all is "
+             "done?")
 
 
 @says("the IOP writes three words high and one word low, for any length and value.")
@@ -65,13 +67,17 @@ def only_read(before, after):
             np.flatnonzero(before != after)[0]))
 
 
+def is_filled_in(source):
+    with open(source) as file:
+        if "..." in re.sub(r"(?s)/\*.*?\*/|//[^\n]*", "", file.read()):  # a comment may well have three dots
+            raise Wrong("fill in the cell above, then run both again.")
+
+
 @contextlib.contextmanager
 def running(source, mb_info):
     """Builds and loads a program; gives a function that has it serve a request: request(words, data) returns the words
     as they are afterwards, and RESULT."""
-    with open(source) as file:
-        if "..." in re.sub(r"(?s)/\*.*?\*/|//[^\n]*", "", file.read()):  # a comment may well have three dots
-            raise Wrong("fill in the cell above, then run both again.")
+    is_filled_in(source)
     with allocated((100,), np.uint32) as memory, tempfile.TemporaryDirectory() as folder:
         def request(words, data):
             memory[:] = outside = data ^ (LIMIT - 1)  # around the words, where a program has no business
@@ -88,7 +94,6 @@ def running(source, mb_info):
         except BuildError as error:
             raise Wrong(next((line for line in str(error).splitlines() if "error: " in line), str(error)))
         except TimeoutError:
-            raise Wrong("the IOP did not answer: does the program set STATUS first, end its loops, and set BUFFER_ADDR to 0 "
-                        "when all is done?")
+            raise Wrong(NO_ANSWER)
         finally:
             Pynq_Tutorial(mb_info)

@@ -1,0 +1,121 @@
+"""Checks of 7_pins. Two of them need the virtual board, for they plug modules of their own into the IOP's connector."""
+
+import contextlib
+import os
+import random
+import struct
+import tempfile
+
+import numpy as np
+from pynq import Overlay
+from pynq.lib.pmod import Pmod_TMP2
+
+from iop.firmware import BuildError, build
+from iop.pynq_tutorial import Pynq_Tutorial
+
+from . import Wrong, _is_untouched, allocated, says
+from .firmware import NO_ANSWER, RESULT, is_filled_in
+
+LEDS = 8
+STEP = 1 / 128  # degrees, of the thermometer's 16 bits
+
+
+@says("the light runs there and back, one LED at a time.")
+def tweak(film):
+    wanted = [1 << led for led in list(range(LEDS)) + list(range(LEDS - 2, 0, -1))]
+    words = [int(word) for word in film]
+    if len(words) != len(wanted):
+        raise Wrong("the film has {} words, and 14 were expected: LEDs 0 to 7, and then 6 to 1.".format(len(words)))
+    for number, (word, right) in enumerate(zip(words, wanted)):
+        if word != right:
+            raise Wrong("word {} is {:#x}, which lights {}; expected was LED {} alone: bit i of a word is LED i.".format(
+                number, word, _leds(word), right.bit_length() - 1))
+
+
+@says("the IOP counts the pins that are high.")
+def change(source):
+    is_filled_in(source)
+    with _plugged(_module()) as module, allocated((1,), np.uint32) as buffer:
+        iop = _running(source)
+        for levels in [0x00, 0xFF, 0x01, 0x80] + [random.randrange(256) for _ in range(4)]:
+            for pin in range(8):
+                module.drive(pin, levels >> pin & 1)
+            try:
+                iop.write_to_buffer(buffer, 1, 0, timeout=1)
+            except TimeoutError:
+                raise Wrong(NO_ANSWER)
+            counted, right = iop.read_mailbox(RESULT), bin(levels).count("1")
+            if counted != right:
+                raise Wrong("with the levels {:08b}, pin 7 first, RESULT is {}; expected was {}: add 1 for each bit that is 1."
+                            .format(levels, counted, right))
+
+
+@says("pynq's driver reads your thermometer.")
+def write(device_class):
+    if any(_is_untouched(getattr(device_class, method, None)) for method in ("start", "read")):
+        raise Wrong("fill in the cell above, then run both again.")
+    with _plugged(device_class()) as device:
+        driver = Pmod_TMP2(_new_iop())
+        for celsius in (20.0, 0.0, 0.5, 127.75, STEP * random.randrange(1, 2**14)):
+            device.celsius = celsius
+            read = driver.read()
+            sent = bytes(_board().transfers()[-1].received)
+            right = struct.pack(">H", int(celsius / STEP))
+            if sent != right:
+                raise Wrong("at {} degrees your device sent the bytes {}, which the driver took for {} degrees; expected were {}: steps "
+                            "of 1/128 degree, the high byte first, and in each transfer from the beginning.".format(
+                                celsius, sent.hex() or "(none)", read, right.hex()))
+
+
+def _leds(word):
+    leds = [str(led) for led in range(word.bit_length()) if word >> led & 1]
+    return "LED " + " and ".join(leds) if leds else "no LED"
+
+
+def _board():
+    try:
+        from virtual_board import activate
+        board = activate()
+    except ImportError:
+        board = None
+    if board is None:
+        raise Wrong("this check plugs in virtual modules, and this is a real board: try it on the virtual board of a PC.")
+    return board
+
+
+def _module():
+    """A module that drives the pins."""
+    _board()
+    from virtual_board.pmods import PmodDevice
+    return PmodDevice()
+
+
+def _new_iop():
+    return Overlay("./bitstream/pynq_tutorial.bit").iop1.mb_info
+
+
+def _running(source):
+    """The IOP, with a program that was built from the C file."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return Pynq_Tutorial(_new_iop(), build(source, os.path.join(folder, "program.bin")))
+        except BuildError as error:
+            raise Wrong(next((line for line in str(error).splitlines() if "error: " in line), str(error)))
+
+
+@contextlib.contextmanager
+def _plugged(module):
+    """Nothing is in the connector but this module; afterwards the student's are there again, and the kit's program runs."""
+    board = _board()
+    others = list(board.connector.devices)
+    for other in others:
+        board.unplug(other)
+    try:
+        board.plug(module)
+        yield module
+    finally:
+        for device in list(board.connector.devices):
+            board.unplug(device)
+        for other in others:
+            board.plug(other)
+        Pynq_Tutorial(_new_iop())
