@@ -1,9 +1,9 @@
 """The IOP's Pmod connector: what is plugged into it, and how the IOP's peripherals reach that."""
 
 import collections
-import sys
 import traceback
 
+from .messages import tell
 from .pmods import I2cDevice, PmodDevice, SpiDevice
 
 NOBODY = 0xFF  # what a master reads where nobody answers: data lines have pull-ups
@@ -190,4 +190,4 @@ class Connector:
     def _tell(self, device, what, text):
         if (id(device), what) not in self._told:
             self._told.add((id(device), what))
-            sys.stderr.write(text)
+            tell(text)

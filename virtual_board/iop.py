@@ -2,9 +2,9 @@
 
 import functools
 import re
-import sys
 
 from .axi import Gpio, Iic, IoSwitch, Spi, Timer
+from .messages import tell
 
 GPIO, INTERRUPT, IIC, INTC, TIMER, SPI, IO_SWITCH = (
     0x40000000, 0x40010000, 0x40800000, 0x41200000, 0x41C00000, 0x44A10000, 0x44A20000)
@@ -114,5 +114,5 @@ class PmodIop:
     def _not_modelled(self, name):
         if name not in self._told:
             self._told.add(name)
-            sys.stderr.write("The IOP's program uses {}, which the virtual board does not have: there it is memory that does "
-                             "nothing.\n".format(name))
+            tell("The IOP's program uses {}, which the virtual board does not have: there it is memory that does nothing.\n".format(
+                name))
