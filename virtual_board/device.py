@@ -28,6 +28,9 @@ CLOCKS = {0x100: 26 << 12,  # ARM_PLL_CTRL: PLL_FDIV
 
 BITSTREAMS = ".bit", ".bin"  # what a board takes with a .hwh beside it; it has more formats, which need other tools
 
+GIVE_WAY = 1e-5  # seconds; Linux makes more of it
+SEEN_WITHIN = 0.02  # seconds that the IOP has to see what Python wrote, at most
+
 # base.hwh: EMIO GPIO pins, active high, and the input of the fabric's interrupt controller
 IOP1_RESET = 0
 IOP1_INTERRUPT_ACKNOWLEDGE = 4
@@ -45,21 +48,41 @@ class WatchedMemory(np.ndarray):
 
     def __array_finalize__(self, whole):
         self.written = getattr(whole, "written", None)
+        self.unseen = {}  # index: what was written there since the last read, while the IOP is given way
 
     def __setitem__(self, key, value):
         super().__setitem__(key, value)
         self.written()
 
 
+_write = WatchedMemory.__setitem__
+
+
 def _read_and_give_way(watched, key):
     value = np.ndarray.__getitem__(watched, key)
-    time.sleep(1e-5)
+    watched.unseen.clear()
+    time.sleep(GIVE_WAY)
     return value
 
 
+def _give_way_and_write(watched, key, value):
+    if isinstance(key, int):
+        deadline = time.monotonic() + SEEN_WITHIN
+        before = watched.unseen.get(key)
+        while before and np.ndarray.__getitem__(watched, key) == before and time.monotonic() < deadline:
+            time.sleep(GIVE_WAY)
+        watched.unseen[key] = value
+    _write(watched, key, value)
+
+
 def give_way(yes):
-    """Whether each read of the IOP's memory lets other threads run. Without that Python lets a driver that waits for the IOP
-    keep the processor for 5 ms, each time that the IOP waits to be served. From any thread."""
+    """Whether access to the IOP's memory gives the IOP the time it needs, for it is slow while it is served. From any thread.
+
+    Each read lets other threads run. Without that Python lets a driver that waits for the IOP keep the processor for 5 ms,
+    each time that the IOP waits to be served. And a command is not written over another, as some drivers do that wait for no
+    answer, until the IOP has seen that one, which takes it a microsecond on a board.
+    """
+    WatchedMemory.__setitem__ = _give_way_and_write if yes else _write
     if yes:
         WatchedMemory.__getitem__ = _read_and_give_way
     elif "__getitem__" in vars(WatchedMemory):
