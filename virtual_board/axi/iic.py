@@ -1,16 +1,11 @@
 """AXI IIC (PG090) as a polled master, by the control register and in dynamic mode."""
 
+from .i2c_master import FIFO_DEPTH, READING, I2cMaster
 from .peripheral import Peripheral
-
-FIFO_DEPTH = 16
 
 
 class Iic(Peripheral):
-    """A master on a bus that nobody else masters.
-
-    bus: has i2c_start(address, reading) -> acknowledged, i2c_write(byte) -> acknowledged, i2c_read(acknowledged) -> byte
-         and i2c_stop()
-    """
+    """A master on a bus that nobody else masters. bus: what an I2cMaster needs"""
 
     NAME = "AXI IIC"
     GIE, ISR, IER, SOFTR, CR, SR, TX_FIFO, RX_FIFO = 0x1C, 0x20, 0x28, 0x40, 0x100, 0x104, 0x108, 0x10C
@@ -25,21 +20,16 @@ class Iic(Peripheral):
     EN, TX_FIFO_RESET, MSMS, TX, TXAK, RSTA = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
     # SR
     BB, SRW, SR_RX_FIFO_FULL, RX_FIFO_EMPTY, TX_FIFO_EMPTY = 0x4, 0x8, 0x20, 0x40, 0x80
-    # TX_FIFO, in dynamic mode
-    START, STOP = 0x100, 0x200
 
     def __init__(self, words, base, not_modelled, bus):
         super().__init__(words, base, not_modelled)
         self._bus = bus
+        self._master = I2cMaster(bus)
 
     def reset(self):
-        self._sent, self._received = [], []
-        self._latched = self.BUS_NOT_BUSY | self.NOT_ADDRESSED | self.TX_HALF
-        self._phase = None  # of the transfer: "address", "writing", "reading", "refused"; None: the bus is free
-        self._dynamic = False
-        self._left = None  # bytes that are still to be read, where dynamic mode has told
-        self._last_read = False  # the last byte was not acknowledged, so that no more will come
-        self._stop_after_byte = False
+        self._master.stop()
+        self._master = I2cMaster(self._bus)
+        self._latched = self.NOT_ADDRESSED
         for offset in (self.GIE, self.IER, self.CR, self.ADR, self.TEN_ADR, self.RX_FIFO_PIRQ, self.GPO):
             self[offset] = 0
         self._show()
@@ -52,101 +42,40 @@ class Iic(Peripheral):
                 self.reset()
         elif offset == self.CR:
             self._control(value)
-        elif offset == self.TX_FIFO:
-            if len(self._sent) < FIFO_DEPTH:
-                self._sent.append(value & 0x3FF)
-            self._advance()
-        self._show()
+        elif len(self._master.tx_fifo) < FIFO_DEPTH:
+            self._master.tx_fifo.append(value & 0x3FF)
+        self._advance()
 
     def was_read(self, offset):
-        if self._received:
-            del self._received[0]
-        self._receive()
-        self._show()
+        del self._master.rx_fifo[:1]
+        self._advance()
 
     def _control(self, value):
         if value & self.TX_FIFO_RESET:
-            self._sent = []
-        self[self.CR] = value & ~self.TX_FIFO_RESET
+            self._master.tx_fifo.clear()
         if not value & self.EN:
-            self._stop()
-        elif value & self.MSMS:
-            if self._phase is None or value & self.RSTA:
-                self._begin()
-        elif self._phase == "writing" and not self._sent:
-            self._stop_after_byte = True
-        elif self._phase is not None and not self._dynamic or self._phase == "reading":
-            self._stop()
-        self._advance()
-
-    def _begin(self):
-        self._phase, self._left, self._last_read = "address", None, False
-        self[self.CR] = (self[self.CR] | self.MSMS) & ~self.RSTA
-
-    def _stop(self):
-        if self._phase is not None:
-            self._bus.i2c_stop()
-            self._phase, self._dynamic, self._stop_after_byte = None, False, False
-            self[self.CR] &= ~self.MSMS
-            self._latched |= self.BUS_NOT_BUSY
+            self._master.stop()
+        elif not value & self.MSMS:
+            self._master.finish()
+        elif self._master.phase is None or value & self.RSTA:
+            self._master.start()
 
     def _advance(self):
-        """Does what the words in TX_FIFO say."""
-        while self._sent and self[self.CR] & self.EN:
-            word = self._sent[0]
-            if word & self.START and self._phase != "address":
-                self._begin()
-                self._dynamic = True
-            if self._phase in (None, "refused"):
-                break
-            del self._sent[0]
-            if self._phase == "address":
-                self._address(word)
-            elif self._phase == "reading":
-                self._left = word & 0xFF
-            else:
-                if not self._bus.i2c_write(word & 0xFF):
-                    self._refuse()
-                if word & self.STOP or self._stop_after_byte:
-                    self._stop()
-        self._receive()
-
-    def _address(self, word):
-        reading = bool(word & 1)
-        if word & self.START:
-            self._dynamic = True
-        if self._bus.i2c_start(word >> 1 & 0x7F, reading):
-            self._phase = "reading" if reading else "writing"
-        else:
-            self._refuse()
-
-    def _refuse(self):
-        """No acknowledgement came: what waits in TX_FIFO is dropped, and the program has to end the transfer."""
-        self._latched |= self.TX_ERROR
-        self._sent = []
-        self._phase = "refused"
-        if self._dynamic:
-            self._stop()
-
-    def _receive(self):
-        """Reads bytes until RX_FIFO is as full as RX_FIFO_PIRQ allows; the bus is held until the program has read some."""
-        while (self._phase == "reading" and not self._last_read and len(self._received) <= self[self.RX_FIFO_PIRQ] & 0xF
-               and not (self._dynamic and self._left is None)):
-            if self._left is None:
-                self._last_read = bool(self[self.CR] & self.TXAK)
-            else:
-                self._left -= 1
-                self._last_read = self._left <= 0
-            self._received.append(self._bus.i2c_read(not self._last_read))
-            if self._dynamic and self._last_read:
-                self._stop()
+        control = self[self.CR]
+        if control & self.EN and not self._master.advance(not control & self.TXAK, self[self.RX_FIFO_PIRQ] & 0xF):
+            self._latched |= self.TX_ERROR
+        self._show()
 
     def _show(self):
-        sent, received, busy = len(self._sent), len(self._received), self._phase is not None
+        master = self._master
+        sent, received, busy = len(master.tx_fifo), len(master.rx_fifo), master.phase is not None
+        if master.dynamic:
+            self[self.CR] |= self.MSMS
+        self[self.CR] &= ~(self.TX_FIFO_RESET | self.RSTA | (0 if busy else self.MSMS))
         self._shown = (self._latched | (not sent and self.TX_EMPTY | self.TX_HALF) | (not busy and self.BUS_NOT_BUSY)
                        | (received > self[self.RX_FIFO_PIRQ] & 0xF and self.RX_FULL))
         self[self.ISR] = self._shown
         self[self.SR] = ((not sent and self.TX_FIFO_EMPTY) | (not received and self.RX_FIFO_EMPTY) | (busy and self.BB)
-                         | (received == FIFO_DEPTH and self.SR_RX_FIFO_FULL) | (self._phase == "reading" and self.SRW))
-        self[self.RX_FIFO] = self._received[0] if received else 0
+                         | (received == FIFO_DEPTH and self.SR_RX_FIFO_FULL) | (master.phase == READING and self.SRW))
+        self[self.RX_FIFO] = master.rx_fifo[0] if received else 0
         self[self.TX_FIFO_OCY], self[self.RX_FIFO_OCY] = max(sent - 1, 0), max(received - 1, 0)
