@@ -55,6 +55,7 @@ class VirtualBoard:
             if self._microblaze is None or not self._microblaze.is_open:
                 self._microblaze = MicroBlaze(self.memory, self.iop1)
             self._microblaze.reset(active=True)
+            self._microblaze.ask(self.iop1.configure)
             self.memory.bram[:] = 0
 
     def plug(self, device):
@@ -63,6 +64,7 @@ class VirtualBoard:
         with self._lock:
             self.connector.check(device)
             self._with_iop(lambda: self.connector.plug(device))
+            self.iop1.will_serve()
             device._refresh = self._refresh_pins
         self._refresh_pins()
         return device

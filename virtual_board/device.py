@@ -29,7 +29,7 @@ CLOCKS = {0x100: 26 << 12,  # ARM_PLL_CTRL: PLL_FDIV
 BITSTREAMS = ".bit", ".bin"  # what a board takes with a .hwh beside it; it has more formats, which need other tools
 
 GIVE_WAY = 1e-5  # seconds; Linux makes more of it
-SEEN_WITHIN = 0.02  # seconds that the IOP has to see what Python wrote, at most
+SEEN_WITHIN, ANSWERED_WITHIN = 0.02, 0.25  # seconds that the IOP gets, at most, for what takes it microseconds on a board
 
 # base.hwh: EMIO GPIO pins, active high, and the input of the fabric's interrupt controller
 IOP1_RESET = 0
@@ -48,7 +48,7 @@ class WatchedMemory(np.ndarray):
 
     def __array_finalize__(self, whole):
         self.written = getattr(whole, "written", None)
-        self.unseen = {}  # index: what was written there since the last read, while the IOP is given way
+        self.asked = {}  # while the IOP is given way. Index: what Python wrote there, and when
 
     def __setitem__(self, key, value):
         super().__setitem__(key, value)
@@ -58,20 +58,29 @@ class WatchedMemory(np.ndarray):
 _write = WatchedMemory.__setitem__
 
 
-def _read_and_give_way(watched, key):
+NOTHING = 0, 0
+
+
+def _wait_for_answer(watched, key, seconds):
+    """Until the IOP has changed a word that Python wrote, or had the time to."""
+    value, written = watched.asked.get(key, NOTHING)
+    while value and np.ndarray.__getitem__(watched, key) == value and time.monotonic() < written + seconds:
+        time.sleep(GIVE_WAY)
+
+
+def _give_way_and_read(watched, key):
+    if isinstance(key, int):
+        _wait_for_answer(watched, key, ANSWERED_WITHIN)
+        watched.asked = {key: watched.asked.get(key, NOTHING)}  # the others were no commands: nobody asks whether they are done
     value = np.ndarray.__getitem__(watched, key)
-    watched.unseen.clear()
     time.sleep(GIVE_WAY)
     return value
 
 
 def _give_way_and_write(watched, key, value):
     if isinstance(key, int):
-        deadline = time.monotonic() + SEEN_WITHIN
-        before = watched.unseen.get(key)
-        while before and np.ndarray.__getitem__(watched, key) == before and time.monotonic() < deadline:
-            time.sleep(GIVE_WAY)
-        watched.unseen[key] = value
+        _wait_for_answer(watched, key, SEEN_WITHIN)
+        watched.asked[key] = value, time.monotonic()
     _write(watched, key, value)
 
 
@@ -79,12 +88,12 @@ def give_way(yes):
     """Whether access to the IOP's memory gives the IOP the time it needs, for it is slow while it is served. From any thread.
 
     Each read lets other threads run. Without that Python lets a driver that waits for the IOP keep the processor for 5 ms,
-    each time that the IOP waits to be served. And a command is not written over another, as some drivers do that wait for no
-    answer, until the IOP has seen that one, which takes it a microsecond on a board.
+    each time that the IOP waits to be served. A command, which is a word that the IOP clears, is not found uncleared and not
+    written over before the IOP had its time: pynq's Pmod_DevMode gives up after 10 ms, and Pmod_DPOT waits for no answer.
     """
     WatchedMemory.__setitem__ = _give_way_and_write if yes else _write
     if yes:
-        WatchedMemory.__getitem__ = _read_and_give_way
+        WatchedMemory.__getitem__ = _give_way_and_read
     elif "__getitem__" in vars(WatchedMemory):
         del WatchedMemory.__getitem__
 
@@ -199,7 +208,7 @@ class VirtualDevice(Device):
         registers = self._registers[INTERRUPT_CONTROLLER[0]]
         self.interrupt_controller = Intc(registers)
         self._registers[INTERRUPT_CONTROLLER[0]] = WatchedMemory.over(registers, self.interrupt_controller.written)
-        self._interrupt_held = False  # the flip-flop behind the IOP's interrupt pin is held in reset
+        self._interrupt = self._interrupt_held = False  # the IOP's pin, and whether the flip-flop behind it is held in reset
 
     @property
     def lock_file(self):
@@ -316,10 +325,16 @@ class VirtualDevice(Device):
             self._board.microblaze.reset(active=bool(value))
         elif pin == IOP1_INTERRUPT_ACKNOWLEDGE:
             self._interrupt_held = bool(value)
-            if value:
-                self.interrupt_controller.line(IOP1_INTERRUPT, 0)
+            self._clock_flip_flop()
 
     def iop_interrupt(self, level):
-        """The level of the IOP's interrupt pin: a rising edge sets a flip-flop, whose output the interrupt controller sees."""
-        if level and not self._interrupt_held:
+        """The level of the IOP's interrupt pin."""
+        self._interrupt = bool(level)
+        self._clock_flip_flop()
+
+    def _clock_flip_flop(self):
+        """A high level sets it until it is reset (boards/ip/dff_en_reset_vector in PYNQ's repository)."""
+        if self._interrupt_held:
+            self.interrupt_controller.line(IOP1_INTERRUPT, 0)
+        elif self._interrupt:
             self.interrupt_controller.line(IOP1_INTERRUPT, 1)

@@ -25,7 +25,8 @@ class PmodIop:
 
     words: the processor's memory as numpy uint32; connector: what its pins and buses lead to; raised: a function that is called with
     the level of the interrupt line to Linux
-    give_way: a function that is called with True as soon as a program uses a peripheral, and with False at its end
+    give_way: a function that is called with True as soon as a program uses a peripheral or something is plugged in, and with False
+    when neither is so any more
     """
 
     def __init__(self, words, connector, raised, give_way):
@@ -34,7 +35,7 @@ class PmodIop:
         self._told = set()
         self.io_switch = IoSwitch(words, IO_SWITCH, self._not_modelled)
         self.gpio = Gpio(words, GPIO, self._not_modelled, 8, self._pins_changed, PULLED_UP, connector.inputs)
-        self.interrupt = Gpio(words, INTERRUPT, self._not_modelled, 1, lambda levels, driven: raised(levels & driven))
+        self.interrupt = Gpio(words, INTERRUPT, self._not_modelled, 1, lambda level, _: raised(level), all_outputs=True)
         self.iic = Iic(words, IIC, self._not_modelled, connector)
         self.timer = Timer(words, TIMER, self._not_modelled, connector.capture_period)
         self.spi = Spi(words, SPI, self._not_modelled, connector)
@@ -43,7 +44,7 @@ class PmodIop:
         for peripheral in self._peripherals:
             self._watch(peripheral)
         self._watch_gaps()
-        self.reset()
+        self.configure()
 
     @property
     def watchpoints(self):
@@ -55,19 +56,29 @@ class PmodIop:
         found = REPORT.search(report)
         if found is None:
             return False
-        if not self._serving:
-            self._serving = True
-            self._give_way(True)
+        self.will_serve()
         self._served[found.group(1) == b"r", int(found.group(2), 16)][1]()
         return True
 
+    def will_serve(self):
+        """A program uses a peripheral, or something is plugged in that one will use."""
+        if not self._serving:
+            self._serving = True
+            self._give_way(True)
+
+    def configure(self):
+        """The bitstream is loaded: all is as it is after its reset."""
+        self.io_switch.reset()
+        self.interrupt.reset()
+        self.reset()
+
     def reset(self):
-        """The reset pin: it is the peripherals' too."""
-        for peripheral in self._peripherals:
+        """The reset pin: it is the peripherals' too, but for the IO switch and the interrupt, which keep what they have (base.tcl)."""
+        for peripheral in self.iic, self.spi, self.timer, self.gpio:
             peripheral.reset()
         self._told.clear()
-        self._serving = False
-        self._give_way(False)
+        self._serving = bool(self._connector.devices)
+        self._give_way(self._serving)
 
     @property
     def deadline(self):

@@ -7,6 +7,7 @@ class Gpio(Peripheral):
     """The first channel of a GPIO, and, as mere storage, the second.
 
     width: pins of the first channel
+    all_outputs: whether it has no inputs, so that GPIO_TRI does nothing
     pulled_up: bit by bit, which pins read 1 when nothing drives them
     inputs: a function that gives (which pins are driven from outside, their levels), bit by bit
     changed: a function that is called with (levels, which of them this GPIO drives) when one of them may have changed
@@ -18,9 +19,9 @@ class Gpio(Peripheral):
     WRITTEN = GPIO_DATA, GPIO_TRI
     NOT_MODELLED = {0x11C: "GIER", 0x120: "IP ISR", 0x128: "IP IER"}
 
-    def __init__(self, words, base, not_modelled, width, changed, pulled_up=0, inputs=lambda: (0, 0)):
+    def __init__(self, words, base, not_modelled, width, changed, pulled_up=0, inputs=lambda: (0, 0), all_outputs=False):
         super().__init__(words, base, not_modelled)
-        self._all = 2**width - 1
+        self._all, self._all_outputs = 2**width - 1, all_outputs
         self._pulled_up, self._inputs, self._changed = pulled_up, inputs, changed
         self._output = 0  # what was written to GPIO_DATA; a read gives the pins
 
@@ -37,7 +38,7 @@ class Gpio(Peripheral):
 
     def refresh(self):
         """Works out the pins anew; something outside has changed."""
-        driven = ~self[self.GPIO_TRI] & self._all
+        driven = self._all if self._all_outputs else ~self[self.GPIO_TRI] & self._all
         outside, levels = self._inputs()
         pins = self._output & driven
         pins |= (levels & outside | self._pulled_up & ~outside) & ~driven & self._all
