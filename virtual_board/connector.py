@@ -1,11 +1,15 @@
 """The IOP's Pmod connector: what is plugged into it, and how the IOP's peripherals reach that."""
 
 import collections
+import operator
 import traceback
+
+import numpy as np
 
 from .messages import tell
 from .pmods import I2cDevice, PmodDevice, SpiDevice
 
+FAILED = object()  # what a device's method returns that raised something
 NOBODY = 0xFF  # what a master reads where nobody answers: data lines have pull-ups
 NEEDED = {I2cDevice: ("write", "read"), SpiDevice: ("transfer",)}
 TRANSFER_KEPT = 64  # bytes of a transfer that are kept for who wants to look at it
@@ -52,7 +56,7 @@ class Connector:
             raise TypeError("{!r} is no virtual Pmod: derive its class from I2cDevice, SpiDevice or PmodDevice of "
                             "virtual_board.pmods.".format(device))
         name = type(device).__name__
-        if device in self.devices:
+        if self._has(device):
             raise ValueError("This {} is plugged in already: board.unplug(it) first, or plug in another.".format(name))
         for base, methods in NEEDED.items():
             for method in methods:
@@ -61,7 +65,11 @@ class Connector:
                                     "it.".format(name, method, base.__name__))
         if isinstance(device, I2cDevice):
             address = device.address
-            if not isinstance(address, int) or not 0x08 <= address <= 0x77:
+            try:
+                valid = 0x08 <= operator.index(address) <= 0x77
+            except TypeError:
+                valid = False
+            if not valid:
                 raise ValueError("{} has the address {}: an I2C device has one of 0x08 to 0x77, without the bit for reading."
                                  .format(name, hex(address) if isinstance(address, int) else repr(address)))
             for other in self.devices:
@@ -84,12 +92,15 @@ class Connector:
 
     def unplug(self, device):
         """ValueError if it is not plugged in."""
-        if device not in self.devices:
+        if not self._has(device):
             raise ValueError("This {} is not plugged in, so it cannot be unplugged: board.plug(it) plugs it in.".format(
                 type(device).__name__))
-        self.devices.remove(device)
+        self.devices = [other for other in self.devices if other is not device]
         if device is self._addressed:
             self._addressed = None
+
+    def _has(self, device):
+        return any(device is other for other in self.devices)  # a class may compare its objects in a way of its own
 
     # The pins
 
@@ -104,28 +115,46 @@ class Connector:
         """(which pins are driven by a device, their levels), bit by bit."""
         driven = levels = 0
         for device in self.devices:
-            for pin, level in device.driven_pins().items():
+            pins = self._call(device, "driven_pins")
+            for pin, level in pins.items() if isinstance(pins, dict) else ():
                 driven |= 1 << pin
                 levels |= bool(level) << pin
         return driven, levels
 
     def capture_period(self):
         """Ticks of 10 ns between the rising edges on the pin of the timer's capture input, or 0."""
-        return next((device.capture_period for device in self.devices if device.capture_period), 0)
+        return next(filter(None, map(self._capture_period, self.devices)), 0)
+
+    def _capture_period(self, device):
+        period = self._try(device, "capture_period", lambda: device.capture_period)
+        try:
+            if operator.index(period) >= 0:
+                return operator.index(period)
+        except TypeError:
+            pass
+        if period is not FAILED:
+            self._tell(device, "capture_period", "{}.capture_period is {!r}: it is a whole number of ticks of 10 ns, or 0 for no "
+                       "edges, which the IOP takes it for.\n".format(type(device).__name__, period))
+        return 0
 
     # The buses: what axi.Iic and axi.Spi call
 
     def i2c_start(self, address, reading):
         self._addressed = next((device for device in self.devices if isinstance(device, I2cDevice)
                                 and device.address == address), None)
-        if self._addressed is not None:
-            self._call(self._addressed, "start", reading)
-        self._begin("I2C", address, reading, self._addressed is not None)
-        return self._addressed is not None
+        acknowledged = self._addressed is not None and self._call(self._addressed, "start", reading) is not FAILED
+        self._begin("I2C", address, reading, acknowledged)
+        return acknowledged
 
     def i2c_write(self, byte):
         self._keep(0, byte)
-        return self._addressed is not None and bool(self._call(self._addressed, "write", byte))
+        answer = False if self._addressed is None else self._call(self._addressed, "write", byte)
+        if isinstance(answer, (int, np.bool_)):
+            return bool(answer)
+        if answer is not FAILED:
+            self._tell(self._addressed, "write", "{}.write() returned {!r}: return True if the device acknowledges the byte, or else "
+                       "False, which the IOP takes it for.\n".format(type(self._addressed).__name__, answer))
+        return False
 
     def i2c_read(self, acknowledged):
         byte = NOBODY if self._addressed is None else self._byte(self._addressed, "read")
@@ -168,6 +197,8 @@ class Connector:
 
     def _byte(self, device, method, *arguments):
         answer = self._call(device, method, *arguments)
+        if answer is FAILED:
+            return NOBODY
         try:
             if 0 <= answer <= 0xFF and answer == int(answer):
                 return int(answer)
@@ -178,14 +209,22 @@ class Connector:
         return NOBODY
 
     def _call(self, device, method, *arguments):
+        """What a device's method returns, or FAILED."""
+        return self._try(device, method + "()", lambda: getattr(device, method)(*arguments))
+
+    def _try(self, device, name, function):
+        """FAILED if it raises anything: exit(), too, is no reason to stop the IOP."""
         try:
-            return getattr(device, method)(*arguments)
-        except Exception as error:
-            self._tell(device, (type(error), error.__traceback__.tb_next and error.__traceback__.tb_next.tb_lineno),
-                       "".join(traceback.format_exception(type(error), error, error.__traceback__.tb_next))
-                       + "This came from {}.{}(), and the IOP goes on as if nothing were plugged in.\n".format(
-                           type(device).__name__, method))
-            return NOBODY if method in ("read", "transfer") else None
+            return function()
+        except BaseException as error:
+            within = error.__traceback__
+            while within is not None and within.tb_frame.f_code.co_filename == __file__:
+                within = within.tb_next
+            self._tell(device, (type(error), within and within.tb_lineno),
+                       "".join(traceback.format_exception(type(error), error, within))
+                       + "This came from {}.{}, and the IOP goes on as if nothing were plugged in.\n".format(
+                           type(device).__name__, name))
+            return FAILED
 
     def _tell(self, device, what, text):
         if (id(device), what) not in self._told:

@@ -2,6 +2,7 @@
 
 import functools
 import re
+import traceback
 
 from .axi import Gpio, Iic, IoSwitch, Spi, Timer
 from .messages import tell
@@ -57,7 +58,10 @@ class PmodIop:
         if found is None:
             return False
         self.will_serve()
-        self._served[found.group(1) == b"r", int(found.group(2), 16)][1]()
+        try:
+            self._served[found.group(1) == b"r", int(found.group(2), 16)][1]()
+        except BaseException:  # from a device, in a way that nobody thought of
+            self._tell_once(traceback.format_exc())
         return True
 
     def will_serve(self):
@@ -123,7 +127,10 @@ class PmodIop:
         self._connector.pins(levels & of_gpio, driven & of_gpio)
 
     def _not_modelled(self, name):
-        if name not in self._told:
-            self._told.add(name)
-            tell("The IOP's program uses {}, which the virtual board does not have: there it is memory that does nothing.\n".format(
-                name))
+        self._tell_once("The IOP's program uses {}, which the virtual board does not have: there it is memory that does nothing.\n"
+                        .format(name))
+
+    def _tell_once(self, text):
+        if text not in self._told:
+            self._told.add(text)
+            tell(text)

@@ -23,6 +23,12 @@ RESET_CODE = (0xB0000000, 0x3060EFFC,  # imm 0; addik r3, r0, 0xEFFC   the last 
               0xB8080000)              # brai  0
 
 
+LONGEST_WAIT = 40  # seconds, more than QEMU may take to start
+
+# Seconds that close() waits for the owner. It is longer about it only if a device's method does not return; then it ends with Python.
+ENDS_WITHIN = 2
+
+
 class _Answer:
     """What one thread waits for while another carries out what it asked."""
 
@@ -40,10 +46,14 @@ class _Answer:
         self._given.release()
 
     def wait(self, giver):
-        """Until the thread `giver` has given it. QemuError if that ended before."""
+        """Until the thread `giver` has given it. QemuError if that ended before, or does something else for too long."""
+        deadline = time.monotonic() + LONGEST_WAIT
         while not self._given.acquire(timeout=1):
             if not giver.is_alive() and not self._given.acquire(timeout=0):
                 _refuse()
+            if time.monotonic() > deadline:
+                raise QemuError("The virtual board has not answered for {} seconds: a method of a device that is plugged in may not "
+                                "have returned. Restart the kernel, or call board.close().".format(LONGEST_WAIT))
         if self._error is not None:
             raise self._error
 
@@ -139,8 +149,8 @@ class MicroBlaze:
         if qemu is not None:
             qemu.kill()  # also ends what the owner may wait for
         self._notify()
-        if self._owner.is_alive():
-            self._owner.join()
+        if self._owner.is_alive() and threading.current_thread() is not self._owner:
+            self._owner.join(ENDS_WITHIN)
 
     def _notify(self):
         try:
