@@ -8,7 +8,9 @@
  * The answer: the IOP writes STATUS, then sets BUFFER_ADDR to 0.
  */
 #define MAILBOX_BASE 0xF000u
-#define MAILBOX_DATA(word) (((volatile unsigned *)MAILBOX_BASE)[word])
+#define MAILBOX_DATA(word) mailbox[word]  /* begins with a name, so that GCC reports a missing ; before it as just that */
+
+static volatile unsigned *const mailbox = (volatile unsigned *)MAILBOX_BASE;
 
 #define BUFFER_ADDR  0  /* physical address of the buffer, in bytes; 0: no request */
 #define ARRAY_LENGTH 1  /* how many 32-bit words to write */

@@ -28,11 +28,11 @@ WRONG = [  # exercise, what a student may put in place of the `...`, and what th
     ("change", "if (i + 1 < length && buffer[i] > largest) largest = buffer[i];", "RESULT is"),
     ("change", "if (buffer[i] > largest) { largest = buffer[i]; buffer[i] = 0; }", "only to read the buffer"),
     ("change", "if (buffer[i] >= largest) largest = buffer[i--];", "did not answer"),
-    ("write", "i = length + 0 * data;\nMAILBOX_DATA(RESULT) = buffer[i] == i ? 0 : i;", "RESULT is"),
-    ("write", "for (i = 0; i < length; i++) if (buffer[i] == data) MAILBOX_DATA(RESULT) = i;", "RESULT is"),
-    ("write", "for (i = 1; i < length; i++) if (buffer[i] == data) break;\nMAILBOX_DATA(RESULT) = i;", "RESULT is"),
-    ("write", "for (i = 0; buffer[i] != data; i++);\nMAILBOX_DATA(RESULT) = length ? i : 0;", "RESULT is|did not answer"),
-    ("write", "for (i = length; i-- && buffer[i] != data;);\nMAILBOX_DATA(RESULT) = i;", "RESULT is"),
+    ("write", "unsigned i; i = length + 0 * data;\nMAILBOX_DATA(RESULT) = buffer[i] == i ? 0 : i;", "RESULT is"),
+    ("write", "unsigned i; for (i = 0; i < length; i++) if (buffer[i] == data) MAILBOX_DATA(RESULT) = i;", "RESULT is"),
+    ("write", "unsigned i; for (i = 1; i < length; i++) if (buffer[i] == data) break;\nMAILBOX_DATA(RESULT) = i;", "RESULT is"),
+    ("write", "unsigned i; for (i = 0; buffer[i] != data; i++);\nMAILBOX_DATA(RESULT) = length ? i : 0;", "RESULT is|did not answer"),
+    ("write", "unsigned i; for (i = length; i-- && buffer[i] != data;);\nMAILBOX_DATA(RESULT) = i;", "RESULT is"),
 ]
 
 

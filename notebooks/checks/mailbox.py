@@ -7,6 +7,7 @@ import time
 import numpy as np
 from pynq import MMIO
 
+from iop.buffers import is_allocated
 from iop.pynq_tutorial import ARRAY_LENGTH, BUFFER_ADDR, INIT_DATA, MAILBOX, STATUS, STATUS_READY
 
 from . import Wrong, allocated, says
@@ -18,6 +19,8 @@ def tweak(microblaze, buffer, request):
         address, length, data = (int(word) for word in request)
     except (TypeError, ValueError):
         raise Wrong("the request is {!r}, and not three whole numbers.".format(request)) from None
+    if not is_allocated(buffer):  # the IOP would write into memory that is somebody else's by now
+        raise Wrong("buffer was freed: run the Set-up again, which allocates another one, and then your answer.")
     first = address - buffer.physical_address
     if first % 4 or not 0 <= first <= first + 4 * length <= buffer.nbytes or length < 1 or data < 0:
         raise Wrong("{:#x} and {} words are not words of the buffer, so the IOP was not told.".format(address, length))
