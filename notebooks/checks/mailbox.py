@@ -7,127 +7,184 @@ import time
 import numpy as np
 from pynq import MMIO
 
-from iop.buffers import is_allocated
 from iop.pynq_tutorial import ARRAY_LENGTH, BUFFER_ADDR, INIT_DATA, MAILBOX, STATUS, STATUS_READY
 
-from . import Wrong, allocated, says
+from . import Case, allocated, is_buffer, says, shown, whole
+
+LATE = 0.2  # seconds that an answer is held back, of the one second that there is for it
 
 
 @says("words 20, 21 and 22 are 7, 8 and 9, and no other word changed.")
 def tweak(microblaze, buffer, request):
+    case = Case("buffer", "the one of the Set-up, not freed", "The IOP would write into memory that is somebody else's by now.")
+    if not is_buffer(buffer):
+        raise case.wrong("it was freed, or is a part or a copy of a buffer")
+    case = Case("request = {}".format(shown(request)), "7, 8 and 9 in words 20, 21 and 22, and 0 in all others",
+                "BUFFER_ADDR is the byte where the first word lies, ARRAY_LENGTH counts words, and INIT_DATA is the first value.")
     try:
-        address, length, data = (int(word) for word in request)
+        address, length, data = [whole(word) for word in request]
     except (TypeError, ValueError):
-        raise Wrong("the request is {!r}, and not three whole numbers.".format(request)) from None
-    if not is_allocated(buffer):  # the IOP would write into memory that is somebody else's by now
-        raise Wrong("buffer was freed: run the Set-up again, which allocates another one, and then your answer.")
+        address = None
+    if address is None or length is None or data is None:
+        raise case.wrong("those are not three whole numbers")
     first = address - buffer.physical_address
-    if first % 4 or not 0 <= first <= first + 4 * length <= buffer.nbytes or length < 1 or data < 0:
-        raise Wrong("{:#x} and {} words are not words of the buffer, so the IOP was not told.".format(address, length))
+    if first % 4 or not 0 <= first <= first + 4 * length <= buffer.nbytes or length < 1 or not 0 <= data < 2**32:
+        raise case.wrong("{} words at {:#x} are not words of the buffer, so the IOP was not told".format(length, address))
     _start(microblaze)
     buffer[:] = 0
     for word, value in (ARRAY_LENGTH, length), (INIT_DATA, data), (BUFFER_ADDR, address):
         microblaze.write(word, value)
-    _wait(microblaze, BUFFER_ADDR, 0)
+    _wait(microblaze, BUFFER_ADDR, 0, case)
     changed = np.flatnonzero(buffer).tolist()
     if changed != [20, 21, 22]:
-        raise Wrong("it changed {}.".format("no word" if not changed else "the word {}".format(changed[0]) if
-                                            len(changed) == 1 else "the words from {} to {}".format(changed[0], changed[-1])))
+        raise case.wrong("it changed {}".format("no word" if not changed else "the word {}".format(changed[0]) if
+                                                len(changed) == 1 else "the words from {} to {}".format(changed[0], changed[-1])))
     if buffer[20] != 7:
-        raise Wrong("word 20 became {}.".format(buffer[20]))
+        raise case.wrong("word 20 became {}".format(buffer[20]))
 
 
 @says("it sees a word that is there, waits for one that comes late, and gives up when none comes.")
 def change(microblaze, wait_for):
     spare = MMIO(microblaze.mmio.base_addr + MAILBOX + 0x100, 8)  # words that the program does not use
+    for offset, value in (4, random.randint(2, 1000)), (0, random.randint(2, 1000)), (4, 0):
+        spare.write(offset, value)
+        _waits(wait_for, spare, offset, value, 1, "the word at {} is {} already".format(offset, value), True, 0,
+               "It looks at once, at the offset that it was given")
     value = random.randint(2, 1000)
-    spare.write(4, value)
-    _answer(wait_for(spare, 4, value, 5), True, "the word was there already")
-    late = threading.Timer(0.1, spare.write, (4, value + 1))
+    late = threading.Timer(0.1, spare.write, (4, value))
     late.start()
-    _answer(wait_for(spare, 4, value + 1, 5), True, "the word came after 0.1 s of 5 s")
-    late.join()
+    try:
+        _waits(wait_for, spare, 4, value, 1, "the word comes after 0.1 s", True, 0.1,
+               "It looks again and again, and returns as soon as the word is there")
+    finally:
+        late.join()
+    _waits(wait_for, spare, 4, 0, 0.2, "another word is there all the time", False, 0.2,
+           "It gives up when the time is over that it was given, and not before")
+
+
+def _waits(wait_for, spare, offset, value, seconds, tried, expected, after, rule):
+    case = Case("wait_for(mailbox, {}, {}, {}), and {}".format(offset, value, seconds, tried),
+                "{} after {} s".format(expected, after), rule + ".")
     began = time.monotonic()
-    _answer(wait_for(spare, 4, 0, 0.2), False, "another word was there for all of 0.2 s")
+    answer = case.of(wait_for, spare, offset, value, seconds)
     took = time.monotonic() - began
-    if not 0.19 < took < 1:
-        raise Wrong("told to wait 0.2 s for what never came, it waited {:.3f} s.".format(took))
+    if not isinstance(answer, (bool, np.bool_)) or answer != expected or not after - 0.01 < took < after + 0.5:
+        raise case.wrong("it returned {} after {:.1f} s".format(shown(answer), took))
 
 
-@says("it writes what is asked for, returns when the IOP is done, refuses what is too long, and does not wait for ever.")
+@says("it waits until the program is there, writes what is asked for, returns when the IOP is done, refuses what is too long, and "
+      "does not wait for ever.")
 def write(microblaze, write_words):
     _start(microblaze)
-    mailbox, written = _recorded(MMIO(microblaze.mmio.base_addr + MAILBOX, 16))
+    mailbox = Recorded(MMIO(microblaze.mmio.base_addr + MAILBOX, 16))
     with allocated((1000000,), np.uint32) as buffer:
         try:
             for length in random.randint(2, 50), 1, buffer.size:
-                _filled(microblaze, written, buffer, length, lambda data: write_words(mailbox, buffer, length, data))
+                _filled(microblaze, mailbox, write_words, buffer, length)
+            mailbox.late = LATE
+            _filled(microblaze, mailbox, write_words, buffer, 3, ", and the IOP takes {} s".format(LATE))
+            mailbox.late = 0
+            for word, value in (ARRAY_LENGTH, 1), (BUFFER_ADDR, 0x20000000):  # beyond DDR
+                microblaze.write(word, value)
+            _wait(microblaze, BUFFER_ADDR, 0, Case("a request beyond DDR", "it is refused", "The program looks at each."))
+            _filled(microblaze, mailbox, write_words, buffer, 3, ", after the IOP has refused another request", "STATUS is 2 then: "
+                    "not 0, so the program is there.")
+            # The program starts only after the function was called.
+            microblaze.reset()
+            for word in STATUS, BUFFER_ADDR:
+                microblaze.write(word, 0)
+            starts = threading.Timer(0.1, microblaze.run)
+            starts.start()
+            try:
+                _filled(microblaze, mailbox, write_words, buffer, 3, ", and the program starts 0.1 s later", "A program that starts "
+                        "clears BUFFER_ADDR, and with it a request that came too early: wait first until STATUS is not 0.")
+            finally:
+                starts.join()
+            _wait(microblaze, STATUS, STATUS_READY, Case("the program", "it starts", "The check has started it."))
             # From here on the IOP stands still, so that a wrong request does no harm.
             microblaze.reset()
-            _raises(ValueError, "for {} words, with room for {}".format(buffer.size + 1, buffer.size),
-                    lambda: write_words(mailbox, buffer, buffer.size + 1, 1))
-            if microblaze.read(BUFFER_ADDR):
-                raise Wrong("it refuses {} words, with room for {}, but had already told the IOP to write them.".format(
-                    buffer.size + 1, buffer.size))
-            began = time.monotonic()
-            _raises(TimeoutError, "when the IOP does not answer", lambda: write_words(mailbox, buffer, 1, 1))
-            if time.monotonic() - began > 5:
-                raise Wrong("it waits {:.0f} s for an IOP that does not answer.".format(time.monotonic() - began))
+            _refused(mailbox, write_words, buffer)
+            _raises(TimeoutError, "Nobody is helped by a host that waits for ever, nor by one that says that all is well",
+                    mailbox, write_words, buffer, 1, "an IOP that does not answer")
         finally:
             _start(microblaze)
+
+
+class Recorded:
+    """The mailbox as the student's function gets it. written: the offsets that were written; late: seconds for which the end of a
+    request is not to be seen."""
+
+    def __init__(self, mailbox):
+        self._mailbox, self._asked = mailbox, 0
+        self.written, self.late = [], 0
+
+    def __getattr__(self, name):
+        return getattr(self._mailbox, name)
+
+    def write(self, offset, data):
+        self.written.append(offset)
+        self._asked = time.monotonic()
+        self._mailbox.write(offset, data)
+
+    def read(self, offset=0, *options, **more):
+        word = self._mailbox.read(offset, *options, **more)
+        return 4 if offset == 0 and time.monotonic() < self._asked + self.late else word
 
 
 def _start(microblaze):
     """Whatever was left in the mailbox is gone then, too."""
     microblaze.program()
-    _wait(microblaze, STATUS, STATUS_READY)
+    _wait(microblaze, STATUS, STATUS_READY, Case("the program of the kit", "it is ready", "Run the Set-up again."))
 
 
-def _recorded(mailbox):
-    """The mailbox, and a list that grows with the offsets that are written."""
-    written, write = [], mailbox.write
-
-    def recording(offset, word):
-        written.append(offset)
-        write(offset, word)
-    mailbox.write = recording
-    return mailbox, written
-
-
-def _filled(microblaze, written, buffer, length, write_words):
+def _filled(microblaze, mailbox, write_words, buffer, length, when="", rule="The address comes last, and 0 in its place is the answer."):
     data = random.randint(1000, 10**6)
-    buffer[:] = 0
-    write_words(data)
-    if 0 in written and written[-1] != 0:
-        raise Wrong("the address is not the last word that it writes, so the IOP may begin before it has the others.")
+    case = Case("write_words(mailbox, buffer, {}, {}){}".format(length, data, when),
+                "{} to {} in the first {} words, and nothing in the others".format(data, data + length - 1, length), rule)
+    buffer[:], mailbox.written = 0, []
+    case.of(write_words, mailbox, buffer, length, data)
+    if BUFFER_ADDR - MAILBOX in mailbox.written and mailbox.written[-1] != BUFFER_ADDR - MAILBOX:
+        raise case.wrong("the address is not the last word that it writes, so the IOP may begin before it has the others")
     if microblaze.read(BUFFER_ADDR):
-        _wait(microblaze, BUFFER_ADDR, 0)
-        raise Wrong("asked for {} words, it returned before the IOP was done.".format(length))
+        _wait(microblaze, BUFFER_ADDR, 0, case)
+        raise case.wrong("it returned before the IOP was done")
+    if BUFFER_ADDR - MAILBOX not in mailbox.written:
+        raise case.wrong("it made no request" + (", and the buffer's words are not the IOP's" if buffer.any() else ""))
     if not buffer.any():
-        raise Wrong("asked for {} words, it left the buffer as it was.".format(length))
+        raise case.wrong("it left the buffer as it was")
     if (buffer[:length] != np.arange(data, data + length)).any() or buffer[length:].any():
-        raise Wrong("asked for {} words from {} on, it left {} words that are not 0, the first of them {}.".format(
-            length, data, np.count_nonzero(buffer), buffer[np.flatnonzero(buffer)[0]]))
+        raise case.wrong("it left {} words that are not 0, the first of them {}".format(
+            np.count_nonzero(buffer), buffer[np.flatnonzero(buffer)[0]]))
 
 
-def _raises(expected, when, function):
-    try:
-        function()
-    except expected:
-        return
-    except Exception as error:
-        raise Wrong("{} it raises {}; a {} was asked for.".format(when, type(error).__name__, expected.__name__)) from None
-    raise Wrong("{} it raises nothing; a {} was asked for.".format(when, expected.__name__))
+def _refused(mailbox, write_words, buffer):
+    mailbox.written = []
+    _raises(ValueError, "A length is looked at before the IOP is told anything", mailbox, write_words, buffer, buffer.size + 1,
+            "a buffer of {} words".format(buffer.size))
+    if mailbox.written:
+        raise Case("write_words(mailbox, buffer, {}, 1), and a buffer of {} words".format(buffer.size + 1, buffer.size),
+                   "ValueError, and the mailbox as it was", "What is in the mailbox, a later request may use.").wrong(
+                       "it wrote {} words into the mailbox first".format(len(mailbox.written)))
 
 
-def _answer(answer, expected, when):
-    if answer is not expected:
-        raise Wrong("{}, and it returned {!r}.".format(when, answer))
+def _raises(expected, rule, mailbox, write_words, buffer, length, when):
+    case = Case("write_words(mailbox, buffer, {}, 1), and {}".format(length, when), expected.__name__, rule + ".")
+
+    def tries():
+        try:
+            write_words(mailbox, buffer, length, 1)
+        except expected:
+            return True
+    began = time.monotonic()
+    if not case.of(tries):
+        raise case.wrong("it raises nothing")
+    if time.monotonic() - began > 5:
+        raise case.wrong("it waits {:.0f} s".format(time.monotonic() - began))
 
 
-def _wait(microblaze, word, value):
+def _wait(microblaze, word, value, case):
     """At most 2 s, for what takes microseconds."""
     end = time.monotonic() + 2
     while microblaze.read(word) != value:
         if time.monotonic() > end:
-            raise Wrong("the IOP does not answer; start its program again with microblaze.program().")
+            raise case.wrong("the IOP does not answer")

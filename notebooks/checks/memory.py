@@ -3,44 +3,50 @@
 import random
 
 import numpy as np
-from pynq.buffer import PynqBuffer
 
-from iop.buffers import is_allocated
+from . import Case, allocated, is_buffer, says, shown, whole
 
-from . import Wrong, allocated, says
-
-WHOLE_NUMBER = (int, np.integer)
+PAGE = 4096  # bytes
 
 
 @says("64 KB are sixteen pages, and no smaller buffer needs the sixteenth.")
 def tweak(words):
-    if not isinstance(words, WHOLE_NUMBER):
-        raise Wrong("{!r} is no whole number of words.".format(words))
-    kb = [4 * -(-4 * number // 4096) for number in (words, words - 1)]
-    if kb[0] != 64:
-        raise Wrong("{} words are {} bytes, and they take {} KB.".format(words, 4 * words, kb[0]))
-    if kb[1] == 64:
-        raise Wrong("{} words take 64 KB, but so does a smaller buffer.".format(words))
+    case = Case("words = {}".format(shown(words)), "the smallest number of words whose buffer takes 64 KB",
+                "Memory comes in pages of 4 KB, and the first word in a page takes all of it.")
+    number = whole(words)
+    if number is None or number < 1:
+        raise case.wrong("that is no number of words")
+    kb, kb_of_one_less = (-(-4 * count // PAGE) * PAGE // 1024 for count in (number, number - 1))
+    if kb != 64:
+        raise case.wrong("they are {} bytes, which take {} KB".format(4 * number, kb))
+    if kb_of_one_less == 64:
+        raise case.wrong("they take 64 KB, but so does a buffer with one word less")
 
 
 @says("the pixel is where you say it is.")
 def change(frame, address):
-    if not isinstance(frame, PynqBuffer) or not is_allocated(frame):
-        raise Wrong("frame is no buffer that allocate() returned and that is not freed yet.")
-    if frame.shape != (480, 640) or frame.dtype != np.uint16:
-        raise Wrong("frame has the shape {} and the dtype {}; wanted were 480 rows of 640 pixels of 16 bits.".format(
-            frame.shape, frame.dtype))
-    if not isinstance(address, WHOLE_NUMBER):
-        raise Wrong("address is {!r}, and no whole number.".format(address))
-    offset = address - frame.physical_address
+    case = Case("frame = {}".format("a buffer of shape {} and dtype {}".format(frame.shape, frame.dtype) if isinstance(
+        frame, np.ndarray) else shown(frame)), "a buffer in which frame[100, 7] is 16 bits, and so for each of 480 rows of 640 pixels",
+        "numpy's first index is the row, and the dtype says how many bits an element has.")
+    if not is_buffer(frame):
+        raise case.wrong("it is no buffer that allocate() returned, or it was freed")
+    if frame.shape[:2] != (480, 640) or frame.nbytes != 480 * 640 * 2:
+        rows, pixels = (frame.shape + (1,))[:2]
+        raise case.wrong("it has {} rows of {} elements, {} bits each".format(rows, pixels, frame.nbytes * 8 // max(rows * pixels, 1)))
+    first = frame.physical_address
+    case = Case("address = {}".format(shown(address) if whole(address) is None else hex(whole(address))),
+                "the first byte of the pixel in row 100, column 7",
+                "Before it lie 100 whole rows and 7 pixels, and an address counts bytes from the buffer's physical_address.")
+    if whole(address) is None:
+        raise case.wrong("that is no whole number")
+    offset = whole(address) - first
     if not 0 <= offset < frame.nbytes:
-        raise Wrong("{:#x} is not in the frame, which lies from {:#x} to {:#x}.".format(
-            address, frame.physical_address, frame.physical_address + frame.nbytes - 1))
-    row, column = divmod(int(offset) // 2, 640)
+        raise case.wrong("that is not in the frame, which lies from {:#x} to {:#x}".format(first, first + frame.nbytes - 1))
+    row, column = divmod(offset // 2, 640)
     if (row, column) != (100, 7):
-        raise Wrong("at {:#x} there is the pixel [{}, {}].".format(address, row, column))
+        raise case.wrong("there is the pixel in row {}, column {}".format(row, column))
     if offset % 2:
-        raise Wrong("{:#x} is the pixel's second byte.".format(address))
+        raise case.wrong("that is the pixel's second byte")
 
 
 @says("your function finds every element by its address, and knows which addresses are not the buffer's.")
@@ -50,16 +56,20 @@ def write(index_at):
         with allocated(shape, random.choice(["u1", "i2", "u4", "f8"])) as buffer:
             last = buffer.size - 1
             for number in 0, random.randint(1, last - 1), last:
-                address = buffer.physical_address + number * buffer.itemsize
-                _compare(index_at, buffer, address, np.unravel_index(number, shape))
-                _compare(index_at, buffer, address + buffer.itemsize - 1, np.unravel_index(number, shape))
-            _compare(index_at, buffer, buffer.physical_address - 1, None)
-            _compare(index_at, buffer, buffer.physical_address + buffer.nbytes, None)
+                index = tuple(int(place) for place in np.unravel_index(number, shape))
+                offset = number * buffer.itemsize
+                _compare(index_at, buffer, offset, index, "It is element {} of the buffer, counted row by row".format(number))
+                _compare(index_at, buffer, offset + buffer.itemsize - 1, index,
+                         "This is the last byte of element {}".format(number))
+            _compare(index_at, buffer, -1, None, "This byte comes right before the buffer")
+            _compare(index_at, buffer, buffer.nbytes, None, "This byte comes right behind the buffer")
+            _compare(index_at, buffer, -buffer.physical_address, None, "Address 0 is in no buffer")
 
 
-def _compare(index_at, buffer, address, expected):
-    found = index_at(buffer, address)
-    if (None if found is None else tuple(np.atleast_1d(found))) != expected:
-        raise Wrong("of a buffer with shape {} and {} bytes an element, at {:#x}, it says that {:#x} is {}.".format(
-            buffer.shape, buffer.itemsize, buffer.physical_address, address,
-            "outside" if found is None else "the element {}".format(found)))
+def _compare(index_at, buffer, offset, expected, rule):
+    case = Case("a buffer of shape {}, {} byte{} an element, and the address {} bytes from its beginning".format(
+        buffer.shape, buffer.itemsize, "s" * (buffer.itemsize > 1), offset), expected, rule + ".")
+    found = case.of(index_at, buffer, buffer.physical_address + offset)
+    if not (found is None if expected is None else isinstance(found, tuple) and found == expected):
+        raise case.wrong("your function returned {}{}".format(
+            shown(found), "" if found is None or isinstance(found, tuple) else ", which is no tuple"))
