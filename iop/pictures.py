@@ -7,32 +7,38 @@ from .buffers import DDR_SIZE
 from .pynq_tutorial import MAILBOX_WORDS
 
 SHOWN = 12  # words; more do not fit under a notebook's cell
+CHANGED, WRONG = "#f6c667", "#f6a5a5"  # orange and red, each with one meaning
 
 
-def draw_words(rows, columns=SHOWN, names=None):
-    """Draws words of memory as rows of boxes, a box that differs from the one above it in colour.
+def draw_words(rows, columns=SHOWN, names=None, expected=None):
+    """Draws words of memory as rows of boxes. With `expected`, a word that is not as expected is red; without, one that differs
+    from the word above it is orange.
 
     rows: {title: array of words, ...}, from top to bottom
     columns: how many words of each to draw
     names: what to write above the columns in place of their numbers
+    expected: the words that should be there, for a row of their own above the others
     """
-    figure, axes = plt.subplots(figsize=(9, 0.75 * len(rows)), dpi=110)
-    above = None
-    for y, (title, words) in enumerate(rows.items()):
+    color, meaning = (CHANGED, "orange: not what it was in the row above") if expected is None else (WRONG, "red: not as expected")
+    drawn = ([] if expected is None else [("expected", expected)]) + list(rows.items())
+    figure, axes = plt.subplots(figsize=(9, 0.75 * len(drawn) + 0.2), dpi=110)
+    other = None  # the row that the next one is compared with
+    for y, (title, words) in enumerate(drawn):
         words = np.asarray(words).ravel()[:columns]
         for x, word in enumerate(words):
-            changed = above is not None and x < len(above) and above[x] != word
-            axes.add_patch(plt.Rectangle((x, -y), 1, -0.8, facecolor="#f6c667" if changed else "#f2f2f2",
-                                         edgecolor="#777777"))
+            differs = other is not None and x < len(other) and other[x] != word
+            axes.add_patch(plt.Rectangle((x, -y), 1, -0.8, facecolor=color if differs else "#f2f2f2", edgecolor="#777777"))
             size = 9 if len(str(word)) * columns < 8 * SHOWN else 6  # seven characters fit into a twelfth
             axes.text(x + 0.5, -y - 0.4, str(word), ha="center", va="center", fontsize=size)
         axes.text(-0.15, -y - 0.4, title, ha="right", va="center", fontsize=10)
-        above = words
+        if expected is None or y == 0:
+            other = words
     for x in range(columns):
         name = names[x] if names else "[{}]".format(x)
         axes.text(x + 0.5, 0.15, name, ha="center", va="bottom", fontsize=8, color="#777777")
+    axes.text(columns, -len(drawn) + 0.05, meaning, ha="right", va="top", fontsize=8, color="#777777")
     axes.set_xlim(0, columns)
-    axes.set_ylim(-len(rows), 0.5)
+    axes.set_ylim(-len(drawn) - 0.27, 0.5)
     axes.axis("off")
     plt.show()
 
@@ -68,7 +74,7 @@ def draw_ddr(buffers, strays=()):
                 axes.text(x + wide / 2, y + 0.3, name, ha="center", va="center", fontsize=10, fontweight="bold")
         for start, size in strays:
             if left <= start < left + width:
-                axes.add_patch(plt.Rectangle(((start - left) / width, y), size / width, 0.6, facecolor="#f6a5a5",
+                axes.add_patch(plt.Rectangle(((start - left) / width, y), size / width, 0.6, facecolor=WRONG,
                                              edgecolor="#b34747", linewidth=2))
         for quarter in range(5):
             address = left + quarter * width // 4

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import os
 import re
 
@@ -79,6 +80,18 @@ def test_every_check_fails_on_the_exercise_and_passes_on_the_solution(lesson):
     assert list(untouched) == list(solved) == ["tweak", "change", "write"]
     assert all(re.fullmatch(r"Not yet: .+\n", said) for said in untouched.values()), untouched
     assert all(re.fullmatch(r"Right: .+\n", said) for said in solved.values()), solved
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_the_time_that_it_takes_is_what_the_readme_says_how_to_calculate(lesson):
+    cells = json.loads(lesson.read_text())["cells"]
+    text = " ".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    words = re.findall(r"\w[\w'-]*", re.sub(r"\]\([^)]*\)", "]", text))  # without the addresses of links
+    lines = [line for cell in cells_of(lesson) for line in "".join(cell["source"]).splitlines() if line.strip()]
+    minutes = len(words) / 180 + len(lines) / 10 + text.count("**Predict.**") + 25
+    minutes = 5 * math.ceil(minutes / 5)
+    assert "about {} minutes".format(minutes) in text
+    assert re.search(r"\| \[{}\].* \| {} min \|".format(lesson.stem, minutes), (ROOT / "README.md").read_text())
 
 
 def test_what_can_do_harm_refuses_to_run_on_a_real_board():

@@ -1,0 +1,23 @@
+"""The drawings in notebooks/images, as this browser draws them with the fonts of this system: no text leaves its box."""
+
+import pytest
+
+from server import ROOT
+
+# Texts that begin inside a rectangle, and reach out of the smallest one that they begin in.
+OUTSIDE = """() => [...document.querySelectorAll('text')].filter(text => {
+    const words = text.getBoundingClientRect();
+    const boxes = [...document.querySelectorAll('rect')].map(rect => rect.getBoundingClientRect()).filter(
+        box => box.left <= words.left + 1 && words.left < box.right && box.top <= words.top + 4 && words.top + 4 < box.bottom);
+    const box = boxes.sort((one, other) => one.width * one.height - other.width * other.height)[0];
+    return !box || words.right > box.right || words.bottom > box.bottom + 1;
+}).map(text => text.textContent)"""
+
+
+@pytest.mark.parametrize("width", [800, 420])
+@pytest.mark.parametrize("picture", sorted((ROOT / "notebooks" / "images").glob("*.svg")), ids=lambda path: path.stem)
+def test_no_text_leaves_its_box(browser, picture, width):
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.set_content("<style>svg {{width: {}px; height: auto}} body {{margin: 0}}</style>{}".format(width, picture.read_text()))
+    assert page.evaluate(OUTSIDE) == []
+    page.close()
