@@ -86,11 +86,15 @@ test-deploy: ## the installer when it is killed, over SSH, and in a classroom; t
 	$(SETUP) kit deploy
 	@$(BIN)python3 -m pytest tests -m deploy --timeout=1200 -v
 
+# ANSWERS=no leaves the exercises' solutions out. A later installation without it brings them.
+ANSWERS ?= yes
+NO_ANSWERS = $(if $(filter yes,$(ANSWERS)),,$(if $(filter no,$(ANSWERS)),--no-answers,$(error ANSWERS is $(ANSWERS): give yes or no)))
+
 quoted = '$(subst ','\'',$(1))'
 INSTALL = $(if $(DESTDIR),--destdir $(call quoted,$(DESTDIR))) \
-	$(if $(BASE_OVERLAY),--base-overlay $(call quoted,$(BASE_OVERLAY)))
+	$(if $(BASE_OVERLAY),--base-overlay $(call quoted,$(BASE_OVERLAY))) $(NO_ANSWERS)
 
-install: ## on a board, with sudo: into its Jupyter; from a PC: make install HOST=192.168.2.99
+install: ## on a board, with sudo: into its Jupyter; from a PC: make install HOST=192.168.2.99; ANSWERS=no without solutions
 	@$(if $(HOST),sh deploy/over_ssh.sh '$(HOST)',python3 -m deploy.install) $(INSTALL)
 
 uninstall: ## removes what was installed and nobody changed; on a board with sudo, or with HOST=...
@@ -100,12 +104,17 @@ uninstall: ## removes what was installed and nobody changed; on a board with sud
 ANSIBLE ?=
 BOARDS ?= boards.yml
 
-classroom: ## installs on all boards of an inventory: make classroom BOARDS=boards.yml
+# As many boards at once as there are, up to this: Ansible's own default is five.
+FORKS := 100
+
+classroom: ## installs on all boards of an inventory: make classroom BOARDS=boards.yml; ANSWERS=no without solutions
 	$(PC_ONLY)
+	@[ -e '$(BOARDS)' ] || { echo "$(BOARDS) is not there, and should list your boards: copy deploy/boards.example.yml to it, and" \
+		"write them down." >&2; exit 1; }
 	$(SETUP) deploy
-	@sh deploy/pack.sh > .deploy/kit.tar.gz
+	@sh deploy/pack.sh $(NO_ANSWERS) > .deploy/kit.tar.gz
 	@LC_ALL=C.UTF-8 ANSIBLE_HOME=$(CURDIR)/.deploy/ansible ANSIBLE_SSH_ARGS='-o ControlMaster=no' \
-		.deploy/bin/ansible-playbook -i '$(BOARDS)' deploy/classroom.yml $(ANSIBLE)
+		.deploy/bin/ansible-playbook -i '$(BOARDS)' --forks $(FORKS) deploy/classroom.yml -e answers=$(ANSWERS) $(ANSIBLE)
 
 doctor: ## what this machine lacks, and the remedy
 	@python3 doctor.py $(if $(DESTDIR),$(call quoted,$(DESTDIR)))
@@ -144,7 +153,7 @@ requirements: ## writes requirements.txt, with every version and hash, from requ
 # By name: whatever else lies in these folders, or is called like one of them elsewhere, is a student's. So are the
 # checkpoints of Jupyter, the only copy of what was in a notebook before it was saved.
 MADE := .venv .browser .deploy .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
-MADE_FILES := bench/bench.json mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
+MADE_FILES := bench/bench.json teaching/first_twenty_minutes.slides.html mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
 HAVE_PYTHON := . bench bitstream deploy iop mb_src notebooks/checks tests tests/board tests/browser virtual_board
 
 clean: ## removes what the kit made here, by name; the compiler in the user's cache folder stays

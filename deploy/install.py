@@ -21,20 +21,24 @@ from iop import pynq_state  # noqa: E402
 
 NAME = "pynq_tutorial"
 LIST = os.path.join(HERE, "edition.txt")  # which files an edition consists of, from git: `make edition` writes it
+ANSWERS = "notebooks/solutions/"  # deploy/pack.sh knows it, too
 OF_THE_OVERLAY = ("bitstream/README.md", "bitstream/pynq_tutorial.hwh")
 NBVAL = "nbval==0.9.6" if sys.version_info < (3, 8) else "nbval==0.11.0"  # the last for each Python
 
 
-def files(bit=None):
+def files(bit=None, answers=True):
     """What an installation consists of: {relative path: contents as bytes}. It is what the edition's list names, whatever
     else lies in the kit's folders.
 
     bit: path of the image's base.bit, from which the overlay is made. Without one only the kit's own description of the
     overlay is delivered, which is for the virtual board.
+    answers: False leaves out the solutions.
     Raises OverlayError, or tree.InstallError if a file of the edition is missing here.
     """
     found = {}
     for name in _read(LIST).decode().splitlines():
+        if name.startswith(ANSWERS) and not answers:
+            continue
         folder, _, inside = name.partition("/")
         if folder in ("iop", "mb_src") or name in OF_THE_OVERLAY:
             inside = name
@@ -55,8 +59,9 @@ def _read(path):
                                 "`git checkout` in the kit's folder.".format(path, error.strerror)) from None
 
 
-def install(root="/", bit=None):
-    """Installs into an image's root, from its base overlay or the one that is given, and prints what it did.
+def install(root="/", bit=None, answers=True):
+    """Installs into an image's root, from its base overlay or the one that is given, with the solutions or without, and prints
+    what it did. Without, solutions that an earlier installation brought and nobody changed are removed.
 
     Raises OverlayError or tree.InstallError, and then nothing has changed.
     """
@@ -65,7 +70,7 @@ def install(root="/", bit=None):
         raise tree.InstallError("There is no base overlay in {}, from which the tutorial's is made: give the path of the "
                                 "image's base.bit, as in BASE_OVERLAY=/path/to/base.bit.".format(
                                     " or ".join(os.path.join(root, packages) for packages in image.PACKAGES)))
-    contents = files(bit)
+    contents = files(bit, answers)
     target = os.path.join(image.notebooks_folder(root), NAME)
     if root != "/":
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -136,6 +141,7 @@ def add_nbval(python):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--uninstall", action="store_true")
+    parser.add_argument("--no-answers", action="store_true", help="leave the exercises' solutions out")
     parser.add_argument("--destdir", default="/", help="install into this folder as if it were the image's root")
     parser.add_argument("--base-overlay", help="base.bit to make the overlay from, with base.hwh beside it")
     given = parser.parse_args()
@@ -147,7 +153,7 @@ def main():
         if given.uninstall:
             uninstall(root)
         else:
-            install(root, given.base_overlay)
+            install(root, given.base_overlay, answers=not given.no_answers)
             if root == "/":
                 add_nbval(image.python())
     except (OverlayError, tree.InstallError) as error:

@@ -8,6 +8,7 @@ case $host in *@*) ;; *) host=xilinx@$host ;; esac
 cd "$(dirname "$0")/.."
 
 options=
+answers=
 before=
 for option in "$@"; do
     case $before in --destdir | --base-overlay)
@@ -16,6 +17,7 @@ for option in "$@"; do
             exit 1 ;;
         esac ;;
     esac
+    if [ "$option" = --no-answers ]; then answers=$option; fi
     before=$option
     options="$options '$(printf %s "$option" | sed "s/'/'\\\\''/g")'"  # as the board's shell is to read it
 done
@@ -41,7 +43,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM HUP
 
 # First here, so that no kit is installed that could not be read to its end: what it lacked would be removed from the board.
-sh deploy/pack.sh > "$control/kit.tar.gz"
+sh deploy/pack.sh $answers > "$control/kit.tar.gz"
 size=$(($(wc -c < "$control/kit.tar.gz")))
 $ssh "$host" true > /dev/null  # here it asks for a password, if it has to
 

@@ -197,6 +197,13 @@ def soon(condition, seconds):
     return condition()
 
 
+def test_no_answers_over_ssh(boards, ssh):
+    board = boards[0]
+    run = make("install", "HOST=127.0.0.1", "DESTDIR={}".format(board.root), "ANSWERS=no", ssh(board))
+    assert run.returncode == 0 and (board.notebooks / "1_memory.ipynb").exists(), run.stdout
+    assert not (board.notebooks / "solutions").exists()
+
+
 def test_a_board_that_does_not_answer(boards, ssh):
     run = make("install", "HOST=127.0.0.1", "DESTDIR={}".format(boards[2].root), ssh(boards[2]))
     assert run.returncode != 0 and "Connection refused" in run.stdout, run.stdout
@@ -235,6 +242,54 @@ def test_a_classroom_with_one_board_down(boards, classroom):
     assert [board.files() for board in boards] == before
     run, recap = classroom("ANSIBLE=-e uninstall=true")
     assert not boards[0].notebooks.exists() and not boards[1].notebooks.exists(), run.stdout
+
+
+def test_a_classroom_without_answers(boards, classroom):
+    run, recap = classroom("ANSWERS=no")
+    for board in boards[:2]:
+        assert (board.notebooks / "1_memory.ipynb").exists() and not (board.notebooks / "solutions").exists(), run.stdout
+
+
+@pytest.mark.parametrize("inventory", ["", "boards:\n  hosts:\n", "boards: [\n", "others: {hosts: {one: }}\n"])
+def test_an_inventory_without_boards(tmp_path, inventory):
+    (tmp_path / "boards.yml").write_text(inventory)
+    run = make("classroom", "BOARDS={}".format(tmp_path / "boards.yml"))
+    assert run.returncode != 0 and "There is no board in the group `boards` of this inventory" in run.stdout, run.stdout
+
+
+def test_an_inventory_that_is_not_there():
+    run = make("classroom", "BOARDS=/nowhere/boards.yml")
+    assert run.returncode != 0 and "/nowhere/boards.yml is not there, and should list your boards" in run.stdout, run.stdout
+
+
+def test_all_boards_at_once(tmp_path):
+    """Each installer waits for a base overlay that does not come: until all of them wait, more than Ansible's five."""
+    overlays = [tmp_path / "board{}".format(number) / "base.bit" for number in range(8)]
+    lines = ["boards:", "  vars: {ansible_connection: local}", "  hosts:"]
+    for overlay in overlays:
+        overlay.parent.mkdir()
+        os.mkfifo(str(overlay))
+        lines.append("    {0}: {{destdir: {1}, base_overlay: {2}}}".format(overlay.parent.name, overlay.parent, overlay))
+    (tmp_path / "boards.yml").write_text("\n".join(lines))
+    run = subprocess.Popen(["make", "classroom", "BOARDS={}".format(tmp_path / "boards.yml")], cwd=str(ROOT),
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    waiting = {}
+
+    def all_wait():
+        for overlay in overlays:
+            end = None if overlay in waiting else waiting_writer(overlay)
+            if end is not None:
+                waiting[overlay] = end
+        return len(waiting) == len(overlays)
+    try:
+        assert soon(all_wait, 60), "only {} at once".format(len(waiting))
+    finally:
+        while run.poll() is None:  # whoever waits still, or comes now, is told that nothing comes
+            for overlay in overlays:
+                end = waiting.pop(overlay, None) or waiting_writer(overlay)
+                if end is not None:
+                    os.close(end)
+            time.sleep(0.1)
 
 
 def test_one_board_that_refuses_does_not_stop_the_others(boards, classroom):

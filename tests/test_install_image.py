@@ -14,6 +14,7 @@ from deploy import EDITION, image, tree
 from deploy.install import files
 from test_install import NEW, OLD, contents, snapshot
 
+SOLUTIONS = sorted(path.name for path in (ROOT / "notebooks/solutions").glob("*.ipynb"))
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else, or mount a disk")
 
 
@@ -196,6 +197,30 @@ def test_only_what_belongs_to_the_edition_is_installed():
     known = {name[len("notebooks/"):] if name.startswith("notebooks/") else name for name in listed
              if not name.startswith("deploy/") and name != "bitstream/derive.py"}
     assert names == known
+
+
+def solutions(names):
+    return {name for name in names if "solutions/" in name}
+
+
+def test_a_board_without_answers(root, tmp_path):
+    """Also from a kit that was packed without them."""
+    installed = root / "home/xilinx/jupyter_notebooks/pynq_tutorial"
+    assert installer(root, "--no-answers").returncode == 0
+    assert set(contents(installed)) == set(files()) - solutions(files()) | {"bitstream/pynq_tutorial.bit"}
+    assert "nothing to change" in installer(root, "--no-answers").stdout
+    assert "{} files new".format(len(SOLUTIONS)) in installer(root).stdout and len(solutions(contents(installed))) == len(SOLUTIONS)
+    (installed / "solutions" / SOLUTIONS[0]).write_text("a student's")
+    subprocess.run(["sh", "-c", 'sh "$0/deploy/pack.sh" --no-answers | tar -x -z -C "$1"', str(ROOT), str(tmp_path)], check=True)
+    run = installer(root, "--no-answers", cwd=str(tmp_path))
+    assert run.returncode == 0, run.stderr
+    assert solutions(contents(installed)) == {"solutions/" + SOLUTIONS[0]}  # which is not the kit's any more
+
+
+def test_answers_are_yes_or_no():
+    run = subprocess.run(["make", "install", "ANSWERS=none", "DESTDIR=/nowhere"], cwd=str(ROOT), stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, universal_newlines=True)
+    assert run.returncode == 2 and "ANSWERS is none: give yes or no" in run.stdout
 
 
 def kit_with_drafts(folder):

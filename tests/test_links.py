@@ -7,7 +7,8 @@ import pytest
 
 from conftest import ROOT
 
-DOCUMENTS = sorted(path for pattern in ("*.md", "*/*.md", "notebooks/*.ipynb", "notebooks/solutions/*.ipynb")
+DOCUMENTS = sorted(path for pattern in ("*.md", "*/*.md", "notebooks/*.ipynb", "notebooks/solutions/*.ipynb",
+                                            "teaching/*.ipynb")
                    for path in ROOT.glob(pattern) if not path.relative_to(ROOT).parts[0].startswith("."))
 LINK = re.compile(r"\]\(([^)\s]+)[^)]*\)|<(?:img|a)\b[^>]*\b(?:src|href)=\"([^\"]+)\"")
 

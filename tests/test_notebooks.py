@@ -94,6 +94,15 @@ def test_the_time_that_it_takes_is_what_the_readme_says_how_to_calculate(lesson)
     assert re.search(r"\| \[{}\].* \| {} min \|".format(lesson.stem, minutes), (ROOT / "README.md").read_text())
 
 
+def test_the_slides_become_slides(tmp_path):
+    """Whether the pictures in them are there, test_links.py finds out."""
+    slides = ROOT / "teaching" / "first_twenty_minutes.ipynb"
+    begun = [cell for cell in json.loads(slides.read_text())["cells"] if cell["metadata"]["slideshow"]["slide_type"] == "slide"]
+    run = run_python("import sys; from nbconvert import SlidesExporter; print(SlidesExporter().from_filename(sys.argv[-1])[0])"
+                     .replace("sys.argv[-1]", repr(str(slides))))
+    assert run.returncode == 0 and run.stdout.count("<section>") == 2 * len(begun), run.stderr  # one around each, for those below it
+
+
 def test_what_can_do_harm_refuses_to_run_on_a_real_board():
     """6_safety as on a board, where there is no virtual_board to import: all of it runs, and nothing is written outside a
     buffer. That there is a virtual board beneath it all the same, the notebook cannot see: it is the witness."""
