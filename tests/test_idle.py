@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from pynq import MMIO, allocate
 from pynq.lib import PynqMicroblaze
+from pynq.lib.pmod import Pmod_DPOT, Pmod_TMP2
 
 from virtual_board import microblaze
 from virtual_board.idle import find_wait
+from virtual_board.pmods import PmodDevice, SpiDevice, Tmp2
 
 MAILBOX, PROGRESS, FLAG = 0xF000, 0xF010, 0xF014
 
@@ -188,6 +190,76 @@ def test_a_long_way_round_sleeps_too(overlay, board, tmp_path):
           0xB0000000, 0xE880F000,   # imm; lwi r4, r0, MAILBOX
           0xBC04FFEC, 0xB8000000], tmp_path, overlay)  # beqi r4, to the beginning
     assert sleeps_within(board, 20)
+
+
+# With the IOP's peripherals
+
+def costs_nothing(board, seconds):
+    """Whether QEMU takes almost no time for that long: a program that was not put to sleep takes a whole core."""
+    before, start = cpu_seconds(board.microblaze.pid), time.monotonic()
+    time.sleep(seconds)
+    return cpu_seconds(board.microblaze.pid) - before < 0.2 * (time.monotonic() - start)
+
+
+@pytest.mark.parametrize("plugged", [False, True])
+def test_pynqs_program_sleeps_over_its_mailbox_and_over_its_timer(overlay, board, plugged):
+    thermometer = Tmp2(25)
+    if plugged:
+        board.plug(thermometer)
+    driver = Pmod_TMP2(overlay.iop1.mb_info)
+    assert sleeps_within(board, 20) and costs_nothing(board, 0.3)
+    if plugged:
+        assert driver.read() == 25
+    driver.set_log_interval_ms(40000)
+    driver.start_log()
+    words = board.memory.words
+    assert sleeps_within(board, 20) and words[0x41C00010 // 4] & 0x80  # TCSR1: it waits for the timer
+    assert costs_nothing(board, 0.3)
+
+
+def test_a_program_that_polls_a_pin_sleeps_and_wakes(overlay, board, tmp_path):
+    device = board.plug(PmodDevice())
+    load([0xB0004000, 0xE8600000,        # imm; lwi r3, r0, 0x40000000     GPIO_DATA
+          0xA4630001,                    # andi r3, r3, 1
+          0xBC03FFF4,                    # beqi r3, back to the imm
+          0xB0000000, 0xE8800000 | PROGRESS, 0x30840001, 0xB0000000, 0xF8800000 | PROGRESS,  # one more in PROGRESS
+          0xB0004000, 0xE8600000, 0xA4630001, 0xBC23FFF4,  # until the pin is low again
+          0xB800FFCC], tmp_path, overlay)
+    progress = MMIO(0x40000000 + PROGRESS, 4)
+    for count in 1, 2, 3:
+        assert sleeps_within(board, 20) and costs_nothing(board, 0.2)
+        device.drive(0, 1)
+        deadline = time.monotonic() + 20
+        while progress.read() != count and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert progress.read() == count and sleeps_within(board, 20)
+        device.drive(0, 0)
+
+
+def test_a_deadline_wakes_it_in_time(overlay, board):
+    """Pmod_DPOT's ramp: a byte, and a wait of its timer, again and again. Its periods are compared with those of time.sleep(), for a
+    busy machine keeps neither."""
+    class Times(SpiDevice):
+        def transfer(self, byte):
+            times.append(time.monotonic())
+            return 0
+
+    def periods(of):
+        return sorted(after - before for before, after in zip(of, of[1:]))
+
+    times, slept, period, asleep = [], [time.monotonic()], 0.2, 0
+    board.plug(Times())
+    Pmod_DPOT(overlay.iop1.mb_info).write(0, step=1, log_ms=int(1000 * period))
+    before = cpu_seconds(board.microblaze.pid)
+    while len(times) < 8 and len(slept) < 100:
+        time.sleep(period)
+        slept.append(time.monotonic())
+        asleep += board.microblaze.is_asleep
+    assert len(times) >= 8 and asleep
+    assert cpu_seconds(board.microblaze.pid) - before < 0.3 * (slept[-1] - slept[0])
+    late = periods(slept)[len(slept) // 2] - period
+    median = periods(times)[len(times) // 2]
+    assert 0.95 * period < median < 1.05 * period + 5 * late
 
 
 COUNTS = [0x30630001, 0xB0000000, 0xE880F000, 0xB800FFF4]  # in r3, and looks at the mailbox meanwhile

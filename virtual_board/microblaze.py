@@ -275,6 +275,10 @@ class MicroBlaze:
         if deadline is not None and deadline <= time.monotonic():
             if self._qemu is None or self._qemu.connection.fileno() not in dict(self._waiting.poll(0)):
                 self._peripherals.catch_up()
+                if self._waits_for is not None:
+                    self._last_served = time.monotonic()
+                    self._next_look = 0.0  # it may soon wait again in the same way, and no request is on its way
+                    self._wake()
 
     def _watch(self):
         """Puts the processor to sleep when its program waits, and wakes it when that has an end."""
@@ -292,7 +296,8 @@ class MicroBlaze:
               and started - self._last_served >= self.SETTLED):
             self._look()
             # What is not proven is looked at longer, and less often: it keeps nine tenths of its time.
-            self._steps = min(4 * self._steps, LONGEST_LOOK)
+            if self._waits_for is None:
+                self._steps = min(4 * self._steps, LONGEST_LOOK)
             self._next_look = time.monotonic() + 9 * (time.monotonic() - started)
 
     def _look(self):
