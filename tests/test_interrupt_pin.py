@@ -11,12 +11,16 @@ from pynq import Overlay
 from pynq.lib.pmod import PMOD_SWCFG_DIOALL, Pmod_DevMode
 
 from conftest import OVERLAY, ROOT
+from virtual_board.pmods import PmodDevice
 
 INTERRUPT = 0x40010000  # the IOP's GPIO for it
 
 
 @pytest.fixture
 def mb_info(board, overlay):
+    """What pynq's drivers are made with. Something is plugged in, though it does nothing, so that the board gives a driver's
+    command time from the first one on: Pmod_DevMode gives up after 10 ms, which a busy machine does not keep."""
+    board.plug(PmodDevice())
     return overlay.iop1.mb_info
 
 
@@ -173,7 +177,8 @@ def test_in_the_cells_of_a_notebook(any_board):
     source = """import sys; sys.path[:0] = [{root!r} + "/tests", {root!r}]
 import asyncio, virtual_board
 board = virtual_board.activate()
-from test_interrupt_pin import OVERLAY, Overlay, driver, pulse, wakes_for
+from test_interrupt_pin import OVERLAY, Overlay, PmodDevice, driver, pulse, wakes_for
+board.plug(PmodDevice())
 devmode = driver(Overlay(OVERLAY).iop1.mb_info)
 ===
 await wakes_for(devmode, 3)

@@ -19,6 +19,9 @@ from virtual_board.pmods import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevic
 
 @pytest.fixture
 def mb_info(board, overlay):
+    """What pynq's drivers are made with. Something is plugged in, though it does nothing, so that the board gives a driver's
+    command time from the first one on: Pmod_DevMode gives up after 10 ms, which a busy machine does not keep."""
+    board.plug(PmodDevice())
     return overlay.iop1.mb_info
 
 
@@ -314,7 +317,7 @@ def test_what_a_device_acknowledges(board, mb_info, capfd, answer, acknowledged,
 
 
 @pytest.mark.parametrize("period, says", [(-5, "-5"), (1.5, "1.5"), ("fast", "'fast'"), (property(divides), "division by zero")],
-                         ids=str)
+                         ids=["negative", "half", "text", "raises"])
 def test_a_device_with_a_rubbish_capture_period(board, mb_info, capfd, period, says):
     board.plug(type("Odd", (PmodDevice,), {"capture_period": period})())
     driver = Pmod_Timer(mb_info, 0)
@@ -362,7 +365,7 @@ print(Pmod_ALS(Overlay({overlay!r}).iop1.mb_info).read())
 """
 
 
-def test_a_device_that_never_returns():
+def test_a_device_that_never_returns(board):
     """Ctrl-C ends the driver's wait, board.close() works, another board does, and Python ends."""
     done = run_python(STUCK.format(overlay=OVERLAY))
     assert done.stdout == "interrupted\n77\n" and done.returncode == 0, done.stderr
