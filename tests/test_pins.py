@@ -13,7 +13,8 @@ from pynq.lib.pmod import PMOD_SWCFG_DIOALL, Pmod_ALS, Pmod_DevMode, Pmod_IO, Pm
 from conftest import OVERLAY, run_python
 from test_drivers import until
 from test_idle import sleeps_within
-from virtual_board import microblaze
+from virtual_board import device, microblaze
+from virtual_board.device import WatchedMemory
 from virtual_board.pmods import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevice, Tmp2
 
 
@@ -233,6 +234,7 @@ def test_plugged_twice_and_not_plugged(board):
     with pytest.raises(ValueError, match="This Led8 is not plugged in"):
         board.unplug(led8)
     board.close()
+    led8.drive(0, 1)  # it has nothing to do with the board any more
     with pytest.raises(RuntimeError, match="closed"):
         board.plug(Led8())
 
@@ -342,7 +344,8 @@ import os, signal, threading
 import virtual_board
 from pynq import Overlay
 from pynq.lib.pmod import Pmod_ALS
-from virtual_board import microblaze
+from virtual_board import device, microblaze
+from virtual_board.device import WatchedMemory
 from virtual_board.pmods import Als, SpiDevice
 
 class Stuck(SpiDevice):
@@ -406,7 +409,7 @@ def test_a_reset_and_a_download_in_the_middle_of_a_transfer(board, mb_info):
 
 
 def test_unplugged_in_the_middle_of_a_transfer(board, mb_info):
-    device = board.plug(thermometer())
+    device = board.plug(thermometer(read=lambda self: 0x0C))
     driver = devmode(mb_info)
     driver.write_cmd(0x40800120, 0)
     driver.write_cmd(0x40800100, 0x5)
@@ -416,6 +419,25 @@ def test_unplugged_in_the_middle_of_a_transfer(board, mb_info):
     driver.read_cmd(0x4080010C)
     assert driver.read_cmd(0x4080010C) == 0xFF
     driver.write_cmd(0x40800100, 0x1)
+
+
+def test_a_command_is_not_written_over_before_the_iop_has_seen_it():
+    """Pmod_DPOT writes two commands and waits for neither. A thread is the IOP, which clears the first when it has seen it."""
+    words = WatchedMemory.over(np.zeros(4, "u4"), lambda: None)
+    device.give_way(True)
+    try:
+        words[3] = 1
+        slow = threading.Timer(0.005, lambda: words.view(np.ndarray).__setitem__(3, 0))
+        slow.start()
+        words[0] = 99
+        words[3] = 5
+        slow.join()
+        assert words.tolist() == [99, 0, 0, 5]
+        start = time.monotonic()
+        words[3] = 7  # nobody sees the 5: it does not wait for ever
+        assert words[3] == 7 and time.monotonic() - start < 20
+    finally:
+        device.give_way(False)
 
 
 # What the model lacks
