@@ -666,3 +666,7 @@ def by_numpy_arrays(buffers, address, length):
 @pytest.mark.parametrize("is_safe", [in_one, by_a_loop, by_numpy_arrays])
 def test_safety_write_right(right, is_safe):
     right(safety.write, is_safe)
+
+
+def test_a_cell_of_an_older_edition_is_told_so(said, buffer):
+    assert "it may be of an older edition" in said(iop_example.tweak, buffer)

@@ -19,12 +19,12 @@ FILMS = [
     (RIGHT_FILM, "Right: "),
     (np.array(RIGHT_FILM, np.uint32), "Right: "),
     ([1, 2, 4, 8, 16, 32, 64, 128, 64.0, 32, 16, 8, 4, 2], "Right: "),
-    (RIGHT_FILM + [1], "Not yet: the film has 15 words, and 14 were expected"),
-    (RIGHT_FILM[:8] * 2, "Not yet: the film has 16 words"),
-    (RIGHT_FILM[:8] + RIGHT_FILM[7:1:-1], "Not yet: word 8 is 0x80, which lights LED 7; expected was LED 6 alone"),
-    (list(range(14)), "Not yet: word 0 is 0x0, which lights no LED; expected was LED 0 alone"),
-    ([2**led - 1 for led in range(1, 15)], "Not yet: word 1 is 0x3, which lights LED 0 and 1; expected was LED 1 alone"),
-    ("there and back", "Not yet: your code raised ValueError"),
+    (RIGHT_FILM + [1], "Not yet: the film: it has 15 words. Expected: 14: "),
+    (RIGHT_FILM[:8] * 2, "Not yet: the film: it has 16 words"),
+    (RIGHT_FILM[:8] + RIGHT_FILM[7:1:-1], "Not yet: word 8 of the film: it is 0x80, which lights LED 7. Expected: 0x40, LED 6 alone"),
+    (list(range(14)), "Not yet: word 0 of the film: it is 0x0, which lights no LED. Expected: 0x1, LED 0 alone"),
+    ([2**led - 1 for led in range(1, 15)], "Not yet: word 1 of the film: it is 0x3, which lights LED 0 and 1. Expected: 0x2, LED 1 alone"),
+    (list("there and back"), "Not yet: word 0 of the film: it is 't'. Expected: 0x1"),
     (..., "Not yet: fill in"),
 ]
 
@@ -34,12 +34,12 @@ PROGRAMS = [
     ("levels & 1, levels >>= 1", "Right: "),
     ("levels & 1 << i ? 1 : 0", "Right: "),
     ("...", "Not yet: fill in"),
-    ("1 + 0 * levels", r"Not yet: with the levels 00000000, pin 7 first, RESULT is 8; expected was 0"),
-    ("levels & 1 << i", r"Not yet: with the levels 11111111, pin 7 first, RESULT is 255; expected was 8"),
-    ("levels & i", r"Not yet: with the levels 11111111, pin 7 first, RESULT is 28; expected was 8"),
-    ("levels >> (i + 1) & 1", r"Not yet: with the levels 11111111, pin 7 first, RESULT is 7; expected was 8"),
-    ("i-- && levels", "Not yet: the IOP did not answer"),
-    ("level >> i & 1", "Not yet: pins.c:21:18: error: 'level' undeclared"),
+    ("1 + 0 * levels", "Not yet: the levels 00000000, pin 7 first: RESULT is 8. Expected: 0."),
+    ("levels & 1 << i", "Not yet: the levels 11111111, pin 7 first: RESULT is 255. Expected: 8."),
+    ("levels & i", "Not yet: the levels 11111111, pin 7 first: RESULT is 28. Expected: 8."),
+    ("levels >> (i + 1) & 1", "Not yet: the levels 11111111, pin 7 first: RESULT is 7. Expected: 8."),
+    ("i-- && levels", "Not yet: the levels 00000000, pin 7 first: the IOP did not answer"),
+    ("level >> i & 1", "Not yet: building pins.c: pins.c:21:18: error: 'level' undeclared"),
 ]
 
 
@@ -123,12 +123,12 @@ class NoDevice:
 DEVICES = [
     (Right, "Right: "), (ByShifts, "Right: "), (TakesItAnew, "Right: "),
     (Untouched, "Not yet: fill in"),
-    (LowFirst, "Not yet: at 20.0 degrees your device sent the bytes 000a, which .*; expected were 0a00"),
-    (Degrees, "Not yet: at 20.0 degrees your device sent the bytes 0014, .*; expected were 0a00"),
-    (NeverAgain, "Not yet: at 20.0 degrees your device sent the bytes 0a0a, .*; expected were 0a00"),
-    (Elsewhere, r"Not yet: at 20.0 degrees your device sent the bytes \(none\)"),
-    (NoBytes, "Not yet: at 20.0 degrees your device sent the bytes ffff"),
-    (OutOfBytes, "Not yet: at 20.0 degrees your device sent the bytes ffff"),
+    (LowFirst, "Not yet: 20.0 degrees: your device sent the bytes 000a, which .* Expected: 0a00"),
+    (Degrees, "Not yet: 20.0 degrees: your device sent the bytes 0014, .* Expected: 0a00"),
+    (NeverAgain, "Not yet: 20.0 degrees: your device sent the bytes 0a0a, .* Expected: 0a00"),
+    (Elsewhere, r"Not yet: 20.0 degrees: your device sent the bytes \(none\)"),
+    (NoBytes, "Not yet: 20.0 degrees: your device sent the bytes ffff"),
+    (OutOfBytes, "Not yet: 20.0 degrees: your device sent the bytes ffff"),
     (NoDevice, "Not yet: your code raised TypeError: .* is no virtual Pmod"),
 ]
 
@@ -159,7 +159,7 @@ def test_a_thermometer(device, says, overlay, board, capsys):
     try:
         check.write(device)
         told(capsys, says)
-        assert board.connector.devices == [students]
+        assert board.plugged() == [students]
     finally:
         board.unplug(students)
 

@@ -76,6 +76,10 @@ class VirtualBoard:
             device._refresh = None
         self._refresh_pins()
 
+    def plugged(self):
+        """The virtual Pmods that are plugged in, as a list."""
+        return list(self.connector.devices)
+
     def transfers(self):
         """The last transfers on iop1's buses, the newest last: a list of connector.Transfer."""
         return list(self.connector.transfers)

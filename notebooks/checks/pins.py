@@ -13,8 +13,8 @@ from pynq.lib.pmod import Pmod_TMP2
 from iop.firmware import BuildError, build
 from iop.pynq_tutorial import Pynq_Tutorial
 
-from . import Wrong, _is_untouched, allocated, says
-from .firmware import NO_ANSWER, RESULT, is_filled_in
+from . import Case, Wrong, _is_untouched, allocated, says, shown, whole
+from .firmware import RESULT, is_filled_in
 
 LEDS = 8
 STEP = 1 / 128  # degrees, of the thermometer's 16 bits
@@ -23,13 +23,16 @@ STEP = 1 / 128  # degrees, of the thermometer's 16 bits
 @says("the light runs there and back, one LED at a time.")
 def tweak(film):
     wanted = [1 << led for led in list(range(LEDS)) + list(range(LEDS - 2, 0, -1))]
-    words = [int(word) for word in film]
+    words = list(film)
     if len(words) != len(wanted):
-        raise Wrong("the film has {} words, and 14 were expected: LEDs 0 to 7, and then 6 to 1.".format(len(words)))
+        raise Case("the film", "14: LEDs 0 to 7, and then 6 to 1", "At each end the light turns round and stays for one word only.").wrong(
+            "it has {} words".format(len(words)))
     for number, (word, right) in enumerate(zip(words, wanted)):
-        if word != right:
-            raise Wrong("word {} is {:#x}, which lights {}; expected was LED {} alone: bit i of a word is LED i.".format(
-                number, word, _leds(word), right.bit_length() - 1))
+        if whole(word) != right:
+            raise Case("word {} of the film".format(number), "{:#x}, LED {} alone".format(right, right.bit_length() - 1),
+                       "Bit i of a word is LED i.").wrong(
+                           "it is {}".format(shown(word) if whole(word) is None else "{:#x}, which lights {}".format(
+                               whole(word), _leds(whole(word)))))
 
 
 @says("the IOP counts the pins that are high.")
@@ -40,19 +43,18 @@ def change(source):
         for levels in [0x00, 0xFF, 0x01, 0x80] + [random.randrange(256) for _ in range(4)]:
             for pin in range(8):
                 module.drive(pin, levels >> pin & 1)
+            case = Case("the levels {:08b}, pin 7 first".format(levels), bin(levels).count("1"), "Each bit that is 1 counts once.")
             try:
                 iop.write_to_buffer(buffer, 1, 0, timeout=1)
             except TimeoutError:
-                raise Wrong(NO_ANSWER)
-            counted, right = iop.read_mailbox(RESULT), bin(levels).count("1")
-            if counted != right:
-                raise Wrong("with the levels {:08b}, pin 7 first, RESULT is {}; expected was {}: add 1 for each bit that is 1."
-                            .format(levels, counted, right))
+                raise case.wrong("the IOP did not answer within a second")
+            if iop.read_mailbox(RESULT) != bin(levels).count("1"):
+                raise case.wrong("RESULT is {}".format(iop.read_mailbox(RESULT)))
 
 
 @says("pynq's driver reads your thermometer.")
 def write(device_class):
-    if any(_is_untouched(getattr(device_class, method, None)) for method in ("start", "read")):
+    if any(_is_untouched(getattr(device_class, method, ...)) for method in ("start", "read")):
         raise Wrong("fill in the cell above, then run both again.")
     with _plugged(device_class()) as device:
         driver = Pmod_TMP2(_new_iop())
@@ -62,9 +64,10 @@ def write(device_class):
             sent = bytes(_board().transfers()[-1].received)
             right = struct.pack(">H", int(celsius / STEP))
             if sent != right:
-                raise Wrong("at {} degrees your device sent the bytes {}, which the driver took for {} degrees; expected were {}: steps "
-                            "of 1/128 degree, the high byte first, and in each transfer from the beginning.".format(
-                                celsius, sent.hex() or "(none)", read, right.hex()))
+                raise Case("{} degrees".format(celsius), right.hex(), "The bytes are the steps of 1/128 degree, the high one first, and "
+                           "in each transfer from the beginning.").wrong(
+                               "your device sent the bytes {}, which the driver took for {} degrees".format(
+                                   sent.hex() or "(none)", read))
 
 
 def _leds(word):
@@ -79,7 +82,7 @@ def _board():
     except ImportError:
         board = None
     if board is None:
-        raise Wrong("this check plugs in virtual modules, and this is a real board: try it on the virtual board of a PC.")
+        raise Wrong("this check plugs in virtual modules, and this is a real board. Try the exercise on the virtual board of a PC.")
     return board
 
 
@@ -100,21 +103,22 @@ def _running(source):
         try:
             return Pynq_Tutorial(_new_iop(), build(source, os.path.join(folder, "program.bin")))
         except BuildError as error:
-            raise Wrong(next((line for line in str(error).splitlines() if "error: " in line), str(error)))
+            raise Case("building {}".format(os.path.basename(source)), "a program", "A message names file, line and column.").wrong(
+                next((line for line in str(error).splitlines() if "error: " in line), str(error)))
 
 
 @contextlib.contextmanager
 def _plugged(module):
     """Nothing is in the connector but this module; afterwards the student's are there again, and the kit's program runs."""
     board = _board()
-    others = list(board.connector.devices)
+    others = board.plugged()
     for other in others:
         board.unplug(other)
     try:
         board.plug(module)
         yield module
     finally:
-        for device in list(board.connector.devices):
+        for device in board.plugged():
             board.unplug(device)
         for other in others:
             board.plug(other)
