@@ -4,9 +4,12 @@ An IOP writes wherever it is told, and Linux lives in the same DDR. So every req
 this Python process, which numpy can name and Python's garbage collector can list.
 """
 
+import bisect
+import functools
 import gc
 import itertools
 import operator
+import sys
 import weakref
 
 import numpy as np
@@ -15,8 +18,9 @@ from pynq.buffer import PynqBuffer
 DDR_SIZE = 0x20000000  # bytes: the 512 MB of a PYNQ-Z1 or PYNQ-Z2, from physical address 0
 ADVICE = "give a buffer from xlnk.cma_array() or pynq.allocate(), or its physical_address"
 
-# Weak references to the buffers that were there when somebody looked last. A thread replaces the list, and never changes one.
-_known = []
+# What the last look at this process's buffers found: the address of each, in order; weak references to them, in the same order;
+# and the fence (_look). The first entry of both lists stands for no buffer. A thread replaces all three at once.
+_known = [0], [lambda: None], None
 
 
 def room_in(buffer):
@@ -25,6 +29,7 @@ def room_in(buffer):
     buffer: a PynqBuffer of a 32-bit dtype, or a view of one that is in one piece (any shape), or the physical address
     of a word in an allocated buffer; the room reaches to the end of the view, or of the buffer.
     TypeError if it is none of these, ValueError for memory that the IOP must not write.
+    Any thread may call it. An address in a buffer that no call has found before, or in none at all, may take milliseconds.
     """
     if isinstance(buffer, np.ndarray):
         return _room_in_array(buffer)
@@ -73,29 +78,67 @@ def _room_at(address):
             address, DDR_SIZE - 1, ADVICE))
     if address % 4:
         raise ValueError("address is {:#x}, and a 32-bit word begins at a multiple of 4: {}.".format(address, ADVICE))
+    starts, references, _ = _known
+    found = references[bisect.bisect_right(starts, address) - 1]()
+    if found is None or not _lies_in(address, found):
+        found = next((buffer for buffer in reversed(_look()) if _lies_in(address, buffer)), None)
+    if found is None:
+        raise ValueError("address is {:#x}, which lies in no buffer that is allocated now; Linux itself may be there: {}."
+                         .format(address, ADVICE))
+    return address, found.physical_address + found.nbytes - address, found
+
+
+def _lies_in(address, buffer):
+    # Asked anew at each call: since the last one the buffer may have been freed.
+    return is_allocated(buffer) and 0 <= address - buffer.physical_address < buffer.nbytes
+
+
+def _look():
+    """The buffers of this process that are allocated now, whoever allocated them. From now on they are known.
+
+    Listing all objects takes milliseconds, and a program may give a thousand wrong addresses. So a look leaves a fence: an object
+    that is made right before all objects are listed. Every object begins among the collector's youngest. As long as the fence is
+    still there, no collection has moved any object since; then all that was made after the fence is there too, and only the
+    youngest are listed. Before Python 3.8 they cannot be listed alone.
+    """
     global _known
-    for look in (False, True):
-        if look:  # takes milliseconds
-            _known = [weakref.ref(buffer) for buffer in list(_all_buffers())]
-        for candidate in [known() for known in _known]:
-            if candidate is not None and is_allocated(candidate):
-                start = candidate.physical_address
-                if start <= address < start + candidate.nbytes:
-                    return address, start + candidate.nbytes - address, candidate
-    raise ValueError("address is {:#x}, which lies in no buffer that is allocated now; Linux itself may be there: {}."
-                     .format(address, ADVICE))
+    _, references, fence = _known
+    found = [] if fence is None else list(_all_buffers(0))
+    if any(buffer is fence for buffer in found):
+        found += [buffer for buffer in [known() for known in references] if buffer is not None]
+    else:
+        # gc.freeze() hides objects from the list. They are put back for good, which costs the collector time, and nothing else.
+        getattr(gc, "unfreeze", lambda: None)()
+        fence = np.ndarray.__new__(PynqBuffer, 0)
+        found = list(_all_buffers())
+        if sys.version_info < (3, 8) or any(_may_become_allocated(buffer) for buffer in found):
+            fence = None
+    allocated = {id(buffer): buffer for buffer in found if is_allocated(buffer)}  # one that is young may be known, too
+    # Of those that begin at one address, as Xlnk of pynq 2 can give the same memory twice, the longest is the last.
+    in_order = sorted(allocated.values(), key=lambda buffer: (buffer.physical_address, buffer.nbytes))
+    _known = ([0] + [buffer.physical_address for buffer in in_order],
+              [lambda: None] + [weakref.ref(buffer) for buffer in in_order], fence)
+    return in_order
 
 
-def _all_buffers():
-    """An iterator over this process's PynqBuffers, for list().
+def _may_become_allocated(buffer):
+    # Another thread may be inside allocate(), which makes the PynqBuffer first and marks it as an original afterwards. The base
+    # of a view is a PynqBuffer, and a copy has none.
+    return not _was_allocated(buffer) and not isinstance(buffer.base, (PynqBuffer, type(None)))
+
+
+def _all_buffers(*generation):
+    """An iterator over this process's PynqBuffers, or those of one of the collector's generations, for list().
 
     The collector lists all objects, even a tuple that another thread is just filling, and Python refuses to fill on what somebody
     else knows ("bad argument to internal function"). So its list is made, looked through and dropped within that one call of
     list(), in which no other thread runs.
     """
-    objects = itertools.chain.from_iterable(itertools.starmap(gc.get_objects, [()]))
-    twice = itertools.chain.from_iterable(map(itertools.repeat, objects, itertools.repeat(2)))
-    return itertools.compress(twice, map(operator.is_, map(type, twice), itertools.repeat(PynqBuffer)))
+    lists = itertools.starmap(gc.get_objects, [generation])  # one list; nothing here may keep it, for this is in it too
+    twice = itertools.chain.from_iterable(map(itertools.repeat, lists, itertools.repeat(2)))
+    types = map(functools.partial(map, type), twice)
+    is_buffer = map(functools.partial(map, operator.is_, itertools.repeat(PynqBuffer)), types)
+    return itertools.chain.from_iterable(map(itertools.compress, twice, is_buffer))
 
 
 def is_allocated(buffer):
