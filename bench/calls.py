@@ -1,6 +1,11 @@
-"""What a call of write_to_buffer takes, short and long, beside other ways to fill the same buffer."""
+"""What a call of write_to_buffer takes, short and long, beside other ways to fill the same buffer.
+
+A call names the buffer by its physical address, as the notebooks' do, or gives the buffer itself. The process is like a notebook's
+kernel, because what an address takes could depend on how many objects there are.
+"""
 
 import functools
+import gc
 import time
 import timeit
 
@@ -8,7 +13,7 @@ import numpy as np
 
 import virtual_board
 from .firmware import instructions_a_word
-from .measure import ON_BOARD, OVERLAY, Skipped, in_turn, row
+from .measure import ON_BOARD, OVERLAY, Skipped, in_turn, like_a_notebook, row
 
 SHORT = (1, 10, 1000)  # words
 ALL = tuple(10**n for n in range(8))
@@ -17,6 +22,8 @@ LOOP_LIMIT = 100000  # words; a Python loop over more is measured on these and c
 CALLS = 20  # a sample: so few that most samples are over before Linux takes a core away for something else
 LOOKS = 10**7  # at the mailbox before a poll by hand gives up
 FIRST = 1  # the first word's value
+NO_BUFFER = 0x1000  # an address of Linux's
+BY_ADDRESS, BY_BUFFER = "write_to_buffer, by address", "write_to_buffer, by buffer"
 CYCLE = 1e-8  # seconds: the board's MicroBlaze runs at 100 MHz
 
 
@@ -33,10 +40,14 @@ class Ways:
         self.pmod = Pmod(mb_info, pynq_tutorial.PROGRAM)
         self.mmio = self.pmod.mmio
         self.iop = pynq_tutorial.Pynq_Tutorial(mb_info)  # the last to start the program, it waits until that is ready
+        self.allocate = allocate
         self.buffer = allocate((LONGEST,), np.uint32)
         self.address = self.buffer.physical_address
 
-    def write_to_buffer(self, words):
+    def by_address(self, words):
+        self.iop.write_to_buffer(self.address, words, FIRST)
+
+    def by_buffer(self, words):
         self.iop.write_to_buffer(self.buffer, words, FIRST)
 
     def by_hand(self, words):
@@ -59,6 +70,25 @@ class Ways:
             if not pmod.read_mailbox(0):
                 return
         raise TimeoutError("the IOP did not answer")
+
+    def refusal(self):
+        """The seconds of a call with an address in no buffer."""
+        def refused():
+            try:
+                self.iop.write_to_buffer(NO_BUFFER, 1, FIRST)
+            except ValueError:
+                return
+            raise RuntimeError("an address in no buffer was not refused")
+        return timeit.timeit(refused, number=CALLS) / CALLS
+
+    def first_call(self):
+        """The seconds of the first call by address for a buffer, when other objects have come after it, as in a later cell."""
+        buffer = self.allocate((10,), np.uint32)
+        address = buffer.physical_address
+        gc.collect(0)
+        seconds = timeit.timeit(lambda: self.iop.write_to_buffer(address, 10, FIRST), number=1)
+        buffer.freebuffer()
+        return seconds
 
     def lock(self, words):
         """What of write_to_buffer keeps other threads and processes away; it writes nothing."""
@@ -97,57 +127,75 @@ class Ways:
         return share
 
 
+def both(name, samples, unit="s"):
+    """Yields (name, function that returns the row) of the call by address and of the one by buffer, from the same samples.
+
+    samples: a function that returns {BY_ADDRESS: samples, BY_BUFFER: samples, others to compare with: samples, ...}
+    """
+    samples = functools.lru_cache(maxsize=None)(samples)
+    yield name + ", by address", lambda: row(unit, samples())
+    yield name + ", by buffer", lambda: row(unit, {way: taken for way, taken in samples().items() if way != BY_ADDRESS})
+
+
 def rows(quick):
     """Yields (name, function that returns the row) of each."""
     board = virtual_board.activate()
     try:
         ways = Ways()
+        objects = like_a_notebook()
 
         def runs(words):
             return 2 if quick else 15 if words > LOOP_LIMIT else 51
 
+        def calls(words):
+            return {BY_ADDRESS: ways.sample(ways.by_address, words), BY_BUFFER: ways.sample(ways.by_buffer, words)}
+
         def latency(words):
-            return row("s", in_turn({
-                "write_to_buffer": ways.sample(ways.write_to_buffer, words),
+            return in_turn(dict(calls(words), **{
                 "3 MMIO writes and a poll loop": ways.sample(ways.by_hand, words),
-                "first edition: Pmod mailbox calls": ways.sample(ways.first_edition, words)}, runs(words)))
+                "first edition: Pmod mailbox calls": ways.sample(ways.first_edition, words)}), runs(words))
 
         def throughput(words):
             looped = min(words, LOOP_LIMIT)
             loop = ways.sample(ways.python_loop, looped)
             name = "Python loop" if looped == words else "Python loop, {:,} words x {}".format(looped, words // looped)
-            return row("s", in_turn({
-                "write_to_buffer": ways.sample(ways.write_to_buffer, words),
+            return in_turn(dict(calls(words), **{
                 name: lambda: loop() * words / looped,
-                "numpy.arange": ways.sample(ways.arange, words)}, runs(words)))
+                "numpy.arange": ways.sample(ways.arange, words)}), runs(words))
 
         def instruction():
             if ON_BOARD:
                 raise Skipped("a board has its own clock")
             each = instructions_a_word()
-            fill = ways.sample(ways.write_to_buffer, LONGEST)
+            fill = ways.sample(ways.by_buffer, LONGEST)
             return row("s", dict(in_turn({"write_to_buffer": lambda: fill() / LONGEST / each}, runs(LONGEST)),
                                  **{"a cycle of a board's 100 MHz": CYCLE}))
 
         def waiting():
-            return row("cores", in_turn({"write_to_buffer": ways.share_of_a_core(ways.write_to_buffer, quick),
-                                         "3 MMIO writes and a poll loop": ways.share_of_a_core(ways.by_hand, quick)},
-                                        2 if quick else 5))
+            return in_turn({BY_ADDRESS: ways.share_of_a_core(ways.by_address, quick),
+                            BY_BUFFER: ways.share_of_a_core(ways.by_buffer, quick),
+                            "3 MMIO writes and a poll loop": ways.share_of_a_core(ways.by_hand, quick)}, 2 if quick else 5)
 
         def lock():
             calls = CALLS * 50
             return row("s", in_turn({
                 "lock and unlock": lambda: timeit.timeit(lambda: ways.lock(10), number=calls) / calls,
-                "write_to_buffer, 10 words": ways.sample(ways.write_to_buffer, 10)}, runs(10)))
+                "write_to_buffer, 10 words": ways.sample(ways.by_address, 10)}, runs(10)))
+
+        def beside_a_call(name, seconds):
+            return row("s", in_turn({name: seconds, BY_ADDRESS + ", 10 words": ways.sample(ways.by_address, 10)}, runs(10)))
 
         yield "lock among processes", lock
+        yield "first call for an address", lambda: beside_a_call("first call", ways.first_call)
+        yield "refusal of an address", lambda: beside_a_call("refusal", ways.refusal)
         for words in SHORT:
-            yield "latency, {:,} word{}".format(words, "s" if words > 1 else ""), functools.partial(latency, words)
+            yield from both("latency, {:,} word{}".format(words, "s" if words > 1 else ""), functools.partial(latency, words))
         for words in ALL:
-            yield "filling {:,} word{}".format(words, "s" if words > 1 else ""), functools.partial(throughput, words)
+            yield from both("filling {:,} word{}".format(words, "s" if words > 1 else ""), functools.partial(throughput, words))
         yield "one instruction of the fill loop", instruction
-        yield "core in use, {:,} words".format(LONGEST), waiting
+        yield from both("core in use, {:,} words".format(LONGEST), waiting, "cores")
         ways.buffer.freebuffer()
+        del objects
     finally:
         if board is not None:
             board.close()

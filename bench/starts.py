@@ -57,6 +57,32 @@ for _ in range(int(sys.argv[1])):
 """
 
 
+# Executes notebook 2 up to its first write, looks at the words, and prints the seconds since the kernel's start.
+COLD_START = """
+import json, os, sys, time
+from jupyter_client.manager import start_new_kernel
+with open(sys.argv[1]) as file:
+    cells = ["".join(cell["source"]) for cell in json.load(file)["cells"] if cell["cell_type"] == "code"]
+last = next(number for number, cell in enumerate(cells) if "iop.write_to_buffer(" in cell)
+began = time.perf_counter()
+manager, client = start_new_kernel(cwd=os.path.dirname(sys.argv[1]))
+try:
+    for cell in cells[:last + 1]:
+        answer = client.execute_interactive(cell, timeout=60, output_hook=lambda message: None,
+                                            user_expressions={"words": "buffer[:10].tolist()"})["content"]
+        if answer["status"] != "ok":
+            sys.exit("a cell failed: " + cell)
+    end = time.perf_counter()
+    words = answer["user_expressions"]["words"]["data"]["text/plain"]
+    if words != str(list(range(1, 11))):
+        sys.exit("the buffer has " + words)
+    print(end - began)
+finally:
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+"""
+
+
 @functools.lru_cache(maxsize=None)
 def starts(runs):
     """{part: seconds of each run, ...}; "python" is a Python that does nothing. All other parts of a run are one process's,
@@ -93,25 +119,50 @@ def rows(quick):
         "import pynq": starts(runs)["import pynq"], "start and end of Python alone": starts(runs)["python"]})
     yield "pynq's share: import pynq.lib", beside_pynq("import pynq.lib", ["import pynq.lib"])
     yield "pynq's share: Overlay(...)", beside_pynq("Overlay", ["Overlay"], less=["download"])
-    yield "notebook suite", lambda: notebooks(1 if quick else 3)
+    yield "kernel's start to the tenth word", lambda: cold_start(runs)
+    yield "notebook suite", lambda: notebooks(quick)
 
 
-def notebooks(runs):
-    """The row of all notebooks, executed and compared, beside a kernel for each that does nothing."""
+def _seconds(*arguments, **options):
+    began = time.perf_counter()
+    run(*arguments, **options)
+    return time.perf_counter() - began
+
+
+def _empty_kernels(number):
+    """The seconds that so many kernels take that do nothing, one after the other."""
+    # A kernel of the kit's environment is empty only without the virtual board, which would import pynq.
+    return _seconds("-c", EMPTY_KERNELS, str(number), env=dict(os.environ, PYNQ_VIRTUAL_BOARD="0"), timeout=600)
+
+
+def _need(*modules):
     if ON_BOARD:
         raise Skipped("on a board, make test executes the installed ones")
-    for module in ("nbval", "jupyter_client"):
+    for module in modules:
         if importlib.util.find_spec(module) is None:
             raise Skipped("there is no {} here".format(module))
-    number = len(glob.glob(os.path.join(ROOT, "notebooks", "**", "*.ipynb"), recursive=True))
-    # A kernel of the kit's environment is empty only without the virtual board, which would import pynq.
-    no_board = dict(os.environ, PYNQ_VIRTUAL_BOARD="0")
 
-    def seconds(*arguments, **options):
-        began = time.perf_counter()
-        run(*arguments, **options)
-        return time.perf_counter() - began
+
+def cold_start(runs):
+    """The row of a new kernel with notebook 2's cells up to the first write, beside an empty one and importing pynq."""
+    _need("jupyter_client")
+    notebook, = glob.glob(os.path.join(ROOT, "notebooks", "2_*.ipynb"))
+
+    def to_the_tenth_word():
+        return float(run("-c", COLD_START, notebook).splitlines()[-1])
+    to_the_tenth_word()  # not counted, as in starts()
+    return row("s", in_turn({"kernel and cells": to_the_tenth_word, "an empty kernel, ended": lambda: _empty_kernels(1),
+                             "start and import pynq": lambda: _seconds("-c", "import pynq")}, runs))
+
+
+def notebooks(quick):
+    """The row of all notebooks, executed and compared, beside a kernel for each that does nothing. The quick one has the first
+    notebook alone."""
+    _need("nbval", "jupyter_client")
+    paths = sorted(glob.glob(os.path.join(ROOT, "notebooks", "**", "*.ipynb"), recursive=True))
+    if quick:
+        paths = paths[:1]
     return row("s", in_turn({
-        "pytest notebooks": lambda: seconds("-m", "pytest", "-q", "-rf", "notebooks", timeout=600),
-        "{} empty kernel{}".format(number, "s" if number > 1 else ""):
-            lambda: seconds("-c", EMPTY_KERNELS, str(number), env=no_board, timeout=600)}, runs))
+        "pytest notebooks": lambda: _seconds("-m", "pytest", "-q", "-rf", *paths, timeout=600),
+        "{} empty kernel{}".format(len(paths), "s" if len(paths) > 1 else ""): lambda: _empty_kernels(len(paths))},
+        1 if quick else 3))

@@ -1,7 +1,7 @@
 """The table as text: a line for each thing that a row is compared with. ASCII alone, for any terminal."""
 
 HEADER = ("", "median (middle half)", "compared with", "median (middle half)", "ratio")
-WIDTHS = (33, -24, 35, -24, -7)  # characters; negative: to the right
+WIDTHS = (40, -24, 39, -24, -7)  # characters; negative: to the right
 SCALES = {"s": [(1, "s"), (1e-3, "ms"), (1e-6, "us"), (0, "ns")],
           "bytes": [(1e9, "GB"), (1e6, "MB"), (0, "B")],
           "instructions": [(0, "")],

@@ -1,5 +1,6 @@
 """The bench: what it makes of samples, and that it says so when a row is missing. `make bench QUICK=1` runs all of it."""
 
+import gc
 import json
 import sys
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench import __main__ as command
-from bench import firmware, measure, table
+from bench import calls, firmware, measure, suite, table
 from bench.measure import Skipped, in_turn, row
 from conftest import ROOT
 
@@ -64,6 +65,41 @@ def test_a_child_that_fails_says_what_it_said():
     assert measure.run("-c", "print('fine')") == "fine\n"
     with pytest.raises(RuntimeError, match="it is broken"):
         measure.run("-c", "raise SystemExit('it is broken')")
+
+
+def test_a_call_has_a_row_by_address_and_one_by_buffer_from_the_same_samples():
+    measured = []
+
+    def samples():
+        measured.append(1)
+        return {calls.BY_ADDRESS: [3, 3], calls.BY_BUFFER: [2, 2], "by hand": [1, 1]}
+    (first, by_address), (second, by_buffer) = [(name, measure_it()) for name, measure_it in calls.both("ten", samples)]
+    assert (first, second) == ("ten, by address", "ten, by buffer") and measured == [1]
+    assert by_address["of"] == calls.BY_ADDRESS and by_buffer["of"] == calls.BY_BUFFER
+    assert [(other["name"], other["ratio"]) for other in by_address["compared_with"]] == [(calls.BY_BUFFER, 1.5), ("by hand", 3)]
+    assert [(other["name"], other["ratio"]) for other in by_buffer["compared_with"]] == [("by hand", 2)]
+
+
+def test_calls_are_measured_among_as_many_objects_as_a_notebook_has(monkeypatch):
+    monkeypatch.setattr(measure, "MODULES", ("no_such_module",))
+    before = len(gc.get_objects())
+    monkeypatch.setattr(measure, "OBJECTS", before + 50000)
+    kept = measure.like_a_notebook()
+    assert 0 < len(kept) <= 50000 and len(gc.get_objects()) > before + 40000  # the collector may have run meanwhile
+
+
+def test_the_slowest_tests_are_named_each_with_its_part_of_all(monkeypatch):
+    monkeypatch.setattr(suite, "run", lambda *arguments, **options: """
+============================= slowest 10 durations =============================
+12.50s call     tests/test_a.py::test_one_with_a_name_that_is_longer_than_the_room[x-1]
+0.25s setup    notebooks/2_iop_example.ipynb::Cell 3
+
+2 passed in 20.00s
+""")
+    (one, longest), (other, short) = [(name, measure_it()) for name, measure_it in suite.rows(quick=False)]
+    assert one == "test_a.py::test_one_with_a_name_that_is_" and other == "2_iop_example.ipynb::Cell 3"
+    assert longest["median"] == 12.5 and short["median"] == 0.25
+    assert longest["of"] == "tests/test_a.py::test_one_with_a_name_that_is_longer_than_the_room[x-1]"
 
 
 def test_the_emulator_counts_each_instruction_of_a_loop():
