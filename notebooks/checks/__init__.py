@@ -36,7 +36,7 @@ shown = _short.repr  # a value in a sentence, cut off where it gets long
 
 
 class Wrong(Exception):
-    """What is wrong with an answer. A Case makes it."""
+    """What is wrong with an answer; a Case puts the sentences together."""
 
 
 class Case:
