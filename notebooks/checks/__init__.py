@@ -50,15 +50,20 @@ class Case:
         """The Wrong to raise. came: what came, as a clause."""
         return Wrong("{}: {}. Expected: {}. {}".format(self._tried, came, self._expected, self._rule))
 
-    def of(self, function, *given):
-        """What the student's function returns. Wrong if it raises, or does not end."""
+    def of(self, function, *given, raises=None):
+        """What the student's function returns. Wrong if it raises, or does not end.
+
+        raises: the exception that it should raise: then that is what is returned
+        """
         try:
             return function(*given)
         except KeyboardInterrupt:  # the stop button
             raise
         except TooLong:
-            came = "your code had not ended after {} s; does it wait for something that never comes?".format(LIMIT)
+            came = "your code had not ended after {} s, as if it waited for something that never comes".format(LIMIT)
         except BaseException as error:  # SystemExit too
+            if raises and isinstance(error, raises):
+                return raises
             came = _raised(error, getattr(function, "__globals__", None))
         raise self.wrong(came)
 
