@@ -387,7 +387,7 @@ def test_iop_example_change(told, right, iop, xlnk):
     def freed(first, second):
         second.freebuffer()
         return second
-    for sentence, more in (("words of type int32", {"dtype": "i4"}), ("has 2 words of type uint32", {"more": 1}),
+    for sentence, more in (("words of type int32", {"dtype": "i4"}), ("has 3 words of type uint32", {"more": 1}),
                            ("second: word 0 is 1. Expected: ", {"start": 1}), ("no buffer of its own", {"result": freed}),
                            ("returned first", {"result": lambda first, second: first}),
                            ("your function returned None", {"result": lambda first, second: None}),
@@ -427,7 +427,7 @@ def test_iop_example_write(told, right, iop):
     told("times. Expected: one request", iop_example.write, iop, one_by_one)
     told(" there. It begins with data", iop_example.write, iop, one_too_low)
     told("nothing of it is to be seen", iop_example.write, iop, by_numpy)
-    told("asked the IOP for 1 words", iop_example.write, iop, by_numpy_after_a_word)
+    told("asked the IOP for 1 word.", iop_example.write, iop, by_numpy_after_a_word)
     told("", iop_example.write, iop, for_a_thousand)
 
     def turned(buffer, data):
@@ -538,7 +538,7 @@ def write_words(mailbox, buffer, length, data, guard=True, wait=0.4, order=(4, 8
     ({"order": (0, 4, 8)}, "not the last word"),
     ({"order": (4, 8)}, "it made no request"),
     ({"order": (8, 0)}, "it left"),
-    ({"touch": True}, "it wrote 1 words into the mailbox first"),
+    ({"touch": True}, "it wrote 1 word into the mailbox first"),
     ({"ready": lambda status: True}, "and the program starts 0.1 s later: it left the buffer as it was"),
     ({"ready": lambda status: status == 1}, "after the IOP has refused another request: your code raised TimeoutError"),
 ])

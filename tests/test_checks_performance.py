@@ -58,15 +58,15 @@ def by_another_name(buffer, words):
 FOUR_PARTS = r"Not yet: [^\n]+: [^\n]+\. Expected: [^\n]+\. [^\n]+\.\n"
 WRONG = [  # check, answer, and what it says then
         (check.tweak, lambda words, instructions: "0.2 s", "'0.2 s', and should be a number"),
-    (check.tweak, lambda words, instructions: words * 2.375 * 1e-8, r"words of \S+ instructions each: the result is"),
+    (check.tweak, lambda words, instructions: words * 2.375 * 1e-8, r"word of \S+ instructions each: the result is"),
     (check.tweak, lambda words, instructions: words * instructions * 1e-5, "the result is"),
     (check.tweak, lambda words, instructions: words * round(instructions) * 1e-8, "the result is"),
     (check.tweak, lambda words, instructions: words * instructions * 10, "the result is"),  # nanoseconds
     (check.change, all_made_at_once, "bytes of memory"),
-    (check.change, in_small_blocks, "it wrote 2 times"),
+    (check.change, in_small_blocks, "it made 2 assignments"),
     (check.change, by_another_name, "in another way"),
     (check.change, whole, r"fill_in_blocks\(buffer, 1001\): it wrote 1,001 in one go"),
-    (check.change, loop, "it wrote 999 times"),
+    (check.change, loop, "it made 999 assignments"),
     (check.change, from_zero, "word 0 is 0"),
     (check.change, whole_blocks_alone, "word 0 is 7"),
     (check.change, too_much, "wrote more words than that"),

@@ -48,7 +48,7 @@ class Case:
 
     def wrong(self, came):
         """The Wrong to raise. came: what came, as a clause."""
-        return Wrong("{}: {}. Expected: {}. {}".format(self._tried, came, self._expected, self._rule))
+        return Wrong("{}: {}. Expected: {}. {}".format(self._tried, came.rstrip("?"), self._expected, self._rule))
 
     def of(self, function, *given, raises=None):
         """What the student's function returns. Wrong if it raises, or does not end.
@@ -77,6 +77,11 @@ def allocated(shape, dtype, cacheable=0):
         yield buffer
     finally:
         buffer.freebuffer()
+
+
+def count(number, noun):
+    """As in "1 word" and "2,000 words"."""
+    return "{:,} {}{}".format(number, noun, "" if number == 1 else "s")
 
 
 def whole(value):
@@ -137,7 +142,7 @@ def _verdict(function, answers, right):
 def _raised(error, students=None):
     """A clause about an exception, with the last line of the student's that it came by. students: their global names"""
     try:
-        text = ": {}".format(error).rstrip(". ")
+        text = ": {}".format(error).rstrip(".: ")
     except Exception:  # an exception of the student's may be unable to say what it is
         text = ""
     at, line = error.__traceback__, None

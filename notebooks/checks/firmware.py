@@ -12,7 +12,7 @@ import numpy as np
 from iop.firmware import BuildError, build
 from iop.pynq_tutorial import Pynq_Tutorial
 
-from . import Case, Wrong, allocated, says
+from . import Case, Wrong, allocated, count, says
 
 RESULT = 4  # the word of the mailbox where the exercises' programs put their result
 AROUND = 8  # words before and after those that a program is asked for, which it must leave alone
@@ -23,7 +23,7 @@ LIMIT = 2**32  # which no word reaches
 def tweak(source, mb_info):
     with running(source, mb_info) as request:
         for length, data in ((4, 1), (random.randrange(9, 40), random.randrange(2, LIMIT)), (7, LIMIT - 1)):
-            tried = "{} words and the value {}".format(length, data)
+            tried = "{} and the value {}".format(count(length, "word"), data)
             after, _ = request(tried, np.full(length, 9, np.uint32), data)
             for i, word in enumerate(after):
                 expected = 0 if i % 4 == 3 else data
@@ -38,7 +38,7 @@ def change(source, mb_info):
         for length, limit in ((1, 100), (20, 100), (20, LIMIT), (random.randrange(21, 40), LIMIT)):
             words = some_words(length, limit)
             words[-1] = limit - 1 if length == 20 else 0  # the last word counts too
-            tried = "{} words, of which number {} is the largest".format(length, words.argmax())
+            tried = "{}, of which number {} is the largest".format(count(length, "word"), words.argmax())
             after, result = request(tried, words, 0)
             only_read(tried, words, after)
             if result != words.max():
@@ -54,7 +54,7 @@ def write(source, mb_info):
             words = some_words(length, LIMIT // 2)
             data = random.randrange(LIMIT // 2, LIMIT)
             words[place::3] = data  # more than one, if there is room; behind the last word there is none
-            tried = "{} words, {}".format(length, "and none is equal to data" if place == length else
+            tried = "{}, {}".format(count(length, "word"), "and none is equal to data" if place == length else
                                           "of which number {} is the first that is equal to data".format(place))
             after, result = request(tried, words, data)
             only_read(tried, words, after)

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 
-from . import Case, allocated, is_buffer, says, shown
+from . import Case, allocated, count, is_buffer, says, shown
 
 LENGTH, DATA = 1, 2  # words of the mailbox, in which the last request stays
 
@@ -25,7 +25,7 @@ def tweak(iop, buffer):
 
 @says("the second buffer goes on where the first ends, and the IOP has filled both.")
 def change(iop, fill_two):
-    for length in 1, random.randint(5, 2000):
+    for length in 2, random.randint(5, 2000):
         with allocated((length,), np.int32) as first:
             first[:] = 0
             data = random.randint(1, 10**6)
@@ -73,7 +73,7 @@ def write(iop, count_down):
                 if len(requests) != 1:
                     raise once.wrong("your function called write_to_buffer {} times".format(len(requests)))
                 if requests[0][:2] != (buffer.physical_address, length):
-                    raise once.wrong("your function asked the IOP for {} words".format(requests[0][1]))
+                    raise once.wrong("your function asked the IOP for {}".format(count(requests[0][1], "word")))
             elif (buffer == expected).all():
                 raise Case(tried + ", and one of the words that the IOP wrote was changed before your numpy line", "the change shows",
                            "The line of numpy is to turn what the IOP wrote into the answer, not to write one of its own.").wrong(

@@ -9,7 +9,7 @@ from pynq import MMIO
 
 from iop.pynq_tutorial import ARRAY_LENGTH, BUFFER_ADDR, INIT_DATA, MAILBOX, STATUS, STATUS_READY
 
-from . import Case, allocated, is_buffer, says, shown, whole
+from . import Case, allocated, count, is_buffer, says, shown, whole
 
 LATE = 0.2  # seconds that an answer is held back, of the one second that there is for it
 
@@ -164,7 +164,7 @@ def _refused(mailbox, write_words, buffer):
     if mailbox.written:
         raise Case("write_words(mailbox, buffer, {}, 1), and a buffer of {} words".format(buffer.size + 1, buffer.size),
                    "ValueError, and the mailbox as it was", "What is in the mailbox, a later request may use.").wrong(
-                       "it wrote {} words into the mailbox first".format(len(mailbox.written)))
+                       "it wrote {} into the mailbox first".format(count(len(mailbox.written), "word")))
 
 
 def _raises(expected, rule, mailbox, write_words, buffer, length, when):

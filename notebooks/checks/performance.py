@@ -7,7 +7,7 @@ import tracemalloc
 
 import numpy as np
 
-from . import Case, says, shown
+from . import Case, count, says, shown
 
 BLOCK = 1000  # words
 MEMORY = 100000  # bytes that a block and what is computed for it may take: twelve times what 1000 numbers of 8 bytes do
@@ -16,7 +16,7 @@ MEMORY = 100000  # bytes that a block and what is computed for it may take: twel
 @says("the least time follows from the length and the loop.")
 def tweak(board_at_least):
     for words, instructions in ((1, 1), (10**6, 5), (random.randrange(1, 10**7), random.uniform(2, 20))):
-        case = Case("{:,} words of {:.3g} instructions each".format(words, instructions),
+        case = Case("{} of {:.3g} instructions each".format(count(words, "word"), instructions),
                     "{:.4g} s".format(words * instructions / 100e6),
                     "A board's MicroBlaze runs at 100 MHz and finishes one instruction in a cycle of 10 ns at best.")
         seconds = _number(case, case.of(board_at_least, words, instructions))
@@ -30,7 +30,7 @@ def change(fill_in_blocks):
         buffer = np.full(words + BLOCK, 7, np.uint32).view(Watched)
         Watched.writes = []
         tried = "fill_in_blocks(buffer, {})".format(words)
-        values = Case(tried, "1, 2, 3, ... in the first {:,} words, and all others as they were".format(words),
+        values = Case(tried, "1, 2, 3, ... in the first {}, and all others as they were".format(count(words, "word")),
                       "The last block has only the words that are left.")
         tracemalloc.start()
         try:
@@ -44,14 +44,14 @@ def change(fill_in_blocks):
         if (np.asarray(buffer)[words:] != 7).any():
             raise values.wrong("it wrote more words than that")
         most, fewest = max(Watched.writes, default=0), -(-words // BLOCK)
-        blocks = Case(tried, "{:,} assignments like buffer[a:b] = ..., of at most {:,} words".format(fewest, BLOCK),
+        blocks = Case(tried, "{} like buffer[a:b] = ..., of at most {:,} words".format(count(fewest, "assignment"), BLOCK),
                       "Each assignment takes its time whatever its length, and what it assigns takes memory.")
         if sum(Watched.writes) < words:
             raise blocks.wrong("words were written in another way, which cannot be counted here")
         if most > BLOCK:
             raise blocks.wrong("it wrote {:,} in one go".format(most))
         if len(list(filter(None, Watched.writes))) > fewest:  # one of no words at all does no harm
-            raise blocks.wrong("it wrote {:,} times".format(len(Watched.writes)))
+            raise blocks.wrong("it made {}".format(count(len(Watched.writes), "assignment")))
         if memory > MEMORY:
             raise Case(tried, "less than {:,} bytes".format(MEMORY), "A block's numbers are made when the block is written: all at "
                        "once they take as much memory as the whole.").wrong("it took up to {:,} bytes of memory".format(memory))

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 
-from . import Case, allocated, says, shown, whole
+from . import Case, allocated, count, says, shown, whole
 
 
 @says("so many words fit, and not one more.")
@@ -89,8 +89,8 @@ def write(is_safe):
 
 
 def _asks(is_safe, buffers, address, length, expected, rule):
-    case = Case("{} words at {:#x}, and {} as the buffers".format(
-        length, address, ", ".join("({:#x}, {})".format(*buffer) for buffer in buffers) or "none"), expected, rule)
+    case = Case("{} at {:#x}, and {} as the buffers".format(
+        count(length, "word"), address, ", ".join("({:#x}, {})".format(*buffer) for buffer in buffers) or "none"), expected, rule)
     answer = case.of(is_safe, buffers, address, length)
     if answer is not expected and not (isinstance(answer, np.bool_) and answer == expected):
         raise case.wrong("it says {}".format(shown(answer)))
