@@ -53,9 +53,10 @@ class CmaPool:
                     break
                 address = -(-(taken.address + whole_pages(taken.size)) // align) * align
             if address + whole_pages(size) > POOL_BASE + POOL_SIZE:
-                raise RuntimeError("Allocate failed: {} bytes were asked for, and of the {} bytes of CMA memory {} are free, "
-                                   "not all in one piece; free a buffer, or ask for less."
-                                   .format(size, POOL_SIZE, self._available()))
+                free = self._available()
+                raise RuntimeError("Allocate failed: {} bytes were asked for, and of the {} bytes of CMA memory {} are free{}; free a "
+                                   "buffer, or ask for less.".format(
+                                       size, POOL_SIZE, free, ", but not in one piece" if size <= free else ""))
             pages = address, address + whole_pages(size)
             self._strays.extend(self._memory.nonzero(*pages))
             self._memory.ddr[slice(*pages)] = 0
