@@ -421,23 +421,27 @@ def test_unplugged_in_the_middle_of_a_transfer(board, mb_info):
     driver.write_cmd(0x40800100, 0x1)
 
 
-def test_a_command_is_not_written_over_before_the_iop_has_seen_it():
+def test_a_command_is_not_written_over_before_the_iop_has_seen_it(monkeypatch):
     """Pmod_DPOT writes two commands and waits for neither. A thread is the IOP, which clears the first when it has seen it."""
-    words = WatchedMemory.over(np.zeros(4, "u4"), lambda: None)
+    words, command = WatchedMemory.over(np.zeros(device.COMMAND + 1, "u4"), lambda: None), device.COMMAND
     device.give_way(True)
     try:
-        words[3] = 1
-        slow = threading.Timer(0.005, lambda: words.view(np.ndarray).__setitem__(3, 0))
+        words[command] = 1
+        slow = threading.Timer(0.005, lambda: words.view(np.ndarray).__setitem__(command, 0))
         slow.start()
         words[0] = 99
-        words[3] = 5
+        words[command] = 5
         slow.join()
-        assert words.tolist() == [99, 0, 0, 5]
+        assert (words[0], words[command]) == (99, 5)
         start = time.monotonic()
-        words[3] = 7  # nobody sees the 5: it does not wait for ever
-        assert words[3] == 7 and time.monotonic() - start < 20
+        words[command] = 7  # nobody sees the 5: it does not wait for ever
+        assert words[command] == 7 and time.monotonic() - start < 20
+        monkeypatch.setattr(device.time, "sleep", lambda seconds: pytest.fail("no other word is waited for"))
+        words[0] = 99
+        words[0] = 98
     finally:
         device.give_way(False)
+
 
 
 # What the model lacks

@@ -16,7 +16,6 @@ TRANSFER_KEPT = 64  # bytes of a transfer that are kept for who wants to look at
 TRANSFERS_KEPT = 256
 
 
-
 class Transfer(collections.namedtuple("Transfer", "bus address reading acknowledged sent received")):
     """A transfer on one of the IOP's buses: bus is "I2C" or "SPI". With I2C there are an address, whether the IOP reads, and whether a
     device acknowledged its address. sent and received: bytes, of which the first 64 are kept."""

@@ -29,6 +29,7 @@ CLOCKS = {0x100: 26 << 12,  # ARM_PLL_CTRL: PLL_FDIV
 BITSTREAMS = ".bit", ".bin"  # what a board takes with a .hwh beside it; it has more formats, which need other tools
 
 GIVE_WAY = 1e-5  # seconds; Linux makes more of it
+COMMAND = BRAM_SIZE // 4 - 1  # index of the IOP's word in which pynq's drivers give it a command, which its program clears
 SEEN_WITHIN, ANSWERED_WITHIN = 0.02, 0.25  # seconds that the IOP gets, at most, for what takes it microseconds on a board
 
 # base.hwh: EMIO GPIO pins, active high, and the input of the fabric's interrupt controller
@@ -48,7 +49,7 @@ class WatchedMemory(np.ndarray):
 
     def __array_finalize__(self, whole):
         self.written = getattr(whole, "written", None)
-        self.asked = {}  # while the IOP is given way. Index: what Python wrote there, and when
+        self.asked = 0, 0  # while the IOP is given way: the last command, and when it was given
 
     def __setitem__(self, key, value):
         super().__setitem__(key, value)
@@ -58,29 +59,25 @@ class WatchedMemory(np.ndarray):
 _write = WatchedMemory.__setitem__
 
 
-NOTHING = 0, 0
-
-
-def _wait_for_answer(watched, key, seconds):
-    """Until the IOP has changed a word that Python wrote, or had the time to."""
-    value, written = watched.asked.get(key, NOTHING)
-    while value and np.ndarray.__getitem__(watched, key) == value and time.monotonic() < written + seconds:
+def _wait_for_answer(watched, seconds):
+    """Until the IOP has cleared the command that Python gave it last, or had the time to."""
+    command, given = watched.asked
+    while command and np.ndarray.__getitem__(watched, COMMAND) == command and time.monotonic() < given + seconds:
         time.sleep(GIVE_WAY)
 
 
 def _give_way_and_read(watched, key):
-    if isinstance(key, int):
-        _wait_for_answer(watched, key, ANSWERED_WITHIN)
-        watched.asked = {key: watched.asked.get(key, NOTHING)}  # the others were no commands: nobody asks whether they are done
+    if isinstance(key, int) and key == COMMAND:
+        _wait_for_answer(watched, ANSWERED_WITHIN)
     value = np.ndarray.__getitem__(watched, key)
     time.sleep(GIVE_WAY)
     return value
 
 
 def _give_way_and_write(watched, key, value):
-    if isinstance(key, int):
-        _wait_for_answer(watched, key, SEEN_WITHIN)
-        watched.asked[key] = value, time.monotonic()
+    if isinstance(key, int) and key == COMMAND:
+        _wait_for_answer(watched, SEEN_WITHIN)
+        watched.asked = value, time.monotonic()
     _write(watched, key, value)
 
 
@@ -88,8 +85,8 @@ def give_way(yes):
     """Whether access to the IOP's memory gives the IOP the time it needs, for it is slow while it is served. From any thread.
 
     Each read lets other threads run. Without that Python lets a driver that waits for the IOP keep the processor for 5 ms,
-    each time that the IOP waits to be served. A command, which is a word that the IOP clears, is not found uncleared and not
-    written over before the IOP had its time: pynq's Pmod_DevMode gives up after 10 ms, and Pmod_DPOT waits for no answer.
+    each time that the IOP waits to be served. A command of pynq's drivers is not found uncleared and not written over before the
+    IOP had its time: pynq's Pmod_DevMode gives up after 10 ms, and Pmod_DPOT waits for no answer.
     """
     WatchedMemory.__setitem__ = _give_way_and_write if yes else _write
     if yes:
