@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""images.py: the kit under the pynq release and the Python of every stock image, an environment each, a line each.
+"""images.py [PYTHON...]: the kit under the pynq release and the Python of every stock image, or of those that have one of the
+Pythons given, as 3.10. An environment each, a line each.
 
 In each the original lesson runs as it stands, and the unit tests that need nothing but pynq. A Python that is not on this
 machine is skipped aloud. The environments stay in .images/ and are made again when their pins change.
@@ -128,9 +129,11 @@ def check(python):
     return out.splitlines()[-1].strip("= ") + left_out
 
 
-def main():
+def main(chosen):
     failed = 0
     for pynq, version, pins in IMAGES:
+        if chosen and version not in chosen:
+            continue
         start = time.monotonic()
         python = find_python(version)
         if pynq in NOT_VIRTUAL:
@@ -148,4 +151,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
