@@ -130,8 +130,7 @@ def test_pynq_gets_no_interrupt_that_nobody_waits_for(iop):
 
 
 def test_freed_buffer_is_refused(iop, buffer):
-    # With pynq 2.6 a buffer that xlnk_reset() took away counts as allocated again while its memory is another's: such a one, of a test
-    # before, has to be gone.
+    # With pynq 2.6 a buffer of a test before, that a traceback still holds, may count as allocated where this one is now.
     gc.collect()
     part, address = buffer[10:], buffer.physical_address
     buffer.freebuffer()
