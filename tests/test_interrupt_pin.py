@@ -171,7 +171,7 @@ def test_after_a_new_download(mb_info):
 
 
 def test_in_the_cells_of_a_notebook(any_board):
-    """Each cell goes on in the kernel's own loop."""
+    """Each cell goes on in the kernel's own loop. (Under Python 3.14 a cell is no task, without which wait_for() refuses.)"""
     nbformat = pytest.importorskip("nbformat")
     client = pytest.importorskip("nbclient")
     source = """import sys; sys.path[:0] = [{root!r} + "/tests", {root!r}]
@@ -181,7 +181,7 @@ from test_interrupt_pin import OVERLAY, Overlay, PmodDevice, driver, pulse, wake
 board.plug(PmodDevice())
 devmode = driver(Overlay(OVERLAY).iop1.mb_info)
 ===
-await wakes_for(devmode, 3)
+await asyncio.ensure_future(wakes_for(devmode, 3))
 ===
 devmode.microblaze.interrupt.clear()
 woken = asyncio.ensure_future(devmode.microblaze.interrupt.wait())  # in the background, over several cells
@@ -189,8 +189,8 @@ woken = asyncio.ensure_future(devmode.microblaze.interrupt.wait())  # in the bac
 assert not woken.done()
 pulse(devmode)
 ===
-await asyncio.wait_for(woken, 20)
-print(await wakes_for(devmode, 1), "more")""".format(root=str(ROOT))
+await asyncio.ensure_future(asyncio.wait_for(woken, 20))
+print(await asyncio.ensure_future(wakes_for(devmode, 1)), "more")""".format(root=str(ROOT))
     if any_board is None:
         pytest.skip("only the virtual board can tell")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in source.split("\n===\n")])
