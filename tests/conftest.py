@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import virtual_board
@@ -35,6 +36,27 @@ def board(any_board):
 def overlay(any_board):
     from pynq import Overlay
     return Overlay(OVERLAY)
+
+
+@pytest.fixture
+def mb_info(board, overlay):
+    """What pynq's drivers are made with. Something is plugged in, though it does nothing, so that the board gives a driver's
+    command time from the first one on: Pmod_DevMode gives up after 10 ms, which a busy machine does not keep."""
+    from virtual_board.pmods import PmodDevice
+    board.plug(PmodDevice())
+    return overlay.iop1.mb_info
+
+
+@pytest.fixture
+def load(overlay, tmp_path):
+    """A function that has pynq itself load and start a program of these words, and returns its PynqMicroblaze."""
+    from pynq.lib import PynqMicroblaze
+
+    def load_words(words):
+        program = tmp_path / "program_{}.bin".format(words[-1])
+        program.write_bytes(np.array(words, "u4").tobytes())
+        return PynqMicroblaze(overlay.iop1.mb_info, str(program), force=True)
+    return load_words
 
 
 @pytest.fixture

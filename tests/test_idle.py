@@ -3,10 +3,8 @@
 import os
 import time
 
-import numpy as np
 import pytest
 from pynq import MMIO, allocate
-from pynq.lib import PynqMicroblaze
 from pynq.lib.pmod import Pmod_DPOT, Pmod_TMP2
 
 from virtual_board import microblaze
@@ -21,12 +19,6 @@ def sleeps_within(board, seconds):
     while not board.microblaze.is_asleep and time.monotonic() < deadline:
         time.sleep(0.01)
     return board.microblaze.is_asleep
-
-
-def load(words, tmp_path, overlay):
-    program = tmp_path / "program.bin"
-    program.write_bytes(np.array(words, "u4").tobytes())
-    return PynqMicroblaze(overlay.iop1.mb_info, str(program), force=True)
 
 
 def cpu_seconds(*pids):
@@ -144,12 +136,12 @@ def test_reset_wakes_it(iop, board, buffer):
     assert not board.microblaze.is_asleep
 
 
-def test_a_program_that_polls_ddr_sleeps_and_wakes(overlay, board, tmp_path):
+def test_a_program_that_polls_ddr_sleeps_and_wakes(load, board):
     flag = allocate((4,), "u4")
     address = flag.physical_address | 0x20000000
     load([0xB0000000 | address >> 16, 0xE8600000 | address & 0xFFFF,  # imm; lwi r3, r0, the flag in DDR
           0xBC03FFF8,                                                # beqi r3, back to the imm
-          0xB0000000, 0xF8600000 | PROGRESS, 0xB8000000], tmp_path, overlay)  # imm; swi r3, r0, PROGRESS; stay
+          0xB0000000, 0xF8600000 | PROGRESS, 0xB8000000])  # imm; swi r3, r0, PROGRESS; stay
     assert sleeps_within(board, 5)
     flag[0] = 5  # numpy writes it; nobody tells the board
     deadline = time.monotonic() + 2
@@ -159,12 +151,12 @@ def test_a_program_that_polls_ddr_sleeps_and_wakes(overlay, board, tmp_path):
     assert sleeps_within(board, 5)  # "stay" is a wait for nothing but a reset
 
 
-def test_a_program_that_only_stores_stores_again_what_python_overwrites(overlay, board, tmp_path):
+def test_a_program_that_only_stores_stores_again_what_python_overwrites(load, board):
     buffer = allocate((4,), "u4")
     address = buffer.physical_address | 0x20000000
     load([0x30600005,                                                # addik r3, r0, 5
           0xB0000000 | address >> 16, 0xF8600000 | address & 0xFFFF,  # imm; swi r3, r0, the first word of the buffer
-          0xB800FFF8], tmp_path, overlay)                            # bri, back to the imm
+          0xB800FFF8])                            # bri, back to the imm
     for value in 99, 100:
         assert sleeps_within(board, 5) and buffer[0] == 5
         buffer[0] = value  # numpy writes it; nobody tells the board
@@ -174,21 +166,21 @@ def test_a_program_that_only_stores_stores_again_what_python_overwrites(overlay,
         assert buffer[0] == 5
 
 
-def test_a_loop_through_a_stack_frame_sleeps(overlay, board, tmp_path):
+def test_a_loop_through_a_stack_frame_sleeps(load, board):
     """As compilers make it without optimisation: each round stores what is there already, and has delay slots."""
     load([0x30201000,               # addik r1, r0, 0x1000
           0xF9E10000,               # swi   r15, r1, 0      the same each time
           0xB0000000, 0xE860F000,   # imm; lwi r3, r0, MAILBOX
           0xBE03FFF4, 0x80000000,   # beqid r3, back to the swi; or r0, r0, r0 in its delay slot
-          0xB8000000], tmp_path, overlay)
+          0xB8000000])
     assert sleeps_within(board, 10)
 
 
-def test_a_long_way_round_sleeps_too(overlay, board, tmp_path):
+def test_a_long_way_round_sleeps_too(load, board):
     load([0x30600000 | 200,         # addik r3, r0, 200
           0x3063FFFF, 0xBC23FFFC,   # addik r3, r3, -1; bnei r3, back by one
           0xB0000000, 0xE880F000,   # imm; lwi r4, r0, MAILBOX
-          0xBC04FFEC, 0xB8000000], tmp_path, overlay)  # beqi r4, to the beginning
+          0xBC04FFEC, 0xB8000000])  # beqi r4, to the beginning
     assert sleeps_within(board, 20)
 
 
@@ -217,14 +209,14 @@ def test_pynqs_program_sleeps_over_its_mailbox_and_over_its_timer(overlay, board
     assert costs_nothing(board, 0.3)
 
 
-def test_a_program_that_polls_a_pin_sleeps_and_wakes(overlay, board, tmp_path):
+def test_a_program_that_polls_a_pin_sleeps_and_wakes(load, board):
     device = board.plug(PmodDevice())
     load([0xB0004000, 0xE8600000,        # imm; lwi r3, r0, 0x40000000     GPIO_DATA
           0xA4630001,                    # andi r3, r3, 1
           0xBC03FFF4,                    # beqi r3, back to the imm
           0xB0000000, 0xE8800000 | PROGRESS, 0x30840001, 0xB0000000, 0xF8800000 | PROGRESS,  # one more in PROGRESS
           0xB0004000, 0xE8600000, 0xA4630001, 0xBC23FFF4,  # until the pin is low again
-          0xB800FFCC], tmp_path, overlay)
+          0xB800FFCC])
     progress = MMIO(0x40000000 + PROGRESS, 4)
     for count in 1, 2, 3:
         assert sleeps_within(board, 20) and costs_nothing(board, 0.2)
@@ -266,8 +258,8 @@ COUNTS = [0x30630001, 0xB0000000, 0xE880F000, 0xB800FFF4]  # in r3, and looks at
 
 
 @pytest.mark.long
-def test_a_minute_of_computing_is_never_taken_for_idle(overlay, board, tmp_path):
-    load(COUNTS, tmp_path, overlay)
+def test_a_minute_of_computing_is_never_taken_for_idle(load, board):
+    load(COUNTS)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert not board.microblaze.is_asleep
@@ -282,16 +274,16 @@ def test_a_minute_of_computing_is_never_taken_for_idle(overlay, board, tmp_path)
     # A flag that goes 1, 0, 1, 0: registers come back, memory does not stand still
     ("toggles a word", [0x30600001, 0xB0000000, 0xF8600000 | FLAG, 0xB0000000, 0xF8000000 | FLAG, 0xB800FFEC]),
 ])
-def test_a_program_that_works_is_never_taken_for_idle(overlay, board, tmp_path, name, words):
-    load(words, tmp_path, overlay)
+def test_a_program_that_works_is_never_taken_for_idle(load, board, name, words):
+    load(words)
     deadline = time.monotonic() + 0.8
     while time.monotonic() < deadline:
         assert not board.microblaze.is_asleep, name
         time.sleep(0.02)
 
 
-def test_a_working_program_keeps_most_of_its_time(overlay, board, tmp_path):
-    load([0xB0000000, 0xE8600000 | PROGRESS, 0x30630001, 0xB0000000, 0xF8600000 | PROGRESS, 0xB800FFEC], tmp_path, overlay)
+def test_a_working_program_keeps_most_of_its_time(load, board):
+    load([0xB0000000, 0xE8600000 | PROGRESS, 0x30630001, 0xB0000000, 0xF8600000 | PROGRESS, 0xB800FFEC])
     progress = MMIO(0x40000000 + PROGRESS, 4)
     time.sleep(0.2)
     pieces = []

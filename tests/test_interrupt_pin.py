@@ -1,6 +1,7 @@
 """The IOP's interrupt to Linux: asyncio code that waits for it wakes, on pynq's own classes and at every new wait.
 
-Each event loop runs in a thread of its own, so that nothing of it is left in pytest's.
+Each event loop runs in a thread of its own, so that nothing of it is left in pytest's. A driver is made in the loop that waits:
+Python 3.8's events belong to one.
 """
 
 import asyncio
@@ -8,20 +9,11 @@ import threading
 
 import pytest
 from pynq import Overlay
-from pynq.lib.pmod import PMOD_SWCFG_DIOALL, Pmod_DevMode
 
 from conftest import OVERLAY, ROOT
-from virtual_board.pmods import PmodDevice
+from test_pins import devmode as driver
 
 INTERRUPT = 0x40010000  # the IOP's GPIO for it
-
-
-@pytest.fixture
-def mb_info(board, overlay):
-    """What pynq's drivers are made with. Something is plugged in, though it does nothing, so that the board gives a driver's
-    command time from the first one on: Pmod_DevMode gives up after 10 ms, which a busy machine does not keep."""
-    board.plug(PmodDevice())
-    return overlay.iop1.mb_info
 
 
 def in_a_loop(coroutine):
@@ -48,13 +40,6 @@ def in_a_loop(coroutine):
     if isinstance(results[0], BaseException):
         raise results[0]
     return results[0]
-
-
-def driver(mb_info):
-    """pynq's program that writes where Python tells it. Made in the loop that waits: Python 3.8's events belong to one."""
-    devmode = Pmod_DevMode(mb_info, PMOD_SWCFG_DIOALL)
-    devmode.start()
-    return devmode
 
 
 def pulse(devmode):
@@ -183,7 +168,8 @@ def test_in_the_cells_of_a_notebook(any_board):
     source = """import sys; sys.path[:0] = [{root!r} + "/tests", {root!r}]
 import asyncio, virtual_board
 board = virtual_board.activate()
-from test_interrupt_pin import OVERLAY, Overlay, PmodDevice, driver, pulse, wakes_for, within
+from test_interrupt_pin import OVERLAY, Overlay, driver, pulse, wakes_for, within
+from virtual_board.pmods import PmodDevice
 board.plug(PmodDevice())
 devmode = driver(Overlay(OVERLAY).iop1.mb_info)
 ===

@@ -7,7 +7,6 @@ import time
 import numpy as np
 import pytest
 from pynq import Overlay
-from pynq.lib import PynqMicroblaze
 from pynq.lib.pmod import PMOD_SWCFG_DIOALL, Pmod_ALS, Pmod_DevMode, Pmod_IO, Pmod_LED8, Pmod_OLED, Pmod_TMP2, Pmod_Timer
 
 from conftest import OVERLAY, run_python
@@ -18,25 +17,11 @@ from virtual_board.device import WatchedMemory
 from virtual_board.pmods import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevice, Tmp2
 
 
-@pytest.fixture
-def mb_info(board, overlay):
-    """What pynq's drivers are made with. Something is plugged in, though it does nothing, so that the board gives a driver's
-    command time from the first one on: Pmod_DevMode gives up after 10 ms, which a busy machine does not keep."""
-    board.plug(PmodDevice())
-    return overlay.iop1.mb_info
-
-
 def devmode(mb_info):
     """pynq's program that reads and writes wherever Python tells it."""
     driver = Pmod_DevMode(mb_info, PMOD_SWCFG_DIOALL)
     driver.start()
     return driver
-
-
-def load(tmp_path, mb_info, words):
-    program = tmp_path / "program.bin"
-    program.write_bytes(np.array(words, "u4").tobytes())
-    return PynqMicroblaze(mb_info, str(program), force=True)
 
 
 # The virtual Pmods
@@ -258,7 +243,7 @@ def raises(error):
 
 
 def thermometer(**methods):
-    """A thermometer of 25 degrees, but for what is wrong with it."""
+    """A thermometer of 25 degrees, with something wrong with it."""
     names = dict(address=0x4B, start=lambda self, reading: setattr(self, "bytes", [0x0C, 0x80]), write=lambda self, byte: True,
                  read=lambda self: self.bytes.pop(0))
     return type("Odd", (I2cDevice,), dict(names, **methods))()
@@ -484,7 +469,7 @@ BLINK = [0xB0004000, 0xF8000004,  # imm; swi r0, r0, 0x40000004     GPIO_TRI: al
 
 
 @pytest.mark.parametrize("accesses", [20000, pytest.param(1000000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])])
-def test_memory_does_not_grow_with_the_number_of_accesses(board, mb_info, tmp_path, accesses):
+def test_memory_does_not_grow_with_the_number_of_accesses(board, load, accesses):
     def kilobytes(pid):
         with open("/proc/{}/status".format(pid)) as status:
             return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
@@ -504,7 +489,7 @@ def test_memory_does_not_grow_with_the_number_of_accesses(board, mb_info, tmp_pa
         return kilobytes(os.getpid()), kilobytes(board.microblaze.pid)
 
     device = board.plug(Counts())
-    load(tmp_path, mb_info, BLINK)
+    load(BLINK)
     python, qemu = grown(2000)
     python_after, qemu_after = grown(2000 + accesses)
     assert python_after - python < 1000

@@ -8,10 +8,8 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 from pynq import GPIO, MMIO, Clocks, Device, Overlay, allocate
-from pynq.lib import PynqMicroblaze
 
 import virtual_board
 from conftest import OVERLAY, ROOT, run_python
@@ -21,13 +19,6 @@ from virtual_board import qemu
 from virtual_board.gdb import Stub
 from virtual_board.memory import SIZE
 from virtual_board.qemu import QemuError
-
-
-def bare_microblaze(words, tmp_path, overlay):
-    """A program of these words, loaded and started by pynq itself."""
-    program = tmp_path / "program_{}.bin".format(words[-1])
-    program.write_bytes(np.array(words, "u4").tobytes())
-    return PynqMicroblaze(overlay.iop1.mb_info, str(program), force=True)
 
 
 def test_activate_gives_one_board(board):
@@ -210,20 +201,20 @@ def test_reset_holds_and_releases(iop, board, buffer):
     assert iop._microblaze.read(0xF000) == 0 and not buffer.any()  # it forgets what came before it was ready
 
 
-def test_a_second_program_replaces_the_first(overlay, tmp_path):
+def test_a_second_program_replaces_the_first(load):
     for value in (5, 6, 7):  # addik r3, r0, value; imm 0; swi r3, r0, 0xF010; bri 0
         program = [0x30600000 | value, 0xB0000000, 0xF860F010, 0xB8000000]
-        microblaze = bare_microblaze(program, tmp_path, overlay)
+        microblaze = load(program)
         deadline = time.monotonic() + 2
         while microblaze.read(0xF010) != value and time.monotonic() < deadline:
             pass
         assert microblaze.read(0xF010) == value
 
 
-def test_the_processor_lacks_what_the_stock_iop_lacks(overlay, tmp_path):
+def test_the_processor_lacks_what_the_stock_iop_lacks(load):
     # addik r3, r0, 6; addik r4, r0, 7; mul r5, r3, r4; imm 0; swi r5, r0, 0xF010; imm 0; swi r3, r0, 0xF014; bri 0
     program = [0x30600006, 0x30800007, 0x40A32000, 0xB0000000, 0xF8A0F010, 0xB0000000, 0xF860F014, 0xB8000000]
-    microblaze = bare_microblaze(program, tmp_path, overlay)
+    microblaze = load(program)
     time.sleep(0.1)
     assert microblaze.read(0xF010) != 42
 

@@ -41,6 +41,8 @@ IOP1_INTERRUPT = 8
 class WatchedMemory(np.ndarray):
     """An array that tells when Python writes to it. Any thread may write, as to any array of numpy's."""
 
+    asked = 0, 0  # while the IOP is given way: the last command, and when it was given
+
     @classmethod
     def over(cls, array, written):
         watched = array.view(cls)
@@ -49,7 +51,6 @@ class WatchedMemory(np.ndarray):
 
     def __array_finalize__(self, whole):
         self.written = getattr(whole, "written", None)
-        self.asked = 0, 0  # while the IOP is given way: the last command, and when it was given
 
     def __setitem__(self, key, value):
         super().__setitem__(key, value)

@@ -19,7 +19,7 @@ REPORT = re.compile(rb";(r?)watch:([0-9a-f]+)")
 
 class PmodIop:
     """The peripherals, and the watchpoints by which they are told of what the processor does. For one thread, the one that speaks
-    with QEMU, but for `timer.pwm`, `gpio` and the like, which any thread may look at.
+    with QEMU; any thread may look at `timer.pwm`, `gpio` and the like.
 
     QEMU stops after an access to a watched word, and reports the address at which the watchpoint begins. So there is one
     watchpoint for each register that does something, and nobody has to know which instruction it was.
@@ -77,7 +77,7 @@ class PmodIop:
         self.reset()
 
     def reset(self):
-        """The reset pin: it is the peripherals' too, but for the IO switch and the interrupt, which keep what they have (base.tcl)."""
+        """The reset pin resets the peripherals too. The IO switch and the interrupt keep what they have (base.tcl)."""
         for peripheral in self.iic, self.spi, self.timer, self.gpio:
             peripheral.reset()
         self._told.clear()

@@ -84,6 +84,16 @@ def is_filled_in(source):
             raise Wrong("fill in the cell above, then run both again.")
 
 
+def built(source, folder):
+    """The path of the program that is built of a C file, in a folder. Wrong, with what the compiler said, if there is none."""
+    try:
+        return build(source, os.path.join(folder, "program.bin"))
+    except BuildError as error:
+        raise Case("building {}".format(os.path.basename(source)), "a program", "A message names file, line and column; begin with the "
+                   "first, for later ones often follow from it.").wrong(
+                       next((line for line in str(error).splitlines() if "error: " in line), str(error)))
+
+
 @contextlib.contextmanager
 def running(source, mb_info):
     """Builds and loads a program; gives a function that has it serve a request: request(tried, words, data) returns the words
@@ -103,12 +113,8 @@ def running(source, mb_info):
 
         now = ["its start"]  # what is tried
         try:
-            iop = Pynq_Tutorial(mb_info, build(source, os.path.join(folder, "program.bin")))
+            iop = Pynq_Tutorial(mb_info, built(source, folder))
             yield request
-        except BuildError as error:
-            raise Case("building {}".format(os.path.basename(source)), "a program", "A message names file, line and column; begin "
-                       "with the first, for later ones often follow from it.").wrong(
-                           next((line for line in str(error).splitlines() if "error: " in line), str(error)))
         except TimeoutError:
             raise Case(now[0], "an answer within a second", "The program sets STATUS first, ends its loops, and sets BUFFER_ADDR to 0 "
                        "when all is done.").wrong("the IOP did not answer")

@@ -1,7 +1,6 @@
 """Checks of 7_pins. Two of them need the virtual board, for they plug modules of their own into the IOP's connector."""
 
 import contextlib
-import os
 import random
 import struct
 import tempfile
@@ -10,11 +9,10 @@ import numpy as np
 from pynq import Overlay
 from pynq.lib.pmod import Pmod_TMP2
 
-from iop.firmware import BuildError, build
 from iop.pynq_tutorial import Pynq_Tutorial
 
 from . import Case, Wrong, _is_untouched, allocated, says, shown, whole
-from .firmware import RESULT, is_filled_in
+from .firmware import RESULT, built, is_filled_in
 
 LEDS = 8
 STEP = 1 / 128  # degrees, of the thermometer's 16 bits
@@ -38,8 +36,8 @@ def tweak(film):
 @says("the IOP counts the pins that are high.")
 def change(source):
     is_filled_in(source)
-    with _plugged(_module()) as module, allocated((1,), np.uint32) as buffer:
-        iop = _running(source)
+    with _plugged(_module()) as module, allocated((1,), np.uint32) as buffer, tempfile.TemporaryDirectory() as folder:
+        iop = Pynq_Tutorial(_new_iop(), built(source, folder))
         for levels in [0x00, 0xFF, 0x01, 0x80] + [random.randrange(256) for _ in range(4)]:
             for pin in range(8):
                 module.drive(pin, levels >> pin & 1)
@@ -95,16 +93,6 @@ def _module():
 
 def _new_iop():
     return Overlay("./bitstream/pynq_tutorial.bit").iop1.mb_info
-
-
-def _running(source):
-    """The IOP, with a program that was built from the C file."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return Pynq_Tutorial(_new_iop(), build(source, os.path.join(folder, "program.bin")))
-        except BuildError as error:
-            raise Case("building {}".format(os.path.basename(source)), "a program", "A message names file, line and column.").wrong(
-                next((line for line in str(error).splitlines() if "error: " in line), str(error)))
 
 
 @contextlib.contextmanager
