@@ -462,6 +462,31 @@ def test_transfers(board, mb_info):
     assert last.bus == "SPI" and len(last.sent) == 2 and bytes(last.received) == b"\x04\xD0"
 
 
+COUNTS_ON_PINS_0_TO_6 = [0x30800080,              # addik r4, r0, 0x80
+                         0xB0004000, 0xF8800004,  # imm; swi r4, r0, 0x40000004     GPIO_TRI: pin 7 is an input
+                         0x30630001,              # addik r3, r3, 1
+                         0xB0004000, 0xF8600000,  # imm; swi r3, r0, 0x40000000     GPIO_DATA
+                         0xB800FFF4]              # bri back to the addik
+
+
+def test_a_pin_that_is_driven_takes_no_write_from_the_program(board, load):
+    """The register that the program writes is the one that shows a driven pin, and QEMU may be stopped for that at any moment."""
+    class Counts(PmodDevice):
+        shown = []
+
+        def pins(self, levels, driven):
+            if driven == 0x7F and levels & driven not in self.shown[-1:]:
+                self.shown.append(levels & driven)
+
+    device = board.plug(Counts())
+    load(COUNTS_ON_PINS_0_TO_6)
+    for level in (1, 0) * 1500:
+        device.drive(7, level)
+    shown = device.shown[1:]  # without what the pins had before the program wrote to them
+    assert len(shown) > 100
+    assert [(one, other) for one, other in zip(shown, shown[1:]) if other != (one + 1) % 128] == []
+
+
 BLINK = [0xB0004000, 0xF8000004,  # imm; swi r0, r0, 0x40000004     GPIO_TRI: all outputs
          0x30630001,              # addik r3, r3, 1
          0xB0004000, 0xF8600000,  # imm; swi r3, r0, 0x40000000     GPIO_DATA

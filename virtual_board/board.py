@@ -93,7 +93,7 @@ class VirtualBoard:
         self.check_open()
         microblaze = self._microblaze
         if microblaze is not None and microblaze.is_open:
-            microblaze.ask(function)
+            microblaze.ask_standing(function)
         else:
             function()
 

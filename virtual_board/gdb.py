@@ -67,14 +67,24 @@ class Stub:
         self._in_step = True
 
     def stop(self):
-        """Stops the processor, and returns the report, which is that of another stop if one was faster. None if it stood."""
+        """Stops the processor, and returns the report, which is that of a watchpoint if the last instruction accessed what is
+        watched. None if it stood."""
         self._begin()
-        report = None
-        if self.running:
-            self._transmit(STOP)  # the stub drops it if it has just sent the report of another stop
-            report = self._packet()
-            self.running = False
+        if not self.running:
+            self._in_step = True
+            return None
+        self._transmit(STOP)  # the stub drops it if it has just sent the report of another stop
+        report = self._packet()
+        self.running = False
         self._in_step = True
+        if b"watch:" in report:
+            return report
+        # Told to stop just after an access, QEMU does not report that, and would take the next for it. But it does report it
+        # when a breakpoint stops the processor at the instruction where it stands.
+        pc = self.registers()[32]
+        self.command(b"Z0,%x,4" % pc)
+        report = self.command(b"c")
+        self.command(b"z0,%x,4" % pc)
         return report
 
     def report(self):

@@ -142,6 +142,11 @@ class MicroBlaze:
         self._notify()
         answer.wait(self._owner)
 
+    def ask_standing(self, function):
+        """The same for a function that changes registers, which the program may be about to write: it is called while the
+        processor stands, with no access left to be served."""
+        self.ask(lambda: self._standing(function))
+
     def close(self):
         """Ends QEMU and waits for its end. A second call does nothing; any other call is a QemuError from then on."""
         self._closing = True
@@ -269,16 +274,30 @@ class MicroBlaze:
             self._last_served = time.monotonic()
         return served
 
+    def _standing(self, function):
+        """Calls a function between two instructions, with the access before them served."""
+        stub = None if self._qemu is None else self._qemu.stub
+        ran = stub is not None and stub.running
+        try:
+            if ran:
+                self._serve(stub.stop())
+            try:
+                function()
+            finally:
+                if ran:
+                    stub.go()
+        except OSError:  # it was killed, or hangs
+            self._end()
+
     def _catch_up(self):
-        """Lets happen what is due at the peripherals, unless the processor has stopped at one meanwhile, which comes first."""
+        """Lets happen what is due at the peripherals."""
         deadline = None if self._peripherals is None else self._peripherals.deadline
         if deadline is not None and deadline <= time.monotonic():
-            if self._qemu is None or self._qemu.connection.fileno() not in dict(self._waiting.poll(0)):
-                self._peripherals.catch_up()
-                if self._waits_for is not None:
-                    self._last_served = time.monotonic()
-                    self._next_look = 0.0  # it may soon wait again in the same way, and no request is on its way
-                    self._wake()
+            self._standing(self._peripherals.catch_up)
+            if self._waits_for is not None:
+                self._last_served = time.monotonic()
+                self._next_look = 0.0  # it may soon wait again in the same way, and no request is on its way
+                self._wake()
 
     def _watch(self):
         """Puts the processor to sleep when its program waits, and wakes it when that has an end."""
