@@ -70,7 +70,7 @@ test-images: ## the lesson and the unit tests under the pynq and the Python of e
 test-board: ## the kit on a stand-in for a board, with pynq's own board classes, under each pynq of the images; ONLY=3.0.1 chooses
 	$(PC_ONLY)
 	$(SETUP) kit board
-	@$(BIN)python3 -m pytest -c tests/board/pytest.ini tests/board -n 4 $(if $(ONLY),-k '$(ONLY)')
+	@$(BIN)python3 -m pytest -c tests/board/pytest.ini tests/board -n 4 --dist worksteal $(if $(ONLY),-k '$(ONLY)')
 
 test-systems: ## `make test` from a fresh clone on bare Debian 12, 13 and sid, and on ARM, with root; ONLY=trixie chooses
 	$(PC_ONLY)

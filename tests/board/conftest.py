@@ -1,6 +1,9 @@
 """One fixture for the scenarios: `power_up` gives a board that was just switched on, under each pynq of the stock images and with
 both base overlays. What is not known of a board is a parameter of it."""
 
+import fcntl
+import os
+import pickle
 import sys
 from pathlib import Path
 
@@ -89,8 +92,26 @@ def library():
 
 
 @pytest.fixture(scope="session")
-def precached(release, environment, base_overlay, library):
-    return stand_in.cache_metadata(release, environment, base_overlay, library)
+def once(tmp_path_factory):
+    """once(name, make): what make() returns, which is called by one of the processes that share the tests; the others get a copy."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    def made(name, make):
+        with open(str(folder / name), "a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not file.tell():
+                pickle.dump(make(), file)
+            file.seek(0)
+            return pickle.load(file)
+    return made
+
+
+@pytest.fixture(scope="session")
+def precached(once, release, environment, base_overlay, library):
+    return once("precached {} {}".format(release, base_overlay.name),
+                lambda: stand_in.cache_metadata(release, environment, base_overlay, library))
 
 
 @pytest.fixture

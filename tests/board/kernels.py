@@ -3,6 +3,7 @@
 A line of JSON on standard input, {"source": ..., "folder": ...}, is answered by one, {"code": exit code, "out": ..., "err": ...}.
 """
 
+import gc
 import json
 import os
 import sys
@@ -11,6 +12,8 @@ import traceback
 import numpy  # noqa: F401
 import pynq.lib  # noqa: F401
 
+if hasattr(gc, "freeze"):  # Python 3.7
+    gc.freeze()  # what is imported here stays, and no program's collections need look through it
 answers = os.fdopen(os.dup(1), "w", 1)
 for line in sys.stdin:
     asked = json.loads(line)

@@ -41,18 +41,13 @@ def tutorial(board, folder=NAME):
     assert board.python(TUTORIAL, folder=folder) == "['iop1']"
 
 
-BASES = {}  # what base(board) was, by release, base overlay and state
-
-
 @pytest.fixture
-def untouched(power_up, release, base_overlay):
+def untouched(once, power_up, release, base_overlay):
     """untouched(state): what the base overlay is on a board that never saw the tutorial."""
     def found(state):
-        key = release, base_overlay, state
-        if key not in BASES:
-            BASES[key] = base(power_up(state, installed=False))
-            assert "iop_pmodb" in BASES[key]
-        return BASES[key]
+        text = once("untouched {} {} {}".format(release, base_overlay.name, state), lambda: base(power_up(state, installed=False)))
+        assert "iop_pmodb" in text
+        return text
     return found
 
 
