@@ -28,7 +28,7 @@ PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test executed test-long test-images test-board test-systems test-browser test-deploy install uninstall classroom
+.PHONY: help lab run test executed test-long test-images test-board test-systems test-browser test-deploy install uninstall classroom collect report
 .PHONY: doctor compiler firmware edition firmware-check bench requirements clean
 
 help: ## this list
@@ -107,14 +107,30 @@ BOARDS ?= boards.yml
 # As many boards at once as there are, up to this: Ansible's own default is five.
 FORKS := 100
 
-classroom: ## installs on all boards of an inventory: make classroom BOARDS=boards.yml; ANSWERS=no without solutions
+# What a command for all boards of an inventory begins with
+define on_all_boards
 	$(PC_ONLY)
 	@[ -e '$(BOARDS)' ] || { echo "$(BOARDS) is not there, and should list your boards: copy deploy/boards.example.yml to it, and" \
 		"write them down." >&2; exit 1; }
 	$(SETUP) deploy
+endef
+PLAYBOOK = LC_ALL=C.UTF-8 ANSIBLE_HOME=$(CURDIR)/.deploy/ansible ANSIBLE_SSH_ARGS='-o ControlMaster=no' \
+	.deploy/bin/ansible-playbook -i '$(BOARDS)' --forks $(FORKS)
+
+classroom: ## installs on all boards of an inventory: make classroom BOARDS=boards.yml; ANSWERS=no without solutions
+	$(on_all_boards)
 	@sh deploy/pack.sh $(NO_ANSWERS) > .deploy/kit.tar.gz
-	@LC_ALL=C.UTF-8 ANSIBLE_HOME=$(CURDIR)/.deploy/ansible ANSIBLE_SSH_ARGS='-o ControlMaster=no' \
-		.deploy/bin/ansible-playbook -i '$(BOARDS)' --forks $(FORKS) deploy/classroom.yml -e answers=$(ANSWERS) $(ANSIBLE)
+	@$(PLAYBOOK) deploy/classroom.yml -e answers=$(ANSWERS) $(ANSIBLE)
+
+DIR ?= collected
+
+collect: ## brings the changed notebooks of all boards into collected/BOARD/: make collect BOARDS=boards.yml; DIR=... elsewhere
+	$(on_all_boards)
+	@to=$$(python3 -c 'import json, os, sys; print(json.dumps({"to": os.path.abspath(sys.argv[1])}))' $(call quoted,$(DIR))) && \
+		$(PLAYBOOK) deploy/collect.yml -e "$$to" $(ANSIBLE)
+
+report: ## who has solved which exercise, from the notebooks in collected/: also as a page and for a spreadsheet; DIR=... elsewhere
+	@python3 -B -m deploy.report $(call quoted,$(DIR))
 
 doctor: ## what this machine lacks, and the remedy
 	@python3 doctor.py $(if $(DESTDIR),$(call quoted,$(DESTDIR)))
