@@ -4,12 +4,9 @@ Debian's package is unpacked, not installed: an installed server would listen on
 """
 
 import os
-import shutil
 import socket
 import subprocess
-import tempfile
 import time
-from pathlib import Path
 
 PACKAGES = ["openssh-server", "libwrap0", "libnsl2", "libtirpc3", "libnss-wrapper"]
 SOMEBODY = 1000  # the numeric user that servers run as if the tests are run by root

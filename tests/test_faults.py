@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pynq import Overlay, allocate
 
-from conftest import OVERLAY, ROOT, run_python
+from conftest import OVERLAY, ROOT
 from iop.pynq_tutorial import Pynq_Tutorial
 from processes import PROGRAM_THAT, soon, state
 from virtual_board import qemu

@@ -30,7 +30,7 @@ BITSTREAMS = ".bit", ".bin"  # what a board takes with a .hwh beside it; it has 
 
 GIVE_WAY = 1e-5  # seconds; Linux makes more of it
 COMMAND = BRAM_SIZE // 4 - 1  # index of the IOP's word in which pynq's drivers give it a command, which its program clears
-SEEN_WITHIN, ANSWERED_WITHIN = 0.02, 0.25  # seconds that the IOP gets, at most, for what takes it microseconds on a board
+SEEN_WITHIN, ANSWERED_WITHIN = 0.02, 1  # seconds that the IOP gets, at most, for what takes it microseconds on a board
 
 # base.hwh: EMIO GPIO pins, active high, and the input of the fabric's interrupt controller
 IOP1_RESET = 0

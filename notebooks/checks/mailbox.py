@@ -52,20 +52,22 @@ def change(microblaze, wait_for):
                "It looks at once, at the offset that it was given")
     value = random.randint(2, 1000)
     late = threading.Timer(0.1, spare.write, (4, value))
-    late.start()
     try:
         _waits(wait_for, spare, 4, value, 1, "the word comes after 0.1 s", True, 0.1,
-               "It looks again and again, and returns as soon as the word is there")
+               "It looks again and again, and returns as soon as the word is there", late)
     finally:
         late.join()
     _waits(wait_for, spare, 4, 0, 0.2, "another word is there all the time", False, 0.2,
            "It gives up when the time is over that it was given, and not before")
 
 
-def _waits(wait_for, spare, offset, value, seconds, tried, expected, after, rule):
+def _waits(wait_for, spare, offset, value, seconds, tried, expected, after, rule, late=None):
+    """late: a thread that is started with it"""
     case = Case("wait_for(mailbox, {}, {}, {}), and {}".format(offset, value, seconds, tried),
                 "{} after {} s".format(expected, after), rule + ".")
     began = time.monotonic()
+    if late is not None:
+        late.start()
     answer = case.of(wait_for, spare, offset, value, seconds)
     took = time.monotonic() - began
     if not isinstance(answer, (bool, np.bool_)) or answer != expected or not after - 0.01 < took < after + 0.5:
