@@ -34,6 +34,9 @@ def pytest_configure(config):
             config.option.basetemp = str(config.run_folder / "tmp")
         for number in (signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, lambda number, frame: pytest.exit("ended by signal {}".format(number)))
+        # A child that a test forks is no run, and would not end while it waits for a lock.
+        os.register_at_fork(after_in_child=lambda: [signal.signal(number, signal.SIG_DFL)
+                                                    for number in (signal.SIGHUP, signal.SIGTERM)])
     _execute_a_copy(config.run_folder)
 
 
