@@ -289,10 +289,14 @@ class MicroBlaze:
         except OSError:  # it was killed, or hangs
             self._end()
 
+    def _is_due(self):
+        """Whether something is to happen at the peripherals now."""
+        deadline = None if self._peripherals is None else self._peripherals.deadline
+        return deadline is not None and deadline <= time.monotonic()
+
     def _catch_up(self):
         """Lets happen what is due at the peripherals."""
-        deadline = None if self._peripherals is None else self._peripherals.deadline
-        if deadline is not None and deadline <= time.monotonic():
+        if self._is_due():
             self._standing(self._peripherals.catch_up)
             if self._waits_for is not None:
                 self._last_served = time.monotonic()
@@ -325,7 +329,8 @@ class MicroBlaze:
             found = None
             if not self._serve(self._qemu.stub.stop()):
                 found = find_wait(self._qemu.stub, self._memory.words, self._steps,
-                                  lambda: self._last_write != last_write or self._requests or self._closing, self._serve)
+                                  lambda: (self._last_write != last_write or self._requests or self._closing or self._is_due()),
+                                  self._serve)
             self._waits_for = found
             if found is None or self._last_write != last_write:
                 self._waits_for = None
