@@ -11,6 +11,7 @@ import pynq
 from pynq import PL, Device
 from pynq.lib import PynqMicroblaze
 
+from . import cells  # noqa: F401 (for cells of C beside this class)
 from . import pynq_state
 from .buffers import from_memory, integer, is_allocated, room_in, to_memory
 from .sharing import board_lock, downloads

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Builds the pinned MicroBlaze compiler, once, and prints the folder of its programs (mb-gcc, mb-objdump, ...).
 
-Debian has no MicroBlaze compiler, but it has the sources of one: Debian 12 has binutils 2.40 and GCC 12.2.0, Debian 13 has
-2.44 and 12.4.0. Both make the same bytes of the kit's program. They are fetched with `apt-get download`, which needs no root,
-and built into the user's cache folder, outside this checkout. The only thing asked of the machine is a C++ compiler (which
-root gets installed) and make. A built compiler is found again at once.
+Debian has no MicroBlaze compiler, but it has the sources of one: Debian 12 has binutils 2.40, GCC 12.2.0 and newlib 3.3.0, Debian
+13 has 2.44, 12.4.0 and 4.5.0. Both make the same bytes of the kit's program. They are fetched with `apt-get download`, which needs
+no root, and built into the user's cache folder, outside this checkout. The only thing asked of the machine is a C++ compiler
+(which root gets installed) and make. A built compiler is found again at once.
+
+The kit's program needs C alone. pynq compiles the C of a cell that begins with %%microblaze as C++, with mb-g++, and brings most of
+the libraries; what it expects of the compiler beside that is made in c_library() and in build_all().
 """
 
 import fcntl
@@ -30,22 +33,35 @@ SOURCES = {
     "gcc-12-source": {
         "gcc-12.2.0-dfsg.tar.xz": "50c63ff82919323c25fbbb4a9eae259edc974118a0fb30c905190cb782ec11c2",
         "gcc-12.4.0-dfsg.tar.xz": "c33d4a372b929f2fdc952978a6f1455aac60348d717d24ef71c2af8f788d0f08"},
+    "newlib-source": {
+        "newlib-3.3.0.tar.xz": "c6f3a88b9d93420904241b231ca8647303be3bfb3cfef6adc8d1ea9207291033",
+        "newlib-4.5.0.20241231.tar.xz": "8505a1c0ce94d9bdcdc62cc6ae6b91ce1554a840a1185f048a1a1dc65f90e49f"},
 }
-PREFIXES = [CACHE / "mb-gcc-12.2.0", CACHE / "mb-gcc-12.4.0"]
+PREFIXES = [CACHE / "mb-g++-12.2.0", CACHE / "mb-g++-12.4.0"]  # mb-gcc-* is an older kit's, without C++
 PREFIX = next((prefix for prefix in PREFIXES if prefix.exists()), PREFIXES[0])  # the one that is built, or else the first
 # What the build itself uses, unpacked beside it: archiver, lexer and parser generators, and the libraries GCC computes with.
 HELPERS = ["xz-utils", "flex", "bison", "m4", "libsigsegv2", "libgmp-dev", "libmpfr-dev", "libmpc-dev"]
-UNPINNED = ("The pinned compiler is made of Debian's packages binutils-source (2.40 or 2.44) and gcc-12-source (12.2.0 or "
-            "12.4.0), which Debian 12 and 13 have, and this machine has not ({}): put any mb-gcc on the PATH, which will do "
-            "for notebook 4 and `make firmware`, or build the firmware on Debian 12 or 13.")
+UNPINNED = ("The pinned compiler is made of Debian's packages binutils-source (2.40 or 2.44), gcc-12-source (12.2.0 or 12.4.0) and "
+            "newlib-source (3.3.0 or 4.5.0), which Debian 12 and 13 have, and this machine has not ({}): put any mb-gcc on the "
+            "PATH, which will do for notebook 4 and `make firmware`, or build the firmware on Debian 12 or 13.")
+
+# The libraries in pynq's package have a relocation that binutils 2.44 knows and 2.40 does not: without this its linker stops there. It
+# marks the difference of two addresses, for a linker that shortens the program between them; pynq has it link with --no-relax, so
+# there is nothing to do for it. File, text, and what takes the text's place, where {} stands for it.
+TEACH_32_NONE = [
+    ("include/elf/microblaze.h", "END_RELOC_NUMBERS (R_MICROBLAZE_max)", "  RELOC_NUMBER (R_MICROBLAZE_32_NONE, 33)\n{}"),
+    ("bfd/elf32-microblaze.c", "= & microblaze_elf_howto_raw [i];\n    }\n",
+     "{}  microblaze_elf_howto_table [R_MICROBLAZE_32_NONE] = microblaze_elf_howto_table [R_MICROBLAZE_NONE];\n"),
+]
 
 # -O0: a compiler that is built in half the time. What it makes of our C does not depend on how it was built.
 FAST = ["CFLAGS=-O0 -g0", "CXXFLAGS=-O0 -g0"]
 COMMON = ["--target=" + TARGET, "--program-prefix=mb-", "--disable-nls"]
 BINUTILS = ["--disable-gdb", "--disable-gprofng", "--disable-werror"]
-GCC = ["--enable-languages=c", "--without-headers", "--with-newlib", "--disable-multilib", "--disable-bootstrap",
+GCC = ["--enable-languages=c,c++", "--without-headers", "--with-newlib", "--disable-multilib", "--disable-bootstrap",
        "--disable-libssp", "--disable-libquadmath", "--disable-libgomp", "--disable-libatomic", "--disable-libcc1",
-       "--disable-threads", "--disable-shared", "--disable-lto", "--disable-plugin", "--enable-checking=no"]
+       "--disable-threads", "--disable-shared", "--disable-lto", "--disable-plugin", "--enable-checking=no",
+       "--disable-hosted-libstdcxx", "--disable-libstdcxx-pch"]
 SILENCE = 20  # seconds at most from one percentage to the next
 
 
@@ -120,15 +136,43 @@ def fetch(build):
         if not there or hashlib.sha256(there[0].read_bytes()).hexdigest() != pins[there[0].name]:
             raise BuildError(UNPINNED.format("its {} is not one of these".format(package)))
         say("unpacking " + there[0].name)
-        run("unpacking " + there[0].name, ["tar", "xf", str(there[0])], build, environment, build / "download.log")
         folders.append(build / re.match(r"\w+-[\d.]+\d", there[0].name).group())
+        folders[-1].mkdir()
+        run("unpacking " + there[0].name, ["tar", "xf", str(there[0]), "--strip-components=1"], folders[-1], environment,
+            build / "download.log")
     return environment, folders
+
+
+def teach_32_none(binutils):
+    """Where binutils' sources do not have the relocation, adds it."""
+    for name, text, replacement in TEACH_32_NONE:
+        source = (binutils / name).read_text()
+        if "R_MICROBLAZE_32_NONE" not in source:
+            (binutils / name).write_text(source.replace(text, replacement.format(text)))
+
+
+def c_library(newlib, installed, step):
+    """What pynq's programs need of newlib: headers, and two start-up files. The library itself they have from pynq's package, and
+    so none is built."""
+    there = installed / TARGET
+    shutil.copytree(str(newlib / "newlib/libc/include"), str(there / "include"))
+    headers = newlib / "headers"
+    headers.mkdir()
+    step("configure newlib", ["env", "CC=mb-gcc", str(newlib / "newlib/configure"), "--host=" + TARGET, "--no-recursion"], headers)
+    for name in "newlib.h", "_newlib_version.h":
+        shutil.copy(str(headers / name), str(there / "include"))
+    for name in "crt0", "crtinit":
+        step("compile {}.S".format(name), ["mb-gcc", "-c", "-o", str(there / "lib" / (name + ".o")),
+                                           str(newlib / "libgloss/microblaze" / (name + ".S"))], newlib)
+    # GCC takes this for the linker's own script. newlib's gives sections no place in the memory of pynq's, which then is an error.
+    (there / "lib/xilinx.ld").write_text("/* Nothing: a program brings its own script. */\n")
 
 
 def build_all(build):
     jobs = "-j{}".format(os.cpu_count() or 1)
-    environment, (binutils_source, gcc_source) = fetch(build)
-    installed = build / "installed"  # both find their parts by where they are, and so can be moved when all is done
+    environment, (binutils_source, gcc_source, newlib) = fetch(build)
+    installed = build / "installed"  # all find their parts by where they are, and so can be moved when all is done
+    environment["PATH"] = "{}:{}".format(installed / "bin", environment["PATH"])
     common = COMMON + ["--prefix=" + str(installed)]
     make = ["make", "MAKEINFO=true"]  # Debian strips the manuals from both, so nothing can be made of them
 
@@ -139,18 +183,29 @@ def build_all(build):
     binutils, gcc = build / "build-binutils", build / "build-gcc"
     binutils.mkdir()
     gcc.mkdir()
+    teach_32_none(binutils_source)
     step("configure binutils", [str(binutils_source / "configure")] + common + BINUTILS + FAST, binutils)
     step(binutils_source.name, make + [jobs, "all-gas", "all-ld", "all-binutils"], binutils, 270)
     step("install binutils", make + ["install-gas", "install-ld", "install-binutils"], binutils)
     step("configure gcc", [str(gcc_source / "configure")] + common + GCC + FAST, gcc)
-    step(gcc_source.name, make + [jobs, "all-gcc"], gcc, 810)
+    step(gcc_source.name, make + [jobs, "all-gcc"], gcc, 850)
     (gcc / "gcc/s-tm-texi").touch()  # else installing stops at a manual's chapter that Debian left out
     step("libgcc", make + [jobs, "all-target-libgcc"], gcc)
     step("install gcc", make + ["install-gcc", "install-target-libgcc"], gcc)
+    c_library(newlib, installed, step)
+    # What C++ asks for in plain C, as for a static variable with a value that is computed. mb-g++ looks for it in the standard
+    # library, of which there is nothing else here.
+    step("libsupc++", make + [jobs, "all-target-libstdc++-v3"], gcc)
+    step("install libsupc++", make + ["install-target-libstdc++-v3"], gcc)
+    (installed / TARGET / "lib/libstdc++.a").write_text("INPUT(-lsupc++)\n")
+    # pynq calls these two by their plain names, though it has no use for what they say.
+    (installed / "unprefixed").mkdir()
+    for name in "nm", "size":
+        (installed / "unprefixed" / name).symlink_to("../bin/mb-" + name)
     whole = CACHE / "installed"  # on the file system of its place, which it comes to in one step
     shutil.rmtree(str(whole), ignore_errors=True)
     shutil.move(str(installed), str(whole))
-    prefix = CACHE / "mb-{}".format(gcc_source.name)
+    prefix = CACHE / gcc_source.name.replace("gcc-", "mb-g++-")
     whole.rename(prefix)
     return prefix
 

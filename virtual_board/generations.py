@@ -2,6 +2,7 @@
 
 import atexit
 import inspect
+import sys
 
 import numpy
 import pynq.ps
@@ -11,8 +12,11 @@ from pynq.pl_server import Device
 # 2.x keep what is in the fabric in a PL server, a process of its own; "local" is the one that belongs to this process.
 DEVICE_OPTIONS = {"server_type": "local"} if "server_type" in inspect.signature(Device.__init__).parameters else {}
 
-# Up to 3.0 Clocks asks for the architecture here, and since 3.1 in the device.
+# Up to 3.0 Clocks asks for the architecture here, and since 3.1 in the device. Of a cell of C, pynq asks here where the IOP has DDR, when
+# pynq.lib is imported; which may have been before this.
 pynq.ps.CPU_ARCH = pynq.ps.ZYNQ_ARCH
+if "pynq.lib.pynqmicroblaze.rpc" in sys.modules:
+    sys.modules["pynq.lib.pynqmicroblaze.rpc"].PTR_OFFSET = "0x20000000"
 
 # numpy 2 made ndarray.device an attribute that nobody may set, and PynqBuffer sets it; one of the class's own hides it.
 if hasattr(numpy.ndarray, "device"):

@@ -1,0 +1,167 @@
+"""What pynq needs, beside what it brings itself, for a cell that begins with %%microblaze overlay.iop1: pynq compiles the cell's C,
+loads the program, and calls its functions. Importing this is enough.
+
+- iop1 is a Pmod IOP. pynq looks for its headers and drivers, a BSP, by the IOP's name.
+- A compiler: the image's on a board, or else the kit's own.
+- The IOP's lock, and a mark in its memory, as for Pynq_Tutorial. Without them pynq would wait for ever for the answer of a program
+  that another notebook has replaced.
+
+It is put in place of names of the imported package; pynq's files stay as they are.
+"""
+
+import functools
+import os
+import shutil
+import time
+
+import numpy as np
+import pynq.lib.pmod  # noqa: F401 (brings the BSP)
+from pynq import PL
+from pynq.lib.pynqmicroblaze import BSPs, PynqMicroblaze, compile as compiling, rpc
+from pynq.lib.pynqmicroblaze.compile import MicroblazeProgram
+from pynq.lib.pynqmicroblaze.streams import InterruptMBStream
+
+from . import firmware
+from .sharing import board_lock, downloads
+
+# A word that says which program is loaded. pynq's linker script leaves it free, between the vectors and the program, and whoever
+# loads another program or overlay clears it.
+MARK = 0x4C
+LOOK_WITHOUT_PAUSE = 3e-5  # seconds of a wait; as in pynq_tutorial.py
+LONGEST_PAUSE = 1e-3
+RUN_AGAIN = "run the cell that begins with %%microblaze again."
+
+
+def pynqs_own(name):
+    """A class that rpc.py defines, as pynq has it: also when this module is loaded again, as %autoreload does."""
+    return next(own for own in getattr(rpc, name).__mro__ if own.__module__ == rpc.__name__)
+
+
+class Loaded(PynqMicroblaze):
+    """Loads a program while it has the IOP's lock, and marks it.
+
+    lock: the IOP's; check(): raises RuntimeError unless the IOP runs this program
+    """
+
+    def __init__(self, mb_info, mb_program, force=False):
+        from .pynq_tutorial import _check_iop  # which imports this module
+        if not force:  # pynq's word for a program of a cell before
+            _check_iop(mb_info)
+        self.lock = board_lock()
+        with self.lock.threads, self.lock:
+            self._downloads, self._timestamp = downloads(), PL.timestamp
+            super().__init__(mb_info, mb_program, force=True)
+
+    def run(self):
+        self._mark = int.from_bytes(os.urandom(4), "little") | 1
+        self._words = memoryview(self.mmio.array.view(np.ndarray))
+        self.mmio.array[MARK // 4] = self._mark
+        super().run()
+
+    def stop(self):
+        """Holds the IOP in reset, if it is still this program's."""
+        if self._downloads == downloads() and self._words[MARK // 4] == self._mark:
+            self.reset()
+
+    def check(self):
+        if self._downloads != downloads() or not self._downloads and PL.timestamp != self._timestamp:
+            raise RuntimeError("An overlay was downloaded since this function was compiled, by this notebook or another one, and its "
+                               "IOP is gone: run overlay = Overlay(...) again, and then " + RUN_AGAIN)
+        if self._words[MARK // 4] != self._mark:
+            raise RuntimeError("The IOP runs another program now: to have this function back, " + RUN_AGAIN)
+        if self.state != "RUNNING":
+            raise RuntimeError("The program of this function was stopped: " + RUN_AGAIN)
+
+
+class Program(MicroblazeProgram, Loaded):
+    """pynq's, which compiles the C and then calls its base class: that is Loaded here."""
+
+
+class Stream(InterruptMBStream):
+    """The way of a call and its result. It waits where there is no room or no data, for as long as the program is there.
+
+    begun: whether a call was sent
+    """
+
+    def __init__(self, program, read_offset, write_offset):
+        super().__init__(program, read_offset, write_offset)
+        self.program = program
+        self.begun = False
+        self._write_pointer = write_offset // 4
+
+    def write(self, data):
+        """Sends all of `data`, or nothing: pynq's own sends what there is room for. ValueError if it is more than a call takes."""
+        channel = self.write_channel
+        if len(data) >= channel.length:
+            raise ValueError("The arguments of this call have {} bytes, and a call takes {} at most: put a large array into a buffer, "
+                             "and give that to a function with an argument of type void *.".format(len(data), channel.length - 1))
+        self._wait(lambda: self.buffer_space() >= len(data))
+        self.begun = True
+        written = int(channel.control_array[0])
+        for place, byte in enumerate(data, written):
+            channel.data_array[place % channel.length] = byte
+        # The IOP takes it from now on. Through mmio, which tells a virtual board that there is something to do.
+        self.program.mmio.array[self._write_pointer] = (written + len(data)) % channel.length
+        return len(data)
+
+    def read(self, n):
+        data = b""
+        while len(data) < n:
+            self._wait(self.bytes_available)
+            data += self.read_channel.read_upto(n - len(data))
+        return data
+
+    def _wait(self, ready):
+        started = time.monotonic()
+        while not ready():
+            waited = time.monotonic() - started
+            if waited > LOOK_WITHOUT_PAUSE:
+                self.program.check()
+                time.sleep(min(waited / 4, LONGEST_PAUSE))
+
+
+class Function(pynqs_own("MicroblazeFunction")):
+    """A function of a cell. RuntimeError if its program is gone. After Ctrl-C or the stop button, and whatever else ends a call
+    before its end, the program is stopped: what is left of its answer would be taken for the next one's."""
+
+    def call(self, *args):
+        stream, program = self.stream, self.stream.program
+        with program.lock.threads, program.lock:
+            program.check()
+            stream.begun = False
+            try:
+                return super().call(*args)
+            except rpc.MicroblazeError:  # the function's own answer
+                raise
+            except BaseException:
+                if stream.begun:
+                    program.stop()
+                raise
+
+
+class Visitor(pynqs_own("FuncDefVisitor")):
+    """Finds the functions to call. Those of the C library are none; pynq knows their headers by the folder of the image's
+    compiler, and the kit's own has another."""
+
+    def __init__(self):
+        super().__init__()
+        self._compiler = os.path.dirname(os.path.dirname(os.path.realpath(shutil.which("mb-cpp")))) + os.sep
+
+    def visit_FuncDecl(self, node):
+        if not os.path.realpath(node.coord.file).startswith(self._compiler):
+            super().visit_FuncDecl(node)
+
+
+def with_compiler(find_bsp):
+    @functools.wraps(find_bsp)
+    def find(name):
+        """What pynq calls first for each cell."""
+        firmware.put_on_path()
+        return find_bsp(name)
+    return find
+
+
+BSPs["bsp_iop1"] = BSPs["bsp_iop_pmod"]
+compiling._find_bsp = with_compiler(getattr(compiling._find_bsp, "__wrapped__", compiling._find_bsp))
+rpc.MicroblazeProgram, rpc.InterruptMBStream = Program, Stream
+rpc.MicroblazeFunction, rpc.FuncDefVisitor = Function, Visitor
