@@ -27,7 +27,7 @@ SETTINGS = os.path.join(ROOT, "virtual_board", "venv")  # of .venv's kernels and
 REACHED_BY = {"index-url", "extra-index-url", "find-links", "no-index", "cert", "client-cert", "proxy", "trusted-host",
               "timeout", "default-timeout", "retries", "cache-dir", "no-cache-dir", "keyring-provider"}
 
-BUILT = "pynq==", "pynqmetadata==", "pynqutils=="  # the packages that have no wheels
+BUILT = "pycparser==", "pynq==", "pynqmetadata==", "pynqutils=="  # the packages that have no wheels
 NOT_BUILT = {"PYNQ_BUILD_ARCH": "x86_64"}  # pynq's own switch: on ARM it would build libraries that only boards need
 ENDINGS = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 

@@ -11,10 +11,11 @@ import platform
 import signal
 import sys
 
-from . import boards, calls, firmware, pins, starts, suite, table
+from . import boards, calls, cells, firmware, pins, starts, suite, table
 from .measure import ON_BOARD, ROOT, Skipped
 
-SECTIONS = [("A call", calls), ("The firmware", firmware), ("Pins", pins), ("Starting", starts), ("Doing nothing", boards),
+SECTIONS = [("A call", calls), ("A cell of C", cells), ("The firmware", firmware), ("Pins", pins),
+            ("Starting", starts), ("Doing nothing", boards),
             ("The slowest tests", suite)]
 
 

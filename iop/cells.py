@@ -9,10 +9,12 @@ loads the program, and calls its functions. Importing this is enough.
 It is put in place of names of the imported package; pynq's files stay as they are.
 """
 
+import asyncio
 import functools
 import os
 import shutil
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pynq.lib.pmod  # noqa: F401 (brings the BSP)
@@ -80,13 +82,13 @@ class Program(MicroblazeProgram, Loaded):
 class Stream(InterruptMBStream):
     """The way of a call and its result. It waits where there is no room or no data, for as long as the program is there.
 
-    begun: whether a call was sent
+    calls: how many were sent
     """
 
     def __init__(self, program, read_offset, write_offset):
         super().__init__(program, read_offset, write_offset)
         self.program = program
-        self.begun = False
+        self.calls = 0
         self._write_pointer = write_offset // 4
 
     def write(self, data):
@@ -96,7 +98,7 @@ class Stream(InterruptMBStream):
             raise ValueError("The arguments of this call have {} bytes, and a call takes {} at most: put a large array into a buffer, "
                              "and give that to a function with an argument of type void *.".format(len(data), channel.length - 1))
         self._wait(lambda: self.buffer_space() >= len(data))
-        self.begun = True
+        self.calls += 1
         written = int(channel.control_array[0])
         for place, byte in enumerate(data, written):
             channel.data_array[place % channel.length] = byte
@@ -110,6 +112,12 @@ class Stream(InterruptMBStream):
             self._wait(self.bytes_available)
             data += self.read_channel.read_upto(n - len(data))
         return data
+
+    async def wait_for_data_async(self):
+        """pynq's own waits for an interrupt, which the program raises for what it prints, and not for a result."""
+        while not self.bytes_available():
+            self.program.check()
+            await asyncio.sleep(LONGEST_PAUSE)
 
     def _wait(self, ready):
         started = time.monotonic()
@@ -125,31 +133,53 @@ class Function(pynqs_own("MicroblazeFunction")):
     before its end, the program is stopped: what is left of its answer would be taken for the next one's."""
 
     def call(self, *args):
+        program = self.stream.program
+        with program.lock.threads, program.lock, self._to_its_end():
+            return super().call(*args)
+
+    async def call_async(self, *args):
+        """As pynq's own, which has no end for a function without a result."""
+        with self._to_its_end():
+            self._call_function(*args)
+            value, done = None, not self.function.blocks
+            while not done:
+                await self.stream.wait_for_data_async()
+                value, done = self._handle_stream(*args)
+            return self.return_type(value) if self.return_type and self.function.blocks else value
+
+    @contextmanager
+    def _to_its_end(self):
         stream, program = self.stream, self.stream.program
-        with program.lock.threads, program.lock:
-            program.check()
-            stream.begun = False
-            try:
-                return super().call(*args)
-            except rpc.MicroblazeError:  # the function's own answer
-                raise
-            except BaseException:
-                if stream.begun:
-                    program.stop()
-                raise
+        program.check()
+        calls = stream.calls
+        try:
+            yield
+        except rpc.MicroblazeError:  # the function's own answer
+            raise
+        except BaseException:
+            if stream.calls != calls:
+                program.stop()
+            raise
 
 
 class Visitor(pynqs_own("FuncDefVisitor")):
-    """Finds the functions to call. Those of the C library are none; pynq knows their headers by the folder of the image's
-    compiler, and the kit's own has another."""
+    """Finds the functions to call, and the constants. Those of the C library are none; pynq knows its headers by the folder of the
+    image's compiler, and the kit's own has another."""
 
     def __init__(self):
         super().__init__()
         self._compiler = os.path.dirname(os.path.dirname(os.path.realpath(shutil.which("mb-cpp")))) + os.sep
 
     def visit_FuncDecl(self, node):
-        if not os.path.realpath(node.coord.file).startswith(self._compiler):
+        if not self._in_c_library(node):
             super().visit_FuncDecl(node)
+
+    def visit_Enum(self, node):
+        if not self._in_c_library(node):
+            super().visit_Enum(node)
+
+    def _in_c_library(self, node):
+        return os.path.realpath(node.coord.file).startswith(self._compiler)
 
 
 def with_compiler(find_bsp):

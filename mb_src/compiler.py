@@ -62,6 +62,14 @@ GCC = ["--enable-languages=c,c++", "--without-headers", "--with-newlib", "--disa
        "--disable-libssp", "--disable-libquadmath", "--disable-libgomp", "--disable-libatomic", "--disable-libcc1",
        "--disable-threads", "--disable-shared", "--disable-lto", "--disable-plugin", "--enable-checking=no",
        "--disable-hosted-libstdcxx", "--disable-libstdcxx-pch"]
+# pynq reads a cell as C before it has it compiled as C++, and its parser does not know these words of GCC's and of C11's.
+FOR_PYNQS_PARSER = """
+#ifndef __cplusplus
+#define __inline inline
+#define __inline__ inline
+#define _Noreturn
+#endif
+"""
 SILENCE = 20  # seconds at most from one percentage to the next
 
 
@@ -161,6 +169,9 @@ def c_library(newlib, installed, step):
     step("configure newlib", ["env", "CC=mb-gcc", str(newlib / "newlib/configure"), "--host=" + TARGET, "--no-recursion"], headers)
     for name in "newlib.h", "_newlib_version.h":
         shutil.copy(str(headers / name), str(there / "include"))
+    with open(str(there / "include/newlib.h"), "a") as file:  # which all the others include
+        file.write(FOR_PYNQS_PARSER)
+    (there / "lib").mkdir(exist_ok=True)
     for name in "crt0", "crtinit":
         step("compile {}.S".format(name), ["mb-gcc", "-c", "-o", str(there / "lib" / (name + ".o")),
                                            str(newlib / "libgloss/microblaze" / (name + ".S"))], newlib)
