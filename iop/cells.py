@@ -66,10 +66,11 @@ class Loaded(PynqMicroblaze):
             self.reset()
 
     def check(self):
-        if self._downloads != downloads() or not self._downloads and PL.timestamp != self._timestamp:
-            raise RuntimeError("An overlay was downloaded since this function was compiled, by this notebook or another one, and its "
-                               "IOP is gone: run overlay = Overlay(...) again, and then " + RUN_AGAIN)
-        if self._words[MARK // 4] != self._mark:
+        # A download clears the mark, too; but what is at the IOP's address after another process's, only Linux knows.
+        if self._downloads != downloads() or self._words[MARK // 4] != self._mark:
+            if self._downloads != downloads() or PL.timestamp != self._timestamp:
+                raise RuntimeError("An overlay was downloaded since this function was compiled, by this notebook or another one, and "
+                                   "its IOP is gone: run overlay = Overlay(...) again, and then " + RUN_AGAIN)
             raise RuntimeError("The IOP runs another program now: to have this function back, " + RUN_AGAIN)
         if self.state != "RUNNING":
             raise RuntimeError("The program of this function was stopped: " + RUN_AGAIN)
@@ -80,7 +81,8 @@ class Program(MicroblazeProgram, Loaded):
 
 
 class Stream(InterruptMBStream):
-    """The way of a call and its result. It waits where there is no room or no data, for as long as the program is there.
+    """The way of a call and its result: a ring of bytes for each direction, as pynq's own. It waits where there is no room or no data,
+    for as long as the program is there.
 
     calls: how many were sent
     """
@@ -100,18 +102,30 @@ class Stream(InterruptMBStream):
         self._wait(lambda: self.buffer_space() >= len(data))
         self.calls += 1
         written = int(channel.control_array[0])
-        for place, byte in enumerate(data, written):
-            channel.data_array[place % channel.length] = byte
+        channel.data_array[np.arange(written, written + len(data)) % channel.length] = bytearray(data)
         # The IOP takes it from now on. Through mmio, which tells a virtual board that there is something to do.
         self.program.mmio.array[self._write_pointer] = (written + len(data)) % channel.length
         return len(data)
 
     def read(self, n):
+        channel = self.read_channel
         data = b""
         while len(data) < n:
             self._wait(self.bytes_available)
-            data += self.read_channel.read_upto(n - len(data))
+            place, length = int(channel.control_array[1]), min(self.bytes_available(), n - len(data))
+            data += channel.data_array[np.arange(place, place + length) % channel.length].tobytes()
+            channel.control_array[1] = (place + length) % channel.length
         return data
+
+    # In Python's numbers: pynq's are numpy's, of which numpy 2 says that they overflow.
+
+    def bytes_available(self):
+        written, read = self.read_channel.control_array.tolist()
+        return (written - read) % self.read_channel.length
+
+    def buffer_space(self):
+        written, read = self.write_channel.control_array.tolist()
+        return (read - written - 1) % self.write_channel.length
 
     async def wait_for_data_async(self):
         """pynq's own waits for an interrupt, which the program raises for what it prints, and not for a result."""

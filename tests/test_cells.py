@@ -355,10 +355,10 @@ def test_an_asynchronous_call_that_is_given_up(cell):
         c.one()
 
 
-def test_a_program_that_is_replaced_while_it_is_waited_for(board, overlay, cell, load):
-    """By somebody who does not take the lock."""
+def test_a_program_that_is_replaced_while_it_is_waited_for(board, cell):
+    """By somebody who does not take the lock; loading another one clears the memory first."""
     c = cell("int never(void) { for (;;) ; return 1; }")
-    timer = threading.Timer(0.3, load, ([0xB8000000, 1],))  # bri 0
+    timer = threading.Timer(0.3, board.memory.bram.fill, (0,))
     timer.start()
     with pytest.raises(RuntimeError, match="runs another program now"):
         c.never()
