@@ -76,8 +76,8 @@ def program():
 
 def compiler():
     found = firmware.compiler()
-    return (True, os.path.join(found, "mb-gcc")) if found else (None, "none; only notebook 4 and `make firmware` need one: `make compiler` "
-                                                                      "builds it (about four minutes)")
+    return (True, os.path.join(found, "mb-gcc")) if found else (None, "none; only notebooks 4 and 7, cells of C and `make firmware` "
+                                                                      "need one: `make compiler` builds it (about six minutes)")
 
 
 def browser():

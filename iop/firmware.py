@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 MB_SRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "mb_src")
-NO_COMPILER = ("There is no mb-gcc here: type `make compiler` in the kit's folder, which builds it once, in about four "
+NO_COMPILER = ("There is no mb-gcc here: type `make compiler` in the kit's folder, which builds it once, in about six "
                "minutes, and says how far it is.")
 LONGEST = 60  # seconds that a build may take
 # Lines that make and GCC's driver add to the message itself

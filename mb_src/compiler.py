@@ -238,7 +238,7 @@ def compiler():
 
 
 def build_here():
-    say("building the MicroBlaze compiler into {}, once; about four minutes on two cores".format(CACHE))
+    say("building the MicroBlaze compiler into {}, once; about six minutes on two cores".format(CACHE))
     start, build = time.time(), CACHE / "build"
     if re.search(r"[^\w./+-]", str(build)):  # a space, say, with which GCC cannot be built
         build = Path(tempfile.mkdtemp(prefix="mb-gcc-", dir="/var/tmp")) / "build"

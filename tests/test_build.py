@@ -265,11 +265,11 @@ def test_a_compiler_in_a_folder_with_a_space(tmp_path, monkeypatch):
     """As in the home of somebody whose name has one; found there, and on the PATH too."""
     there = tmp_path / "Ada Byron's cache" / "pynq-tutorial"
     there.mkdir(parents=True)
-    (there / "mb-gcc-12.2.0").symlink_to(os.path.dirname(firmware.compiler()))
+    (there / "mb-g++-12.2.0").symlink_to(os.path.dirname(firmware.compiler()))
     for name, value in (("XDG_CACHE_HOME", str(there.parent)),
-                        ("PATH", "{}:{}".format(there / "mb-gcc-12.2.0" / "bin", os.environ["PATH"]))):
+                        ("PATH", "{}:{}".format(there / "mb-g++-12.2.0" / "bin", os.environ["PATH"]))):
         monkeypatch.setenv(name, value)
-        assert firmware.compiler() == str(there / "mb-gcc-12.2.0" / "bin")
+        assert firmware.compiler() == str(there / "mb-g++-12.2.0" / "bin")
         build(str(ROOT / "mb_src" / "pynq_tutorial.c"), str(tmp_path / "new.bin"))
         assert (tmp_path / "new.bin").read_bytes() == (ROOT / "iop" / "pynq_tutorial.bin").read_bytes()
         (tmp_path / "new.bin").unlink()
@@ -288,7 +288,7 @@ def test_where_the_pinned_compiler_cannot_be_built(tmp_path, apt_get, why):
                          stderr=subprocess.PIPE, universal_newlines=True, timeout=60,
                          env={"PATH": str(programs), "XDG_CACHE_HOME": str(tmp_path)})
     assert run.returncode == 1
-    for told in (why, "binutils-source (2.40 or 2.44) and gcc-12-source", "put any mb-gcc on the PATH"):
+    for told in (why, "binutils-source (2.40 or 2.44), gcc-12-source", "put any mb-gcc on the PATH"):
         assert told in run.stderr
     assert not list((tmp_path / "pynq-tutorial").glob("build*"))
 
@@ -302,7 +302,7 @@ def no_compiler(tmp_path, monkeypatch):
 
 
 def test_without_a_compiler_the_remedy_is_one_sentence(no_compiler, tmp_path):
-    with pytest.raises(BuildError, match="no mb-gcc here: type `make compiler`.*four minutes"):
+    with pytest.raises(BuildError, match="no mb-gcc here: type `make compiler`.*six minutes"):
         build(str(ROOT / "mb_src" / "pynq_tutorial.c"), str(tmp_path / "new.bin"))
     assert os.listdir(str(tmp_path)) == []
 

@@ -16,6 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from iop import firmware
+
 HERE = Path(__file__).resolve().parent
 KIT = HERE.parent.parent
 MOUNT_POINT = KIT / ".images" / "board"  # of every board: each has a mount namespace to itself, and the folder stays empty
@@ -80,7 +82,8 @@ class Board:
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "sh", str(HERE / "root.sh"),
              self._folder, str(environment), release, str(base), sys.executable, str(megabytes), str(leftover)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, universal_newlines=True,
-            env=dict(os.environ, BOARD_LIBRARY=library, PYTHONPATH=str(KIT)))
+            env=dict(os.environ, BOARD_LIBRARY=library, PYTHONPATH=str(KIT),
+                     COMPILER=os.path.dirname(firmware.compiler() or "")))
         try:
             self._pid = self._answer()["ready"]
             self.copy(kit, HOME_KIT)

@@ -62,6 +62,10 @@ case $release in
     cp "$here/pyxrt.py" "$site/" ;;
 esac
 cp "$here/xclbinutil" "$here/xbutil" "$root/usr/local/bin/"
+if [ -d "$COMPILER" ]; then  # where the image has its own
+    mkdir -p "$root/opt/microblazeel-xilinx-elf"
+    mount --bind "$COMPILER" "$root/opt/microblazeel-xilinx-elf"
+fi
 mkdir -p "$site/pynq/overlays/base"
 cp "$base/base.bit" "$base/base.hwh" "$site/pynq/overlays/base/"
 # pynq asks the processor's name, to know a Zynq from a PC. And pynq 3 keeps what base.hwh says by pickle, which with these
