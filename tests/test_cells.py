@@ -22,6 +22,12 @@ from test_interrupt_pin import in_a_loop
 from virtual_board.pmods import Als, Led8, Tmp2
 
 
+@pytest.fixture(autouse=True)
+def path(monkeypatch):
+    """A cell puts the compiler on it."""
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+
+
 @pytest.fixture
 def cell(overlay):
     """A function that compiles and loads a cell's C, and returns what has its functions."""

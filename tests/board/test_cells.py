@@ -96,7 +96,7 @@ for value in range(20):
     "an overlay": SETUP,
 }
 SENTENCES = re.compile("The IOP runs another program now|An overlay was downloaded since|Overlay not currently loaded|"
-                       "The program of this function was stopped")
+                       "The program of this function was stopped|iop1 runs /tmp/")
 
 
 @pytest.mark.parametrize("other", OTHERS)
