@@ -159,7 +159,7 @@ class Function(pynqs_own("MicroblazeFunction")):
             while not done:
                 await self.stream.wait_for_data_async()
                 value, done = self._handle_stream(*args)
-            return self.return_type(value) if self.return_type and self.function.blocks else value
+            return self.return_type(value) if self.return_type else value
 
     @contextmanager
     def _to_its_end(self):
@@ -205,7 +205,8 @@ def with_compiler(find_bsp):
     return find
 
 
-BSPs["bsp_iop1"] = BSPs["bsp_iop_pmod"]
+if "bsp_iop_pmod" in BSPs:  # else pynq was installed without it, and says "BSP not found for iop1" of a cell
+    BSPs["bsp_iop1"] = BSPs["bsp_iop_pmod"]
 compiling._find_bsp = with_compiler(getattr(compiling._find_bsp, "__wrapped__", compiling._find_bsp))
 rpc.MicroblazeProgram, rpc.InterruptMBStream = Program, Stream
 rpc.MicroblazeFunction, rpc.FuncDefVisitor = Function, Visitor

@@ -209,6 +209,9 @@ def build_all(build):
     step("libsupc++", make + [jobs, "all-target-libstdc++-v3"], gcc)
     step("install libsupc++", make + ["install-target-libstdc++-v3"], gcc)
     (installed / TARGET / "lib/libstdc++.a").write_text("INPUT(-lsupc++)\n")
+    # The one header beyond that which a driver of PYNQ_Peripherals includes, the OLED's.
+    shutil.copy(str(gcc_source / "libstdc++-v3/include/c_global/cstring"),
+                str(installed / TARGET / "include/c++" / gcc_source.name.partition("-")[2]))
     # pynq calls these two by their plain names, though it has no use for what they say.
     (installed / "unprefixed").mkdir()
     for name in "nm", "size":

@@ -16,7 +16,6 @@ from pynq.lib.pynqmicroblaze.rpc import MicroblazeError
 from conftest import OVERLAY, run_python
 from iop import firmware
 from iop.pynq_tutorial import PROGRAM, Pynq_Tutorial
-from test_drivers import until
 from test_idle import sleeps_within
 from test_interrupt_pin import in_a_loop
 from virtual_board.pmods import Als, Led8, Tmp2
@@ -54,6 +53,9 @@ def test_integers_of_every_size_and_floats(cell):
 def test_arrays_and_strings(cell):
     c = cell("""
         #include <string.h>
+        #ifdef __cplusplus  // for the compiler, and not for pynq, which reads C
+        #include <cstring>  // as PYNQ_Peripherals' OLED does
+        #endif
         void twice(int *numbers, int length) { for (int i = 0; i < length; i++) numbers[i] *= 2; }
         long long sum(const short *numbers, int length) { long long s = 0; while (length--) s += *numbers++; return s; }
         float mean(const float *a, unsigned int length) { float s = 0; for (unsigned i = 0; i < length; i++) s += a[i]; return s / length; }
@@ -117,6 +119,17 @@ def test_handles_with_methods_and_constants(board, cell):
     assert (c.NONE, c.FIRST, c.SECOND) == (0, 7, 8)
     assert c.rectangle(6, 7) == 42
     assert [c.next(), c.next()] == [41, 42]
+
+
+def test_headers_of_the_c_library(cell):
+    """pynq's parser of C gets through them, and none of their functions counts as the cell's."""
+    headers = "ctype errno limits math stdbool stdint stdio stdlib string time unistd".split()
+    c = cell("".join("#include <{}.h>\n".format(name) for name in headers) + """
+        float root(float x) { return sqrtf(x); }
+        int kept(int x) { int *p = (int *)malloc(4); *p = x; x = *p; free(p); return x; }
+    """)
+    assert c.root(6.25) == 2.5 and c.kept(7) == 7
+    assert set(c.visitor.functions) == {"root", "kept"}
 
 
 def test_prints_and_errors(cell, capsys):
