@@ -6,7 +6,8 @@ loads the program, and calls its functions. Importing this is enough.
 - The IOP's lock, and a mark in its memory, as for Pynq_Tutorial. Without them pynq would wait for ever for the answer of a program
   that another notebook has replaced.
 
-It is put in place of names of the imported package; pynq's files stay as they are.
+It is put in place of names of the imported package; pynq's files stay as they are. What pynq itself leaves of each cell is
+/tmp/last.c and /tmp/last.elf.
 """
 
 import asyncio
