@@ -15,7 +15,8 @@ from iop import firmware
 
 ROOT = Path(__file__).resolve().parent
 RUNS = ROOT / ".pytest_tmp"
-NEED_A_COMPILER = "4_firmware.ipynb", "7_pins.ipynb", "test_cells.py", "test_checks_firmware.py", "test_checks_pins.py"
+NEED_A_COMPILER = ("4_firmware.ipynb", "7_pins.ipynb", "8_c_in_a_cell.ipynb", "test_cells.py", "test_checks_c_in_a_cell.py",
+                   "test_checks_firmware.py", "test_checks_pins.py")
 LINKED = "bitstream", "iop", "mb_src"  # what notebooks/ has links to
 # Notebook 4 writes into the first; the others nobody asks for.
 NOT_COPIED = shutil.ignore_patterns("my_firmware", ".ipynb_checkpoints", "__pycache__")

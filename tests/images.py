@@ -20,8 +20,8 @@ from environment import SetupError, locked, make  # noqa: E402 (the kit's own)
 LESSON = os.path.join(ROOT, "..", "shared", "seed", "iop_example.md")
 ENVIRONMENTS = os.path.join(ROOT, ".images")
 TESTS = ["test_mailbox.py", "test_write_to_buffer.py", "test_by_address.py", "test_xlnk.py", "test_idle.py", "test_drivers.py",
-         "test_interrupt_pin.py", "test_cells.py", "test_checks.py", "test_checks_firmware.py", "test_checks_performance.py",
-         "test_overlay_from_base.py"]
+         "test_interrupt_pin.py", "test_cells.py", "test_checks.py", "test_checks_c_in_a_cell.py", "test_checks_firmware.py",
+         "test_checks_performance.py", "test_overlay_from_base.py"]
 LIMIT = 1200  # seconds for each step
 TEN_WORDS = "State of buffer after IOP write\n" + "".join("{}\n".format(word) for word in range(1, 11))
 

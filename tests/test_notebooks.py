@@ -9,6 +9,7 @@ import re
 import pytest
 
 from conftest import ROOT, run_python
+from iop import firmware
 from lesson import code_cells, for_this_pynq
 
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -16,7 +17,7 @@ SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
 every_notebook = pytest.mark.parametrize("notebook", LESSONS + SOLUTIONS,
                                          ids=lambda path: "{}/{}".format(path.parent.name, path.stem))
 LESSON = ROOT.parent / "shared" / "seed" / "iop_example.md"
-IN_C = "%%writefile "  # how a cell of C begins
+IN_C = "%%writefile ", "%%microblaze "  # how a cell of C begins
 PRINTS = {"print", "pprint", "help", "print_kb", "draw_words", "draw_mailbox", "draw_ddr", "draw_image",
           "draw_signal", "draw_curves"}
 
@@ -28,7 +29,7 @@ def cells_of(notebook):
 def puts_something_out(source):
     """Whether a cell prints something, apart from what it only defines or may catch."""
     if source.startswith(IN_C):
-        return True
+        return source.startswith("%%writefile")
     return any(isinstance(call, ast.Call) and getattr(call.func, "id", "") in PRINTS
                for statement in ast.parse(source).body if not isinstance(statement, ast.FunctionDef)
                for call in ast.walk(statement))
@@ -120,6 +121,28 @@ for cell in json.load(sys.stdin):
 """, input=json.dumps(source), env=dict(os.environ, MPLBACKEND="agg"))
     assert run.returncode == 0, run.stderr
     assert run.stdout.count("refused: this is a real board") == 7 and "answered" not in run.stdout
+
+
+def test_what_can_do_harm_from_a_cell_of_c_refuses_to_run_on_a_real_board():
+    """As above, for 8_c_in_a_cell, whose cells of C need IPython."""
+    if firmware.compiler() is None:
+        pytest.skip(firmware.NO_COMPILER)
+    source = ["".join(cell["source"]) for cell in cells_of(ROOT / "notebooks" / "8_c_in_a_cell.ipynb")]
+    run = run_python("""
+import json, os, sys
+import virtual_board
+from IPython.core.interactiveshell import InteractiveShell
+board = virtual_board.activate()
+sys.modules["virtual_board"] = None
+os.chdir("notebooks")
+sys.path.append("")
+shell = InteractiveShell.instance(colors="NoColor")
+for cell in json.load(sys.stdin):
+    assert shell.run_cell(cell).success, cell
+    assert not board.stray_writes(), cell
+""", input=json.dumps(source), env=dict(os.environ, MPLBACKEND="agg"))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count("refused: this is a real board") == 2 and "written\n" not in run.stdout
 
 
 @pytest.mark.skipif(not LESSON.exists(), reason="the original lesson is not beside the project")

@@ -12,7 +12,7 @@ from iop import firmware
 
 # What is waited for, or measured, so that a run takes seconds. A wait that ends sooner leaves more requests under way.
 SHORTER = {"10**7": "10**4", "= [10**n for n in range(8)": "= [10**n for n in range(5)", "timeout=0.2": "timeout=0.02",
-           "data=50,": "data=1,", "timeout=2)": "timeout=0.3)", "timeout=1)": "timeout=0.3)", "sleep(0.025)": "sleep(0.005)"}
+           "data=50,": "data=1,", "timeout=2)": "timeout=0.3)", "timeout=1)": "timeout=0.3)", "sleep(0.025)": "sleep(0.005)", "(3, 3, 50)": "(3, 3, 5)"}
 DIFFERS = "virtual: .*"  # an address that Linux chooses, in each run another one
 
 KERNEL = """
@@ -84,14 +84,15 @@ def test_no_order_of_cells_writes_outside_a_buffer(name, folder):
     for path in sorted((ROOT / name).glob("*.ipynb")):
         if path.name == "6_safety.ipynb":  # it writes outside of buffers on purpose, and refuses to on a board
             continue
-        cells = [(cell, shorter(source)) for cell, source in cells_of(path)]
-        if firmware.compiler() is None and any(source.startswith("%%writefile") for _, source in cells):
+        # Notebook 8 has one cell that does so, too, and refuses as well.
+        cells = [(cell, shorter(source)) for cell, source in cells_of(path) if "(dangerous(" not in source]
+        if firmware.compiler() is None and any(source.startswith(("%%writefile", "%%microblaze")) for _, source in cells):
             continue
         runs += [(path.stem + ", in order", True, cells),
                  (path.stem + ", again and in another order", False, any_order.sample(cells, len(cells))),
                  (path.stem + ", after a restart", True, any_order.sample(cells, len(cells)))]
     run = run_python(ANY_ORDER, input=json.dumps([str(folder / name.partition("/")[2]), runs]),
-                     env=dict(os.environ, PYTHONPATH=str(ROOT)))
+                     env=dict(os.environ, PYTHONPATH=str(ROOT)), timeout=150)
     assert run.returncode == 0, "seed {}: {}\n{}".format(
         seed, run.stderr, "\n".join("{}: {}".format(title, " ".join(cell for cell, _ in cells)) for title, _, cells in runs))
 

@@ -59,7 +59,7 @@ def write(device_class):
         for celsius in (20.0, 0.0, 0.5, 127.75, STEP * random.randrange(1, 2**14)):
             device.celsius = celsius
             read = driver.read()
-            sent = bytes(_board().transfers()[-1].received)
+            sent = bytes(the_board().transfers()[-1].received)
             right = struct.pack(">H", int(celsius / STEP))
             if sent != right:
                 raise Case("{} degrees".format(celsius), right.hex(), "The bytes are the steps of 1/128 degree, the high one first, and "
@@ -73,7 +73,8 @@ def _leds(word):
     return "LED " + " and ".join(leds) if leds else "no LED"
 
 
-def _board():
+def the_board():
+    """The virtual board. Wrong if there is none."""
     try:
         from virtual_board import activate
         board = activate()
@@ -86,7 +87,7 @@ def _board():
 
 def _module():
     """A module that drives the pins."""
-    _board()
+    the_board()
     from virtual_board.pmods import PmodDevice
     return PmodDevice()
 
@@ -97,8 +98,18 @@ def _new_iop():
 
 @contextlib.contextmanager
 def _plugged(module):
-    """Nothing is in the connector but this module; afterwards the student's are there again, and the kit's program runs."""
-    board = _board()
+    """As plugged(); afterwards the kit's program runs."""
+    try:
+        with plugged(module):
+            yield module
+    finally:
+        Pynq_Tutorial(_new_iop())
+
+
+@contextlib.contextmanager
+def plugged(module):
+    """Nothing is in the connector but this module; afterwards the student's are there again."""
+    board = the_board()
     others = board.plugged()
     for other in others:
         board.unplug(other)
@@ -110,4 +121,3 @@ def _plugged(module):
             board.unplug(device)
         for other in others:
             board.plug(other)
-        Pynq_Tutorial(_new_iop())

@@ -29,7 +29,7 @@ def test_the_other_commands(power_up):
     board = power_up("operating", leftover=0xA5)
     board.output("make", "executed", folder=HOME_KIT, timeout=LIMIT)
     notebooks = sorted(Path(board.path(HOME_KIT), "executed").glob("*.ipynb"))
-    assert [path.name[0] for path in notebooks] == list("1234567")
+    assert [path.name[0] for path in notebooks] == list("12345678")
     for path in notebooks:
         outputs = [output for cell in json.loads(path.read_text())["cells"] for output in cell.get("outputs", [])]
         assert outputs and not [output for output in outputs if output["output_type"] == "error"], path.name
