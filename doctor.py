@@ -76,7 +76,7 @@ def program():
 
 def compiler():
     found = firmware.compiler()
-    return (True, os.path.join(found, "mb-gcc")) if found else (None, "none; only notebooks 4 and 7, cells of C and `make firmware` "
+    return (True, os.path.join(found, "mb-gcc")) if found else (None, "none; only notebooks 4, 7 and 8, cells of C and `make firmware` "
                                                                       "need one: `make compiler` builds it (about six minutes)")
 
 
