@@ -138,7 +138,7 @@ doctor: ## what this machine lacks, and the remedy
 # What an installation needs. The links in notebooks/ lead to the others, and no board needs them.
 EDITION_FOLDERS := notebooks iop mb_src bitstream deploy
 
-compiler: ## builds the compiler for notebook 4 into the user's cache folder, once
+compiler: ## builds the compiler for notebooks 4, 7 and 8 into the user's cache folder, once
 	@python3 mb_src/compiler.py
 
 firmware: ## builds iop/pynq_tutorial.bin from mb_src/

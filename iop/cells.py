@@ -32,6 +32,7 @@ from .sharing import board_lock, downloads
 MARK = 0x4C
 LOOK_WITHOUT_PAUSE = 3e-5  # seconds of a wait; as in pynq_tutorial.py
 LONGEST_PAUSE = 1e-3
+OF_A_CELL = "cell_magic"  # the file name that pynq gives to a cell's C
 RUN_AGAIN = "run the cell that begins with %%microblaze again."
 
 
@@ -179,15 +180,37 @@ class Function(pynqs_own("MicroblazeFunction")):
 
 class Visitor(pynqs_own("FuncDefVisitor")):
     """Finds the functions to call, and the constants. Those of the C library are none; pynq knows its headers by the folder of the
-    image's compiler, and the kit's own has another."""
+    image's compiler, and the kit's own has another. Says which functions of a cell cannot be called, for pynq leaves them out without
+    a word."""
 
     def __init__(self):
         super().__init__()
+        self._is_for_python = False
         self._compiler = os.path.dirname(os.path.dirname(os.path.realpath(shutil.which("mb-cpp")))) + os.sep
+
+    def visit_Decl(self, node):
+        self._is_for_python = "static" not in node.storage and hasattr(node.type, "args")
+        self.generic_visit(node)
 
     def visit_FuncDecl(self, node):
         if not self._in_c_library(node):
             super().visit_FuncDecl(node)
+            if node.coord.file == OF_A_CELL and self._is_for_python:
+                self._tell_if_left_out(node)
+
+    def _tell_if_left_out(self, node):
+        result, why = node.type, "it returns a pointer"
+        while not hasattr(result, "declname"):
+            result = result.type
+        if result is node.type:
+            try:
+                rpc.FuncAdapter(node, self.typedefs)
+            except RuntimeError as error:
+                why = error
+            else:
+                return
+        print("Python cannot call {} (line {}), for pynq does not know all of its types ({}). It knows int, unsigned int, char, short, "
+              "long long, float, arrays of these as pointers, and void * for a buffer.".format(result.declname, node.coord.line, why))
 
     def visit_Enum(self, node):
         if not self._in_c_library(node):

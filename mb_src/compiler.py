@@ -43,7 +43,7 @@ PREFIX = next((prefix for prefix in PREFIXES if prefix.exists()), PREFIXES[0])  
 HELPERS = ["xz-utils", "flex", "bison", "m4", "libsigsegv2", "libgmp-dev", "libmpfr-dev", "libmpc-dev"]
 UNPINNED = ("The pinned compiler is made of Debian's packages binutils-source (2.40 or 2.44), gcc-12-source (12.2.0 or 12.4.0) and "
             "newlib-source (3.3.0 or 4.5.0), which Debian 12 and 13 have, and this machine has not ({}): put any mb-gcc on the "
-            "PATH, which will do for notebook 4 and `make firmware`, or build the firmware on Debian 12 or 13.")
+            "PATH, which will do for notebooks 4 and 7 and `make firmware`, or build the firmware on Debian 12 or 13.")
 
 # The libraries in pynq's package have a relocation that binutils 2.44 knows and 2.40 does not: without this its linker stops there. It
 # marks the difference of two addresses, for a linker that shortens the program between them; pynq has it link with --no-relax, so

@@ -398,6 +398,23 @@ def test_what_is_wrong_in_a_cell_is_said_with_its_own_line(cell, source, said):
     assert working.one() == 1
 
 
+def test_a_function_that_cannot_be_called_is_named(cell, capsys):
+    c = cell("""
+        unsigned int half(unsigned number) { return number / 2; }
+        int *address(int number) { return 0; }
+        float third(double number) { return number / 3; }
+        typedef struct { int x, y; } point;
+        static int area(point *p) { return p->x * p->y; }
+        typedef double (*function)(double);
+        int one(void) { return 1; }
+    """)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(", for pynq")[0] for line in said] == [
+        "Python cannot call half (line 3)", "Python cannot call address (line 4)", "Python cannot call third (line 5)"]
+    assert "Unknown type unsigned" in said[0] and "returns a pointer" in said[1]
+    assert c.one() == 1 and not hasattr(c, "half")
+
+
 def test_without_a_compiler(cell, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", os.pathsep.join(folder for folder in os.environ["PATH"].split(os.pathsep)

@@ -229,29 +229,24 @@ def test_a_program_that_polls_a_pin_sleeps_and_wakes(load, board):
 
 
 def test_a_deadline_wakes_it_in_time(overlay, board):
-    """Pmod_DPOT's ramp: a byte, and a wait of its timer, again and again. Its periods are compared with those of time.sleep(), for a
-    busy machine keeps neither."""
+    """Pmod_DPOT's ramp: a byte, and a wait of its timer, again and again. Of a period, half as much may be added by a busy machine,
+    on which several processes have to get their turn for each."""
     class Times(SpiDevice):
         def transfer(self, byte):
             times.append(time.monotonic())
             return 0
 
-    def periods(of):
-        return sorted(after - before for before, after in zip(of, of[1:]))
-
-    times, slept, period, asleep = [], [time.monotonic()], 0.2, 0
+    times, period, asleep = [], 0.2, 0
     board.plug(Times())
     Pmod_DPOT(overlay.iop1.mb_info).write(0, step=1, log_ms=int(1000 * period))
-    before = cpu_seconds(board.microblaze.pid)
-    while len(times) < 8 and len(slept) < 100:
+    started, before = time.monotonic(), cpu_seconds(board.microblaze.pid)
+    while len(times) < 8 and time.monotonic() < started + 20:
         time.sleep(period)
-        slept.append(time.monotonic())
         asleep += board.microblaze.is_asleep
     assert len(times) >= 8 and asleep
-    assert cpu_seconds(board.microblaze.pid) - before < 0.3 * (slept[-1] - slept[0])
-    late = periods(slept)[len(slept) // 2] - period
-    median = periods(times)[len(times) // 2]
-    assert 0.95 * period < median < 1.05 * period + 5 * late
+    assert cpu_seconds(board.microblaze.pid) - before < 0.3 * (time.monotonic() - started)
+    periods = sorted(after - before for before, after in zip(times, times[1:]))
+    assert 0.95 * period < periods[len(periods) // 2] < 1.5 * period
 
 
 COUNTS = [0x30630001, 0xB0000000, 0xE880F000, 0xB800FFF4]  # in r3, and looks at the mailbox meanwhile
