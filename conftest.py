@@ -36,8 +36,9 @@ def pytest_configure(config):
         for number in (signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, lambda number, frame: pytest.exit("ended by signal {}".format(number)))
         # A child that a test forks is no run, and would not end while it waits for a lock.
-        os.register_at_fork(after_in_child=lambda: [signal.signal(number, signal.SIG_DFL)
-                                                    for number in (signal.SIGHUP, signal.SIGTERM)])
+        if hasattr(os, "register_at_fork"):  # Python 3.7
+            os.register_at_fork(after_in_child=lambda: [signal.signal(number, signal.SIG_DFL)
+                                                        for number in (signal.SIGHUP, signal.SIGTERM)])
     _execute_a_copy(config.run_folder)
 
 
