@@ -27,7 +27,7 @@ for guard in below, above:
 served, errors, wrong = 0, {{}}, []
 
 def count(error):
-    name = type(error).__name__ + ": " + str(error)[:40]
+    name = type(error).__name__ + ": " + str(error)[:50]
     errors[name] = errors.get(name, 0) + 1
 
 def start():
@@ -98,7 +98,8 @@ while True:
 
 # What a request may end with in place of an answer. And pynq's downloads write the same file of /lib/firmware, of which the FPGA
 # manager refuses one half, and remove and read the same state file.
-ALLOWED = re.compile("RuntimeError: An overlay was downloaded|RuntimeError: The IOP runs another|TimeoutError: The IOP|"
+ALLOWED = re.compile("RuntimeError: An overlay was downloaded|RuntimeError: The overlay that is downloaded now has no|"
+                     "RuntimeError: The IOP runs another|TimeoutError: The IOP|"
                      r"RuntimeError: Overlay not currently loaded|OSError: \[Errno 22\]|FileNotFoundError: \[Errno 2\]")
 
 
