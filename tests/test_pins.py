@@ -1,6 +1,7 @@
 """What is plugged into the virtual board: plug and unplug at any time, the virtual Pmods, and what a device can do wrong."""
 
 import os
+import signal
 import threading
 import time
 
@@ -145,6 +146,19 @@ def test_plugged_while_the_program_sleeps(board, mb_info):
     assert driver.read() == 0
     device.drive(5, 1)  # it is not in the board
     assert driver.read() == 0
+
+
+def test_plugged_when_qemu_was_killed(board, mb_info):
+    """It is there for the next program, in the QEMU that takes that one's place."""
+    Pmod_TMP2(mb_info)
+    os.kill(board.microblaze.pid, signal.SIGKILL)
+    tmp2 = board.plug(Tmp2(25))
+    assert tmp2 in board.plugged()
+    driver = Pmod_TMP2(Overlay(OVERLAY).iop1.mb_info)
+    assert driver.read() == 25
+    os.kill(board.microblaze.pid, signal.SIGKILL)
+    board.unplug(tmp2)
+    assert tmp2 not in board.plugged()
 
 
 # What cannot be plugged in

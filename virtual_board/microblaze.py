@@ -249,10 +249,13 @@ class MicroBlaze:
     def _wake(self):
         if self._waits_for is not None:
             self._waits_for = None
-            try:
-                self._release()
-            except QemuError:
-                pass  # whoever waits for an answer gets a timeout, and the pin revives it
+            self._go_on()
+
+    def _go_on(self):
+        try:
+            self._release()
+        except QemuError:
+            pass  # whoever waits for an answer gets a timeout, and the pin revives it
 
     def _said(self):
         """QEMU says something that nobody waits for: an acknowledgement, that it ended, or that the processor stopped for a
@@ -275,19 +278,18 @@ class MicroBlaze:
         return served
 
     def _standing(self, function):
-        """Calls a function between two instructions, with the access before them served."""
-        stub = None if self._qemu is None else self._qemu.stub
-        ran = stub is not None and stub.running
+        """Calls a function between two instructions, with the access before them served; also if QEMU was killed, or hangs."""
+        ran = self._qemu is not None and self._qemu.stub.running
         try:
             if ran:
-                self._serve(stub.stop())
-            try:
-                function()
-            finally:
-                if ran:
-                    stub.go()
-        except OSError:  # it was killed, or hangs
+                self._serve(self._qemu.stub.stop())
+        except OSError:
             self._end()
+        try:
+            function()
+        finally:
+            if ran:
+                self._go_on()
 
     def _is_due(self):
         """Whether something is to happen at the peripherals now."""
