@@ -28,8 +28,8 @@ PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test executed test-long test-images test-board test-systems test-browser test-deploy install uninstall classroom collect report
-.PHONY: doctor compiler firmware edition firmware-check bench requirements clean
+.PHONY: help lab run test executed test-long test-images test-board test-systems test-browser test-deploy install uninstall classroom
+.PHONY: collect report doctor compiler firmware edition firmware-check bench requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24

@@ -104,30 +104,13 @@ def test_the_slides_become_slides(tmp_path):
     assert run.returncode == 0 and run.stdout.count("<section>") == 2 * len(begun), run.stderr  # one around each, for those below it
 
 
-def test_what_can_do_harm_refuses_to_run_on_a_real_board():
-    """6_safety as on a board, where there is no virtual_board to import: all of it runs, and nothing is written outside a
+@pytest.mark.parametrize("name, refused, not_said", [("6_safety", 7, "answered"), ("8_c_in_a_cell", 2, "written\n")])
+def test_what_can_do_harm_refuses_to_run_on_a_real_board(name, refused, not_said):
+    """As on a board, where there is no virtual_board to import: all of the notebook runs, and nothing is written outside a
     buffer. That there is a virtual board beneath it all the same, the notebook cannot see: it is the witness."""
-    source = ["".join(cell["source"]) for cell in cells_of(ROOT / "notebooks" / "6_safety.ipynb")]
-    run = run_python("""
-import json, os, sys
-import virtual_board
-board = virtual_board.activate()
-sys.modules["virtual_board"] = None
-os.chdir("notebooks")
-sys.path.append("")
-for cell in json.load(sys.stdin):
-    exec(cell, globals().setdefault("student", {}))
-    assert not board.stray_writes(), cell
-""", input=json.dumps(source), env=dict(os.environ, MPLBACKEND="agg"))
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.count("refused: this is a real board") == 7 and "answered" not in run.stdout
-
-
-def test_what_can_do_harm_from_a_cell_of_c_refuses_to_run_on_a_real_board():
-    """As above, for 8_c_in_a_cell, whose cells of C need IPython."""
-    if firmware.compiler() is None:
+    source = ["".join(cell["source"]) for cell in cells_of(ROOT / "notebooks" / (name + ".ipynb"))]
+    if firmware.compiler() is None and any(cell.startswith(IN_C) for cell in source):
         pytest.skip(firmware.NO_COMPILER)
-    source = ["".join(cell["source"]) for cell in cells_of(ROOT / "notebooks" / "8_c_in_a_cell.ipynb")]
     run = run_python("""
 import json, os, sys
 import virtual_board
@@ -142,7 +125,7 @@ for cell in json.load(sys.stdin):
     assert not board.stray_writes(), cell
 """, input=json.dumps(source), env=dict(os.environ, MPLBACKEND="agg"))
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.count("refused: this is a real board") == 2 and "written\n" not in run.stdout
+    assert run.stdout.count("refused: this is a real board") == refused and not_said not in run.stdout
 
 
 @pytest.mark.skipif(not LESSON.exists(), reason="the original lesson is not beside the project")
