@@ -169,7 +169,12 @@ class Function(pynqs_own("MicroblazeFunction")):
         program.check()
         calls = stream.calls
         try:
-            yield
+            try:
+                yield
+            except Exception:
+                program.check()
+                raise
+            program.check()  # A download or another program clears the answer, too: what was read then means nothing.
         except rpc.MicroblazeError:  # the function's own answer
             raise
         except BaseException:

@@ -14,7 +14,7 @@ from pynq.lib.pmod.constants import BIN_LOCATION
 from pynq.lib.pynqmicroblaze.rpc import MicroblazeError
 
 from conftest import OVERLAY, run_python
-from iop import firmware
+from iop import cells, firmware
 from iop.pynq_tutorial import PROGRAM, Pynq_Tutorial
 from test_idle import sleeps_within
 from test_interrupt_pin import in_a_loop
@@ -290,6 +290,21 @@ def test_a_second_overlay_in_between(cell):
     c = cell("int one(void) { return 1; }")
     Overlay(OVERLAY)
     with pytest.raises(RuntimeError, match="An overlay was downloaded since this function was compiled.*run the cell"):
+        c.one()
+
+
+def test_an_answer_that_a_download_has_cleared_is_none(cell, monkeypatch):
+    c = cell("int one(void) { return 1; }")
+    read = cells.Stream.read
+
+    def read_too_late(stream, length):
+        data = read(stream, length)
+        if length == 4:  # the value, after the byte that announces it
+            Overlay(OVERLAY)
+            data = bytes(length)
+        return data
+    monkeypatch.setattr(cells.Stream, "read", read_too_late)
+    with pytest.raises(RuntimeError, match="An overlay was downloaded since this function was compiled"):
         c.one()
 
 
