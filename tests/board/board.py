@@ -69,23 +69,24 @@ class Board:
     megabytes:   how large the CMA pool is
     leftover:    the byte that CMA memory is full of when it is handed out
     precached:   {file name: contents} of pynq's state files, as the image's build leaves them (cache_metadata())
+    kernels:     Kernels of the same release and base overlay; without them each program imports pynq itself
 
     Its processes, mounts and files end with close(), and with this process, whatever way it ends.
     """
 
-    def __init__(self, release, environment, base, library, kit=KIT, megabytes=128, leftover=0, precached=None):
+    def __init__(self, release, environment, base, library, kit=KIT, megabytes=128, leftover=0, precached=None, kernels=None):
         self.release = release
-        self._kernels = None  # kernels.py, once it is needed
-        self._folder = str(MOUNT_POINT)
-        self._errors = tempfile.TemporaryFile("w+")
+        self._kernels = kernels
+        self.folder = str(MOUNT_POINT)
+        self.errors = tempfile.TemporaryFile("w+")
         self._linux = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "sh", str(HERE / "root.sh"),
-             self._folder, str(environment), release, str(base), sys.executable, str(megabytes), str(leftover)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, universal_newlines=True,
+             self.folder, str(environment), release, str(base), sys.executable, str(megabytes), str(leftover)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, universal_newlines=True,
             env=dict(os.environ, BOARD_LIBRARY=library, PYTHONPATH=str(KIT),
                      COMPILER=os.path.dirname(firmware.compiler() or "")))
         try:
-            self._pid = self._answer()["ready"]
+            self.pid = self._answer()["ready"]
             self.copy(kit, HOME_KIT)
             for name, contents in (precached or {}).items():
                 with open(os.path.join(self.pynq(), "pl_server", name), "wb") as file:
@@ -97,13 +98,13 @@ class Board:
     def _answer(self):
         line = self._linux.stdout.readline()
         if not line:
-            self._errors.seek(0)
-            raise RuntimeError("The board stand-in ended: {}".format(self._errors.read()[-2000:]))
+            self.errors.seek(0)
+            raise RuntimeError("The board stand-in ended: {}".format(self.errors.read()[-2000:]))
         return json.loads(line)
 
     def path(self, path):
         """Where the test finds a file of the board's."""
-        return "/proc/{}/root{}/root{}".format(self._pid, self._folder, path)
+        return "/proc/{}/root{}/root{}".format(self.pid, self.folder, path)
 
     def pynq(self):
         """Where the test finds the image's pynq package."""
@@ -130,7 +131,6 @@ class Board:
         state: what the FPGA manager reports then, "unknown" or "operating"
         boot:  a Python program, the image's boot.py
         """
-        self._end_kernels()
         self._linux.stdin.write(json.dumps({"power": state}) + "\n")
         self._linux.stdin.flush()
         self._answer()
@@ -149,14 +149,14 @@ class Board:
             environment.update(XILINX_XRT="/usr", VIRTUAL_ENV="/usr/local/share/pynq-venv",
                                PATH="/usr/local/share/pynq-venv/bin:" + environment["PATH"])
         environment.update(variables)
-        return (["nsenter", "--target", str(self._pid), "--mount", "--pid", "chroot", "--userspec", user + ":" + user,
-                 self._folder + "/root", "env", "-i", "-C", folder] +
+        return (["nsenter", "--target", str(self.pid), "--mount", "--pid", "chroot", "--userspec", user + ":" + user,
+                 self.folder + "/root", "env", "-i", "-C", folder] +
                 ["{}={}".format(*pair) for pair in environment.items()] + list(command))
 
     def start(self, *command, **options):
         """Starts a command in the background; the next power_up() or close() ends it."""
-        return subprocess.Popen(self.command(*command, **options), stdin=subprocess.DEVNULL, stdout=self._errors,
-                                stderr=self._errors)
+        return subprocess.Popen(self.command(*command, **options), stdin=subprocess.DEVNULL, stdout=self.errors,
+                                stderr=self.errors)
 
     def start_python(self, source, folder, **variables):
         """Starts a Python program, whose output and errors are pipes; the next power_up() or close() ends it."""
@@ -177,19 +177,9 @@ class Board:
     def kernel(self, source, folder=NOTEBOOKS):
         """Runs a Python program in a process of its own, as root, as a notebook's kernel does; returns it finished, as run()
         does."""
-        if self.release.startswith("2.5"):  # whose import makes a device with a server thread, which no fork would have
+        if self._kernels is None:
             return self.run("python3", "-B", "-c", source, folder=folder)
-        if self._kernels is None or self._kernels.poll() is not None:
-            command = self.command("python3", "-B", "-c", (HERE / "kernels.py").read_text(), folder="/")
-            self._kernels = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-                                             universal_newlines=True)
-        self._kernels.stdin.write(json.dumps({"source": source, "folder": folder}) + "\n")
-        self._kernels.stdin.flush()
-        if not select.select([self._kernels.stdout], [], [], KERNEL_ENDS_WITHIN)[0]:
-            raise RuntimeError("A program on the board had no end within {} s:\n{}\nThe board's processes:\n{}".format(
-                KERNEL_ENDS_WITHIN, source, self.run("ps", "-e", "-o", "pid,ppid,etimes,stat,wchan:20,args").stdout))
-        answer = json.loads(self._kernels.stdout.readline())
-        return subprocess.CompletedProcess(source, answer["code"], answer["out"], answer["err"])
+        return self._kernels.run(self, source, folder)
 
     def python(self, source, folder=NOTEBOOKS):
         """What such a program prints. AssertionError, with all that it said, if it fails."""
@@ -197,29 +187,60 @@ class Board:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
-    def _end_kernels(self):
-        if self._kernels is not None:
-            self._kernels.kill()  # that is nsenter; what it has started may be in a kernel that hangs, and ends with the board
-            self._kernels.wait()
-            with contextlib.suppress(BrokenPipeError):
-                self._kernels.stdin.close()
-            self._kernels.stdout.close()
-            self._kernels = None
-
     def close(self):
         """Switches the board off for good. May be called twice."""
-        self._end_kernels()
         self._linux.kill()  # unshare: the namespace's first process dies with it, and so does all of it
         self._linux.wait()
         self._linux.stdin.close()
         self._linux.stdout.close()
-        self._errors.close()
+        self.errors.close()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
         self.close()
+
+
+class Kernels:
+    """Runs Python programs, with pynq imported already, on boards like the one given, which it keeps for itself (kernels.py)."""
+
+    def __init__(self, board):
+        self._board = board
+        self._process = None
+
+    def _start(self):
+        machines_proc = os.open("/proc", os.O_RDONLY)
+        try:
+            command = self._board.command("python3", "-B", "-c", (HERE / "kernels.py").read_text(), str(machines_proc), folder="/")
+            command.remove("--pid")  # from one board's PID namespace no process can go over into another's
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._board.errors,
+                                             universal_newlines=True, pass_fds=[machines_proc])
+        finally:
+            os.close(machines_proc)
+
+    def run(self, board, source, folder):
+        """Runs a program on a board, in a folder of it, and returns it finished, as Board.run() does."""
+        if self._process is None:
+            self._start()
+        self._process.stdin.write(json.dumps({"board": board.pid, "root": board.folder + "/root", "source": source,
+                                              "folder": folder}) + "\n")
+        self._process.stdin.flush()
+        if not select.select([self._process.stdout], [], [], KERNEL_ENDS_WITHIN)[0]:
+            self.close()
+            raise RuntimeError("A program on the board had no end within {} s:\n{}\nThe board's processes:\n{}".format(
+                KERNEL_ENDS_WITHIN, source, board.run("ps", "-e", "-o", "pid,ppid,etimes,stat,wchan:20,args").stdout))
+        answer = json.loads(self._process.stdout.readline())
+        return subprocess.CompletedProcess(source, answer["code"], answer["out"], answer["err"])
+
+    def close(self):
+        if self._process is not None:
+            self._process.kill()  # and what it has started ends with its board
+            self._process.wait()
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+            self._process.stdout.close()
+            self._process = None
 
 
 def cache_metadata(*arguments, **options):

@@ -114,14 +114,26 @@ def precached(once, release, environment, base_overlay, library):
                 lambda: stand_in.cache_metadata(release, environment, base_overlay, library))
 
 
+@pytest.fixture(scope="session")
+def kernels(release, environment, base_overlay, library):
+    if release.startswith("2.5"):  # whose import makes a device with a server thread, which no fork would have
+        yield None
+        return
+    with stand_in.Board(release, environment, base_overlay, library) as board:
+        kernels = stand_in.Kernels(board)
+        yield kernels
+        kernels.close()
+
+
 @pytest.fixture
-def power_up(release, environment, base_overlay, library, precached):
+def power_up(release, environment, base_overlay, library, precached, kernels):
     """power_up(state="unknown", boot=..., installed=True, **options of Board) returns a board that was just switched on, as
     power_up() of Board does."""
     boards = []
 
     def new(state="unknown", boot=None, installed=True, **options):
-        board = stand_in.Board(release, environment, base_overlay, library, precached=precached, **options)
+        board = stand_in.Board(release, environment, base_overlay, library, precached=precached, kernels=kernels,
+                               **options)
         boards.append(board)
         board.power_up(state, boot)
         if installed:
@@ -131,3 +143,13 @@ def power_up(release, environment, base_overlay, library, precached):
     yield new
     for board in boards:
         board.close()
+
+
+@pytest.fixture
+def untouched(once, power_up, release, base_overlay):
+    """untouched(state): what the base overlay is on a board that never saw the tutorial."""
+    def found(state):
+        text = once("untouched {} {} {}".format(release, base_overlay.name, state), lambda: base(power_up(state, installed=False)))
+        assert "iop_pmodb" in text
+        return text
+    return found

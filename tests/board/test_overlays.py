@@ -41,16 +41,6 @@ def tutorial(board, folder=NAME):
     assert board.python(TUTORIAL, folder=folder) == "['iop1']"
 
 
-@pytest.fixture
-def untouched(once, power_up, release, base_overlay):
-    """untouched(state): what the base overlay is on a board that never saw the tutorial."""
-    def found(state):
-        text = once("untouched {} {} {}".format(release, base_overlay.name, state), lambda: base(power_up(state, installed=False)))
-        assert "iop_pmodb" in text
-        return text
-    return found
-
-
 @pytest.mark.parametrize("state", POWER_UPS)
 def test_every_order_over_three_boots(power_up, untouched, state):
     """Twice each, after the image's boot script and without one, and each of them as the first of a boot."""
@@ -113,9 +103,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 ]
 
 
-def test_a_notebook_that_is_left_before_its_iop_then_the_folder_is_renamed(power_up):
+def test_a_notebook_that_is_left_before_its_iop_then_the_folder_is_renamed(power_up, untouched):
+    expected = untouched("operating")
     board = power_up("operating")
-    expected = base(board)
     for left in HALF_USED:
         board.kernel(left, NAME)
         board.output("mv", NAME, NAME + ".mine")

@@ -17,7 +17,7 @@ from board import Board
 with Board({release!r}, {environment!r}, {base!r}, {library!r}) as board:
     board.power_up()
     board.start("sleep", {sleep!r})
-    print(board._pid, flush=True)
+    print(board.pid, flush=True)
     board.run("sleep", {sleep!r}, timeout=100)
 """
 
