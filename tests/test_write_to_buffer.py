@@ -38,13 +38,13 @@ def test_length_0_writes_nothing_and_asks_nothing(iop, buffer):
 
 
 @pytest.mark.parametrize("dtype", ["i4", "u4", "f4"])
-def test_any_dtype_of_32_bits(iop, board, dtype):
+def test_any_dtype_of_32_bits(board, iop, dtype):
     buffer = allocate((4,), dtype)
     iop.write_to_buffer(buffer, 4, 1)
     assert buffer.view("u4").tolist() == [1, 2, 3, 4]
 
 
-def test_views_in_one_piece(iop, board, buffer):
+def test_views_in_one_piece(board, iop, buffer):
     iop.write_to_buffer(buffer[10:20], 10, 1)
     assert np.flatnonzero(buffer).tolist() == list(range(10, 20))
     square = allocate((4, 5), "u4")
@@ -59,14 +59,14 @@ def test_numpy_integers_are_integers(iop, buffer):
     assert buffer[:3].tolist() == [-3, -2, 0]
 
 
-def test_ten_million_words(iop, board):
+def test_ten_million_words(board, iop):
     buffer = allocate((10**7,), "u4")
     iop.write_to_buffer(buffer, 10**7, 3)
     assert np.array_equal(buffer, np.arange(3, 10**7 + 3, dtype="u4"))
     assert board.stray_writes() == []
 
 
-def test_cacheable_buffer_shows_what_was_written_and_loses_nothing(iop, board):
+def test_cacheable_buffer_shows_what_was_written_and_loses_nothing(board, iop):
     buffer = allocate((10,), "u4", cacheable=1)
     buffer[8:] = 99  # in the cache alone
     iop.write_to_buffer(buffer, 4, 1)
@@ -112,7 +112,7 @@ BAD = {  # a request, and what the sentence must name: the value given, and what
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_refused_and_named(iop, board, buffer, case):
+def test_bad_input_is_refused_and_named(board, iop, buffer, case):
     request, error, named = BAD[case]
     mailbox = iop._microblaze.mmio.array[pynq_tutorial.MAILBOX // 4:].copy()
     with pytest.raises(error) as raised:
@@ -148,14 +148,14 @@ def test_a_buffer_as_a_board_frees_it(board):
     assert not is_allocated(buffer)
 
 
-def test_a_buffer_given_by_its_address_may_come_from_pynq_itself(iop, board):
+def test_a_buffer_given_by_its_address_may_come_from_pynq_itself(board, iop):
     buffer = allocate((4,))
     iop.write_to_buffer(buffer.physical_address, 4, 1)
     assert buffer.tolist() == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("address, length", [(0x10000002, 1), (0x20000000, 1), (0x1FFFFFFC, 2), (0x10000000, 2**32 - 1)])
-def test_the_program_itself_refuses_what_cannot_lie_in_ddr(iop, board, address, length):
+def test_the_program_itself_refuses_what_cannot_lie_in_ddr(board, iop, address, length):
     with pytest.raises(ValueError, match="IOP refused"):
         iop._request(address, length, 1, 2)
     assert board.stray_writes() == []
@@ -168,7 +168,7 @@ def test_the_program_serves_on_after_a_refusal(iop, buffer):
     assert buffer[:3].tolist() == [8, 9, 0]
 
 
-def test_no_answer_is_a_timeout_and_reset_helps(iop, board, buffer):
+def test_no_answer_is_a_timeout_and_reset_helps(board, iop, buffer):
     board.microblaze.reset(active=True)  # behind the wrapper's back: nobody is there to answer
     with pytest.raises(TimeoutError, match=r"within 0.2 s.*next call starts it again"):
         iop.write_to_buffer(buffer, 1, 1, timeout=0.2)
@@ -186,7 +186,7 @@ def test_a_program_that_was_overwritten_is_a_timeout_and_reset_helps(iop, buffer
     assert buffer[0] == 1
 
 
-def test_two_threads_do_not_mix_their_requests(iop, board):
+def test_two_threads_do_not_mix_their_requests(board, iop):
     words = 200000  # long enough for the other threads to come while one waits
     buffers = [allocate((words,), "u4") for _ in range(4)]
     wrong = []
