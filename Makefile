@@ -28,7 +28,7 @@ PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test executed test-long test-images test-board test-systems test-browser test-deploy install uninstall classroom
+.PHONY: help lab run test test-slow executed test-long test-images test-board test-systems test-browser test-deploy install uninstall classroom
 .PHONY: collect report doctor compiler firmware edition firmware-check bench requirements clean
 
 help: ## this list
@@ -46,9 +46,14 @@ run: ## the IOP example in the terminal
 	$(SETUP)
 	@$(BIN)python3 run.py $(NOTEBOOKS)/2_iop_example.ipynb
 
-test: ## all tests, the notebooks among them; on a board, with sudo, the installed ones
+test: ## every notebook, executed and compared, and the quick tests; on a board, with sudo, the installed notebooks
 	$(SETUP)
 	@$(if $(BOARD_HERE),python3 tests/on_board.py,$(BIN)python3 -m pytest -n 2 --dist loadfile tests notebooks)
+
+test-slow: ## the tests that look into every corner: exercises' checks, set-up, faults, drivers, cells of C
+	$(PC_ONLY)
+	$(SETUP)
+	@$(BIN)python3 -m pytest -n 2 --dist loadfile tests -m 'slow and not long and not deploy'
 
 executed: ## every notebook, executed here and now, into executed/
 	$(SETUP)
@@ -72,7 +77,7 @@ test-board: ## the kit on a stand-in for a board, with pynq's own board classes,
 	$(SETUP) kit board
 	@$(BIN)python3 -m pytest -c tests/board/pytest.ini tests/board -n 4 --dist worksteal $(if $(ONLY),-k '$(ONLY)')
 
-test-systems: ## `make test` from a fresh clone on bare Debian 12, 13 and sid, and on ARM, with root; ONLY=trixie chooses
+test-systems: ## `make test test-slow` from a fresh clone on bare Debian 12, 13 and sid, and on ARM, with root; ONLY=trixie chooses
 	$(PC_ONLY)
 	@python3 tests/systems.py $(ONLY)
 

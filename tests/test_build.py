@@ -18,6 +18,8 @@ from iop.firmware import BuildError, build
 from iop.pynq_tutorial import PROGRAM, Pynq_Tutorial
 from processes import soon
 
+pytestmark = pytest.mark.slow
+
 KIT = (ROOT / "mb_src" / "pynq_tutorial.c").read_text()
 needs_compiler = pytest.mark.skipif(firmware.compiler() is None, reason=firmware.NO_COMPILER)
 

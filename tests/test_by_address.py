@@ -17,6 +17,8 @@ from iop import buffers
 from iop.buffers import room_in
 from iop.xlnk import Xlnk
 
+pytestmark = pytest.mark.slow
+
 OBJECTS = 300000  # in the process of a notebook that has drawn something
 LISTS_THE_YOUNGEST = sys.version_info >= (3, 8)
 

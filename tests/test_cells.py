@@ -20,6 +20,8 @@ from test_idle import sleeps_within
 from test_interrupt_pin import in_a_loop
 from virtual_board.pmods import Als, Led8, Tmp2
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def path(monkeypatch):

@@ -21,6 +21,8 @@ from checks import iop_example, limit, mailbox, memory, safety
 from iop.pynq_tutorial import MAILBOX, PROGRAM
 from iop.xlnk import Xlnk
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def said(capsys):

@@ -18,6 +18,8 @@ from iop.buffers import room_in
 from iop.xlnk import Xlnk
 from virtual_board.pmods import Led8
 
+pytestmark = pytest.mark.slow
+
 CELLS = {cell["id"]: "".join(cell["source"])
          for cell in json.loads((ROOT / "notebooks" / "8_c_in_a_cell.ipynb").read_text())["cells"]}
 

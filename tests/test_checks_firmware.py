@@ -10,6 +10,8 @@ from iop.pynq_tutorial import Pynq_Tutorial
 from iop.xlnk import Xlnk
 from checks import firmware as check
 
+pytestmark = pytest.mark.slow
+
 CELLS = {cell["id"]: "".join(cell["source"])
          for cell in json.loads((ROOT / "notebooks" / "4_firmware.ipynb").read_text())["cells"]}
 

@@ -11,6 +11,8 @@ from conftest import ROOT
 from iop.pynq_tutorial import PROGRAM as PROGRAM_OF_THE_KIT
 from virtual_board.pmods import I2cDevice, Led8
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = next("".join(cell["source"]) for cell in json.loads((ROOT / "notebooks" / "7_pins.ipynb").read_text())["cells"]
                if "my_firmware/pins.c\n" in "".join(cell["source"]))
 RIGHT_FILM = [1 << led for led in (0, 1, 2, 3, 4, 5, 6, 7, 6, 5, 4, 3, 2, 1)]

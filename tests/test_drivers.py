@@ -17,6 +17,8 @@ from pynq.lib.pmod import (PMOD_GROVE_G1, PMOD_GROVE_G3, PMOD_GROVE_G4, Grove_Bu
 from virtual_board.axi.counter import ARHT, ENT, TINT
 from virtual_board.pmods import I2cDevice, PmodDevice, SpiDevice
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def mb_info(board, overlay):

@@ -18,6 +18,8 @@ from processes import PROGRAM_THAT, soon, state
 from virtual_board import qemu
 from virtual_board.qemu import QemuError
 
+pytestmark = pytest.mark.slow
+
 STAY = 0xB8000000  # bri 0: the processor goes on the spot
 
 

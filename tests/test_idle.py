@@ -11,6 +11,8 @@ from virtual_board import microblaze
 from virtual_board.idle import find_wait
 from virtual_board.pmods import PmodDevice, SpiDevice, Tmp2
 
+pytestmark = pytest.mark.slow
+
 MAILBOX, PROGRESS, FLAG = 0xF000, 0xF010, 0xF014
 
 

@@ -14,6 +14,8 @@ from deploy import EDITION, image, tree
 from deploy.install import files
 from test_install import NEW, OLD, contents, snapshot
 
+pytestmark = pytest.mark.slow
+
 SOLUTIONS = sorted(path.name for path in (ROOT / "notebooks/solutions").glob("*.ipynb"))
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else, or mount a disk")
 

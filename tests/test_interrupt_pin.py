@@ -13,6 +13,8 @@ from pynq import Overlay
 from conftest import OVERLAY, ROOT
 from test_pins import devmode as driver
 
+pytestmark = pytest.mark.slow
+
 INTERRUPT = 0x40010000  # the IOP's GPIO for it
 
 

@@ -15,6 +15,8 @@ from iop.pynq_tutorial import Pynq_Tutorial
 from test_idle import sleeps_within
 from test_threads import qemus
 
+pytestmark = pytest.mark.slow
+
 
 class Notebook:
     """What a student has in a notebook."""

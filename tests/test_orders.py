@@ -10,6 +10,8 @@ import pytest
 from conftest import ROOT, run_python
 from iop import firmware
 
+pytestmark = pytest.mark.slow
+
 # What is waited for, or measured, so that a run takes seconds. A wait that ends sooner leaves more requests under way.
 SHORTER = {"10**7": "10**4", "= [10**n for n in range(8)": "= [10**n for n in range(5)", "timeout=0.2": "timeout=0.02",
            "data=50,": "data=1,", "timeout=2)": "timeout=0.3)", "timeout=1)": "timeout=0.3)", "sleep(0.025)": "sleep(0.005)", "(3, 3, 50)": "(3, 3, 5)"}

@@ -12,6 +12,8 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "bitstream"))
 from derive import OverlayError, derive  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 BASES = ["small"] + [pytest.param(design, marks=pytest.mark.skipif(
     not path.exists(), reason="the image's base overlay is not beside the project")) for design, path in base_overlay.STOCK.items()]
 

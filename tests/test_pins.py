@@ -17,6 +17,8 @@ from virtual_board import device, microblaze
 from virtual_board.device import WatchedMemory
 from virtual_board.pmods import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevice, Tmp2
 
+pytestmark = pytest.mark.slow
+
 
 def devmode(mb_info):
     """pynq's program that reads and writes wherever Python tells it."""

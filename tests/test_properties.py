@@ -1,6 +1,6 @@
 """Random requests, valid and hostile, on buffers that come and go, against a plain model of what memory must hold.
 
-`make test` plays a few hundred; `make test-long` plays more than ten thousand.
+`make test-slow` plays a few hundred; `make test-long` plays more than ten thousand.
 """
 
 import time
@@ -15,6 +15,8 @@ from pynq import Overlay, allocate
 import virtual_board
 from conftest import OVERLAY
 from iop.pynq_tutorial import Pynq_Tutorial
+
+pytestmark = pytest.mark.slow
 
 WORDS = st.integers(0, 2**32 - 1)
 ANY_INTEGER = st.one_of(st.integers(-3, 5000), WORDS, st.integers(-2**40, 2**40))

@@ -22,6 +22,8 @@ import environment
 import images
 from conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def sh_setup(folder, *parts, **options):
     return subprocess.run(["sh", "setup.sh"] + list(parts), cwd=str(folder), stdout=subprocess.PIPE,

@@ -17,6 +17,8 @@ from iop.pynq_tutorial import Pynq_Tutorial
 from iop.xlnk import Xlnk
 from virtual_board.cma import POOL_BASE, POOL_SIZE
 
+pytestmark = pytest.mark.slow
+
 THREADS = 4
 
 

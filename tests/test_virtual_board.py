@@ -20,6 +20,8 @@ from virtual_board.gdb import Stub
 from virtual_board.memory import SIZE
 from virtual_board.qemu import QemuError
 
+pytestmark = pytest.mark.slow
+
 
 def test_activate_gives_one_board(board):
     assert virtual_board.activate() is board
