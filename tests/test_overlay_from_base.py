@@ -76,8 +76,8 @@ def test_it_holds_just_what_the_tutorial_needs(board, base, derived):
     """... and says the same of it as the kit's own description, which the notebooks' outputs are from. The interrupt has the
     number that the base overlay gives it."""
     from pynq import Overlay
-    from virtual_board import generations
-    interrupt = generations.read_hwh(str(base.with_suffix(".hwh"))).interrupt_pins["iop_pmoda/dff_en_reset_vector_0/q"]
+    from virtual_board import pynq_versions
+    interrupt = pynq_versions.read_hwh(str(base.with_suffix(".hwh"))).interrupt_pins["iop_pmoda/dff_en_reset_vector_0/q"]
 
     def described(bit):
         overlay = Overlay(str(bit))

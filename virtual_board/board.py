@@ -20,8 +20,8 @@ class VirtualBoard:
 
     def __init__(self):
         from pynq.pl_server import Device
-        from . import generations
-        from . import linux  # noqa: F401 (puts the stand-ins in place)
+        from . import pynq_patches  # noqa: F401 (puts the stand-ins in place)
+        from . import pynq_versions
         from .device import VirtualDevice, give_way
 
         self._process = os.getpid()
@@ -32,7 +32,7 @@ class VirtualBoard:
         self.connector = Connector()
         self._device = Device.active_device = VirtualDevice(self)
         self.iop1 = PmodIop(self.memory.words, self.connector, self._device.iop_interrupt, give_way)
-        self._ended = generations.closed
+        self._ended = pynq_versions.closed
         atexit.register(self.close)
 
     @property

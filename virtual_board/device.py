@@ -11,7 +11,7 @@ from pynq import MMIO
 from pynq.buffer import PynqBuffer
 from pynq.pl_server import Device
 
-from . import generations
+from . import pynq_versions
 from .axi import Intc
 from .memory import BRAM_SIZE, DDR_SIZE
 
@@ -192,7 +192,7 @@ class VirtualDevice(Device):
         return cls._devices_here
 
     def __init__(self, board):
-        super().__init__("virtual_board", **generations.DEVICE_OPTIONS)
+        super().__init__("virtual_board", **pynq_versions.DEVICE_OPTIONS)
         VirtualDevice._devices_here[:] = [self]
         self.name = "virtual_board"
         self.arch = "armv7l"  # what decides between a Zynq's registers and an UltraScale's
@@ -302,7 +302,7 @@ class VirtualDevice(Device):
             raise RuntimeError("{} is missing, which describes the overlay: it belongs beside {}.".format(
                 hwh, os.path.basename(bitfile_name)))
         try:
-            return generations.read_hwh(hwh)
+            return pynq_versions.read_hwh(hwh)
         except MemoryError:
             raise
         except Exception as error:  # whatever the parser stumbles over; no two damaged files fail alike
@@ -314,7 +314,7 @@ class VirtualDevice(Device):
         with self._downloading:
             self._board.download()
             self.interrupt_controller.reset()
-            generations.downloaded(self, bitstream, parser)
+            pynq_versions.downloaded(self, bitstream, parser)
 
     def gpio(self, pin, value):
         """Drives an EMIO GPIO pin of the PS."""
