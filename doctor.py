@@ -10,7 +10,7 @@ import shutil
 import sys
 
 import environment
-from deploy import board
+from deploy.doctor import CHECKS as BOARD_CHECKS
 from deploy.image import output
 from iop import firmware
 from virtual_board import qemu as emulator
@@ -93,7 +93,7 @@ def main(root=None):
     if root is None and os.path.isdir("/sys/class/fpga_manager/fpga0"):
         root = "/"
     missing = 0
-    for name, check in board.CHECKS if root else CHECKS:
+    for name, check in BOARD_CHECKS if root else CHECKS:
         fine, text = check(root) if root else check()
         print("{:8} {:18} {}".format({True: "ok", None: "optional", False: "MISSING"}[fine], name, text))
         missing += fine is False

@@ -1,7 +1,7 @@
-"""What a board has of what the tutorial needs: the checks of `make doctor` there, in the order of its lines.
+"""The checks that `make doctor` does on a board, in the order of its lines.
 
-Each takes the root of the board's files and returns whether all is fine (None if it is not needed) and a line about it, with
-the remedy if there is one. They change nothing, and import no package of the board's.
+Each check takes the root of the board's files. It returns whether all is well (None for something optional), and a line about it
+with the remedy, if there is one. The checks change nothing and import no package of the board's.
 """
 
 import glob
@@ -39,7 +39,7 @@ def release(root):
 def version(package, root):
     """A package's version in the image's Python, or None. Nothing is imported: pynq would look for devices."""
     found = image.output(image.python(root), "-W", "ignore", "-c",
-                   "import sys, pkg_resources as p; print(p.get_distribution(sys.argv[1]).version)", package)
+                         "import sys, pkg_resources as p; print(p.get_distribution(sys.argv[1]).version)", package)
     return found.splitlines()[-1] if found else None
 
 
@@ -141,5 +141,5 @@ def installation(root):
 
 
 CHECKS = [("root", root_user), ("BOARD", name), ("image", release), ("pynq", pynq), ("pycparser", pycparser),
-                ("XILINX_XRT", xrt), ("base overlay", base_overlay), ("pynq's state", state), ("mb-gcc", mb_gcc), ("CMA", memory), ("disk", disk),
-                ("IOP", iop), ("tutorial", installation), ("nbval", nbval)]
+          ("XILINX_XRT", xrt), ("base overlay", base_overlay), ("pynq's state", state), ("mb-gcc", mb_gcc), ("CMA", memory),
+          ("disk", disk), ("IOP", iop), ("tutorial", installation), ("nbval", nbval)]
