@@ -13,11 +13,14 @@ import tempfile
 from . import EDITION, image, tree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# In a checkout the notebooks lie beside this folder, in the Python package within it.
-KIT = HERE if os.path.isdir(os.path.join(HERE, "notebooks")) else os.path.dirname(HERE)
-sys.path.append(KIT)
-from bitstream.derive import OverlayError, derive  # noqa: E402
-from iop import pynq_state  # noqa: E402
+if os.path.isdir(os.path.join(HERE, "notebooks")):  # the Python package holds the kit's folders
+    from .bitstream.derive import OverlayError, derive
+    from .iop import pynq_state
+    KIT = HERE
+else:  # in a checkout they lie beside this one
+    from bitstream.derive import OverlayError, derive
+    from iop import pynq_state
+    KIT = os.path.dirname(HERE)
 
 NAME = "pynq_tutorial"
 LIST = os.path.join(HERE, "edition.txt")  # which files an edition consists of, from git: `make edition` writes it

@@ -7,10 +7,8 @@ import sys
 import pytest
 
 import base_overlay
+from bitstream.derive import OverlayError, derive
 from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "bitstream"))
-from derive import OverlayError, derive  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
