@@ -3,11 +3,11 @@
 Beside it: the same C as a compiler makes it without optimisation, and the least that the instruction set allows.
 """
 
-import importlib.util
 import os
 import re
 import subprocess
 
+from mb_src import compiler
 from virtual_board.memory import SIZE, SharedMemory
 from virtual_board.microblaze import RESET_STUB
 from virtual_board.qemu import Qemu
@@ -59,11 +59,8 @@ def instructions_a_word(program=None):
 
 def unoptimised():
     """The bytes of the same C, built with -O0. Skipped if the pinned compiler is not there: a bench builds no compiler."""
-    spec = importlib.util.spec_from_file_location("compiler", os.path.join(MB_SRC, "compiler.py"))
-    compiler = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(compiler)
-    tools = str(compiler.PREFIX / "bin")
-    if not os.path.isdir(tools):
+    folder = compiler.built()
+    if folder is None:
         raise Skipped("no pinned compiler here; `make firmware-check` builds it")
     cpu = re.search(r"^CPU\s*=\s*(.*)", _read(os.path.join(MB_SRC, "Makefile")).decode(), re.M).group(1).split()
     build = os.path.join(MB_SRC, "build")
@@ -72,7 +69,7 @@ def unoptimised():
                                         "build/unoptimised.elf", "crt0.S", "pynq_tutorial.c", "-lgcc"],
                     ["mb-objcopy", "-O", "binary", "build/unoptimised.elf", "build/unoptimised.bin"]):
         # Its temporary files too are in the build folder, which `make clean` removes.
-        subprocess.check_output([os.path.join(tools, command[0])] + command[1:], cwd=MB_SRC, stderr=subprocess.STDOUT,
+        subprocess.check_output([str(folder / "bin" / command[0])] + command[1:], cwd=MB_SRC, stderr=subprocess.STDOUT,
                                 env=dict(os.environ, TMPDIR=build), timeout=60)
     return _read(os.path.join(build, "unoptimised.bin"))
 

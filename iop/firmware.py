@@ -2,12 +2,13 @@
 
 import os
 import re
-import runpy
 import shlex
 import shutil
 import signal
 import subprocess
 import tempfile
+
+from mb_src import compiler as pinned
 
 MB_SRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "mb_src")
 NO_COMPILER = ("There is no mb-gcc here: type `make compiler` in the kit's folder, which builds it once, in about six "
@@ -27,25 +28,23 @@ class BuildError(Exception):
 
 def compiler():
     """The folder of mb-gcc: the one on the PATH, as on a board, or else the pinned one; None if there is neither."""
-    found = shutil.which("mb-gcc") or str(_pinned() / "bin" / "mb-gcc")
-    return os.path.dirname(found) if os.path.exists(found) else None
-
-
-def _pinned():
-    """Where the pinned compiler is, or would be."""
-    return runpy.run_path(os.path.join(MB_SRC, "compiler.py"))["PREFIX"]
+    found = shutil.which("mb-gcc")
+    if found:
+        return os.path.dirname(found)
+    folder = pinned.built()
+    return str(folder / "bin") if folder else None
 
 
 def put_on_path():
     """For pynq, which looks for the programs of a MicroBlaze's C++ compiler on the PATH, and for size and nm. What is there
     already comes first, as on a board. RuntimeError if there is no such compiler."""
     if shutil.which("mb-g++") is None:
-        pinned = _pinned()
-        if not pinned.exists():
+        folder = pinned.built()
+        if folder is None:
             raise RuntimeError(NO_COMPILER if shutil.which("mb-gcc") is None else "The mb-gcc in {} has no mb-g++ beside it, "
                                "with which pynq compiles a cell: type `make compiler` in the kit's folder, which builds one."
                                .format(os.path.dirname(shutil.which("mb-gcc"))))
-        os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(pinned / "bin"), str(pinned / "unprefixed")])
+        os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(folder / "bin"), str(folder / "unprefixed")])
 
 
 def build(source, program=None):

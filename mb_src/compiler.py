@@ -22,7 +22,6 @@ import time
 from pathlib import Path
 
 TARGET = "microblazeel-xilinx-elf"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pynq-tutorial"
 
 # The upstream archives inside Debian's source packages, of Debian 12 and of 13. A Debian revision may change; the hashes say
 # that these did not.
@@ -37,8 +36,7 @@ SOURCES = {
         "newlib-3.3.0.tar.xz": "c6f3a88b9d93420904241b231ca8647303be3bfb3cfef6adc8d1ea9207291033",
         "newlib-4.5.0.20241231.tar.xz": "8505a1c0ce94d9bdcdc62cc6ae6b91ce1554a840a1185f048a1a1dc65f90e49f"},
 }
-PREFIXES = [CACHE / "mb-g++-12.2.0", CACHE / "mb-g++-12.4.0"]  # mb-gcc-* is an older kit's, without C++
-PREFIX = next((prefix for prefix in PREFIXES if prefix.exists()), PREFIXES[0])  # the one that is built, or else the first
+BUILT = "mb-g++-12.2.0", "mb-g++-12.4.0"  # folders in the cache; mb-gcc-* is an older kit's, without C++
 # What the build itself uses, unpacked beside it: archiver, lexer and parser generators, and the libraries GCC computes with.
 HELPERS = ["xz-utils", "flex", "bison", "m4", "libsigsegv2", "libgmp-dev", "libmpfr-dev", "libmpc-dev"]
 UNPINNED = ("The pinned compiler is made of Debian's packages binutils-source (2.40 or 2.44), gcc-12-source (12.2.0 or 12.4.0) and "
@@ -216,33 +214,37 @@ def build_all(build):
     (installed / "unprefixed").mkdir()
     for name in "nm", "size":
         (installed / "unprefixed" / name).symlink_to("../bin/mb-" + name)
-    whole = CACHE / "installed"  # on the file system of its place, which it comes to in one step
+    whole = cache() / "installed"  # on the file system of its place, which it comes to in one step
     shutil.rmtree(str(whole), ignore_errors=True)
     shutil.move(str(installed), str(whole))
-    prefix = CACHE / gcc_source.name.replace("gcc-", "mb-g++-")
+    prefix = cache() / gcc_source.name.replace("gcc-", "mb-g++-")
     whole.rename(prefix)
     return prefix
 
 
+def cache():
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pynq-tutorial"
+
+
 def built():
-    """The folder of the compiler that is there, or None."""
-    return next((prefix for prefix in PREFIXES if prefix.exists()), None)
+    """The folder of the compiler that was built here, or None."""
+    return next((folder for folder in map(cache().joinpath, BUILT) if folder.exists()), None)
 
 
 def compiler():
     """The folder with mb-gcc, built first if it is not there. Two calls at once build it once."""
     prefix = built()
     if prefix is None:
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with open(str(CACHE / "lock"), "w") as lock:
+        cache().mkdir(parents=True, exist_ok=True)
+        with open(str(cache() / "lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             prefix = built() or build_here()
     return prefix / "bin"
 
 
 def build_here():
-    say("building the MicroBlaze compiler into {}, once; about six minutes on two cores".format(CACHE))
-    start, build = time.time(), CACHE / "build"
+    say("building the MicroBlaze compiler into {}, once; about six minutes on two cores".format(cache()))
+    start, build = time.time(), cache() / "build"
     if re.search(r"[^\w./+-]", str(build)):  # a space, say, with which GCC cannot be built
         build = Path(tempfile.mkdtemp(prefix="mb-gcc-", dir="/var/tmp")) / "build"
     shutil.rmtree(str(build), ignore_errors=True)  # what a killed run may have left
@@ -251,7 +253,7 @@ def build_here():
         prepare(build)
         prefix = build_all(build)
     finally:
-        shutil.rmtree(str(build if build.parent == CACHE else build.parent), ignore_errors=True)
+        shutil.rmtree(str(build if build.parent == cache() else build.parent), ignore_errors=True)
     say("done in {:.0f} s".format(time.time() - start))
     return prefix
 

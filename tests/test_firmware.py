@@ -1,6 +1,5 @@
 """The committed program: its header, its size, and the tools that check it. `make firmware-check` proves its origin."""
 
-import importlib.util
 import re
 import subprocess
 
@@ -8,20 +7,11 @@ import pytest
 
 from conftest import ROOT
 from iop.pynq_tutorial import HEADER, MAGIC, PROGRAM
+from mb_src import check, compiler
 
 MB_SRC = ROOT / "mb_src"
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, str(MB_SRC / (name + ".py")))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-check, compiler = load("check"), load("compiler")
-TOOLS = compiler.PREFIX / "bin"
-needs_compiler = pytest.mark.skipif(not TOOLS.exists(), reason="the pinned compiler is not built; `make compiler` does")
+TOOLS = compiler.built() and compiler.built() / "bin"
+needs_compiler = pytest.mark.skipif(TOOLS is None, reason="the pinned compiler is not built; `make compiler` builds it")
 
 
 def test_header_says_how_long_it_is():
