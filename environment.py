@@ -20,7 +20,7 @@ import time
 ROOT = os.path.dirname(os.path.abspath(__file__))
 PARTS = {"kit": (".venv", "requirements.txt"), "browser": (".browser", "tests/browser/requirements.txt"),
          "deploy": (".deploy", "deploy/requirements.txt")}
-SETTINGS = os.path.join(ROOT, "virtual_board", "venv")  # of .venv's kernels and of JupyterLab
+SETTINGS = os.path.join(ROOT, "jupyter_settings")  # for .venv's kernels, nbconvert and JupyterLab
 
 # What of a user's settings for pip says how packages are reached. Everything else there, such as `user`, `target` or
 # `no-binary`, would have pip make something else than what is pinned.

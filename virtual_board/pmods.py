@@ -177,7 +177,7 @@ class Oled(SpiDevice):
 
     def __init__(self):
         self._memory = np.zeros((8, 128), np.uint8)  # a byte is eight pixels, one below the other
-        self._levels = self._driven = 0
+        self._levels = 0
         self._reset()
 
     def _reset(self):
