@@ -68,7 +68,7 @@ test-long: ## ten thousand random requests, a class of twenty, three minutes of 
 	@$(BIN)python3 -m pytest tests -m long --timeout=1200 -s
 	@STORM=180 $(BIN)python3 -m pytest -c tests/board/pytest.ini tests/board -s -k 'storm and 3.1.2'
 
-test-images: ## the lesson and the unit tests under the pynq and the Python of each stock image; ONLY=3.10 chooses
+test-images: ## the IOP example and the unit tests under the pynq and the Python of each stock image; ONLY=3.10 chooses
 	$(PC_ONLY)
 	@python3 tests/images.py $(ONLY)
 

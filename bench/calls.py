@@ -60,8 +60,8 @@ class Ways:
                 return
         raise TimeoutError("the IOP did not answer")
 
-    def first_edition(self, words):
-        """As the workshop of 2017 wrote its three words, and with the wait that it left to the notebook."""
+    def pmod_calls(self, words):
+        """By the mailbox calls of pynq's own class for a Pmod, and a loop that waits."""
         pmod = self.pmod
         pmod.write_mailbox(4, words)
         pmod.write_mailbox(8, FIRST)
@@ -153,7 +153,7 @@ def rows(quick):
         def latency(words):
             return in_turn(dict(calls(words), **{
                 "3 MMIO writes and a poll loop": ways.sample(ways.by_hand, words),
-                "first edition: Pmod mailbox calls": ways.sample(ways.first_edition, words)}), runs(words))
+                "Pmod's mailbox calls": ways.sample(ways.pmod_calls, words)}), runs(words))
 
         def throughput(words):
             looped = min(words, LOOP_LIMIT)

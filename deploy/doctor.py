@@ -91,7 +91,7 @@ def state(root):
 def mb_gcc(root):
     found = shutil.which("mb-gcc", path=os.environ["PATH"] if root == "/" else "") or next(iter(
         glob.glob(os.path.join(root, "opt/microblazeel-xilinx-elf/bin/mb-gcc"))), None)
-    return (True, found) if found else (None, "none; only the lesson on firmware needs it, and a stock image has it")
+    return (True, found) if found else (None, "none; notebooks 4, 7 and 8 need it, and a stock image has it")
 
 
 def memory(root):
@@ -103,7 +103,7 @@ def memory(root):
     free = int(free.group(1)) // 1024 if free else 0
     if free >= CMA_MB:
         return True, "{} MB free".format(free)
-    return False, "{} MB free, and the longest lesson needs {}: shut down other notebooks' kernels".format(free, CMA_MB)
+    return False, "{} MB free, and the largest buffer needs {}: shut down other notebooks' kernels".format(free, CMA_MB)
 
 
 def disk(root):

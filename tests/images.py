@@ -2,8 +2,8 @@
 """images.py [PYTHON...]: the kit under the pynq release and the Python of every stock image, or of those that have one of the
 Pythons given, as 3.10. An environment each, a line each.
 
-In each the original lesson runs as it stands, and the unit tests that need nothing but pynq. A Python that is not on this
-machine is skipped aloud. The environments stay in .images/ and are made again when their pins change.
+In each environment the IOP example runs (iop_example.py), and the unit tests that need nothing but pynq. If a Python is not on
+this machine, its line says that it is skipped. The environments stay in .images/ and are made again when their pins change.
 """
 
 import glob
@@ -17,7 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 from environment import SetupError, locked, make  # noqa: E402 (the kit's own)
 
-LESSON = os.path.join(ROOT, "..", "shared", "seed", "iop_example.md")
+EXAMPLE = "import sys, runpy, virtual_board; virtual_board.activate(); runpy.run_path(sys.argv[1])"
 ENVIRONMENTS = os.path.join(ROOT, ".images")
 TESTS = ["test_mailbox.py", "test_write_to_buffer.py", "test_by_address.py", "test_xlnk.py", "test_idle.py", "test_drivers.py",
          "test_interrupt_pin.py", "test_cells.py", "test_checks.py", "test_checks_c_in_a_cell.py", "test_checks_firmware.py",
@@ -111,22 +111,18 @@ def _make(folder, pynq, wanted, pins, python):
 
 
 def check(python):
-    """Runs lesson and tests. Returns what was left out; Failed if something is not as it should be."""
-    left_out = ""
-    if os.path.exists(LESSON):
-        out, error = run("lesson", [python, os.path.join(ROOT, "tests", "lesson.py"), os.path.abspath(LESSON)],
-                         os.path.join(ROOT, "notebooks"))
-        if TEN_WORDS not in out:
-            raise Failed("lesson: the ten words are not there:\n" + out)
-        unexpected = [line for line in error.splitlines() if "Warning" in line and "pynq.Xlnk is deprecated" not in line]
-        if unexpected:
-            raise Failed("lesson: warnings:\n" + error)
-    else:
-        left_out = ", without the original lesson, which is not here"
+    """Runs the example and the tests. Returns pytest's last line; Failed if something is not as it should be."""
+    out, error = run("example", [python, "-c", EXAMPLE, os.path.join(ROOT, "tests", "iop_example.py")],
+                     os.path.join(ROOT, "notebooks"))
+    if TEN_WORDS not in out:
+        raise Failed("example: the ten words are not there:\n" + out)
+    unexpected = [line for line in error.splitlines() if "Warning" in line and "pynq.Xlnk is deprecated" not in line]
+    if unexpected:
+        raise Failed("example: warnings:\n" + error)
     out, _ = run("tests", [python, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", ROOT, "-p", "no:cacheprovider",
                            "-m", "not long"] +
                  [os.path.join(ROOT, "tests", name) for name in TESTS])
-    return out.splitlines()[-1].strip("= ") + left_out
+    return out.splitlines()[-1].strip("= ")
 
 
 def main(chosen):

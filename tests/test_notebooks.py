@@ -10,13 +10,11 @@ import pytest
 
 from conftest import ROOT, run_python
 from iop import firmware
-from lesson import code_cells, for_this_pynq
 
-LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
-every_notebook = pytest.mark.parametrize("notebook", LESSONS + SOLUTIONS,
+every_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS + SOLUTIONS,
                                          ids=lambda path: "{}/{}".format(path.parent.name, path.stem))
-LESSON = ROOT.parent / "shared" / "seed" / "iop_example.md"
 IN_C = "%%writefile ", "%%microblaze "  # how a cell of C begins
 PRINTS = {"print", "pprint", "help", "print_kb", "draw_words", "draw_mailbox", "draw_ddr", "draw_image",
           "draw_signal", "draw_curves"}
@@ -74,25 +72,25 @@ def checks_in(notebook):
     return found
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
-def test_every_check_fails_on_the_exercise_and_passes_on_the_solution(lesson):
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_check_fails_on_the_exercise_and_passes_on_the_solution(notebook):
     """nbval finds out whether what is stored is so."""
-    untouched, solved = checks_in(lesson), checks_in(lesson.parent / "solutions" / lesson.name)
+    untouched, solved = checks_in(notebook), checks_in(notebook.parent / "solutions" / notebook.name)
     assert list(untouched) == list(solved) == ["tweak", "change", "write"]
     assert all(re.fullmatch(r"Not yet: .+\n", said) for said in untouched.values()), untouched
     assert all(re.fullmatch(r"Right: .+\n", said) for said in solved.values()), solved
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
-def test_the_time_that_it_takes_is_what_the_readme_says_how_to_calculate(lesson):
-    cells = json.loads(lesson.read_text())["cells"]
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_time_that_it_takes_is_what_the_readme_says_how_to_calculate(notebook):
+    cells = json.loads(notebook.read_text())["cells"]
     text = " ".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     words = re.findall(r"\w[\w'-]*", re.sub(r"\]\([^)]*\)", "]", text))  # without the addresses of links
-    lines = [line for cell in cells_of(lesson) for line in "".join(cell["source"]).splitlines() if line.strip()]
+    lines = [line for cell in cells_of(notebook) for line in "".join(cell["source"]).splitlines() if line.strip()]
     minutes = len(words) / 180 + len(lines) / 10 + text.count("**Predict.**") + 25
     minutes = 5 * math.ceil(minutes / 5)
     assert "about {} minutes".format(minutes) in text
-    assert re.search(r"\| \[{}\].* \| {} min \|".format(lesson.stem, minutes), (ROOT / "README.md").read_text())
+    assert re.search(r"\| \[{}\].* \| {} min \|".format(notebook.stem, minutes), (ROOT / "README.md").read_text())
 
 
 def test_the_slides_become_slides(tmp_path):
@@ -128,11 +126,8 @@ for cell in json.load(sys.stdin):
     assert run.stdout.count("refused: this is a real board") == refused and not_said not in run.stdout
 
 
-@pytest.mark.skipif(not LESSON.exists(), reason="the original lesson is not beside the project")
-def test_the_original_lesson_runs_as_it_stands():
-    """Its code cells, unchanged but for where Xlnk comes from, in a kernel of this environment."""
-    source = [for_this_pynq(cell) for cell in code_cells(LESSON.read_text())]
-    assert len(source) == 12
+def test_the_iop_example_runs_in_a_kernel():
+    source = (ROOT / "tests" / "iop_example.py").read_text().split("# %%\n")[1:]
     run = run_python("""
 import json, sys
 import nbformat

@@ -21,7 +21,7 @@ iop.write_to_buffer(buffer, 10, 1)
 assert buffer.tolist() == list(range(1, 11)) + 10 * [0], buffer
 print(sorted(overlay.hierarchy_dict))
 """
-LESSON = """
+EXAMPLE = """
 import sys; sys.path.insert(0, ".")
 from iop.xlnk import Xlnk
 xlnk = Xlnk()
@@ -58,21 +58,21 @@ def test_every_order_over_three_boots(power_up, untouched, state):
 
 
 @pytest.mark.parametrize("state", POWER_UPS)
-def test_the_lessons_own_order_where_nothing_was_downloaded_yet(power_up, state):
+def test_the_examples_own_order_where_nothing_was_downloaded_yet(power_up, state):
     """It allocates first. Whether an image's metadata was cached when it was built or not, and on memory that is not zero."""
     board = power_up(state, leftover=0xA5, megabytes=64)
-    assert board.python(LESSON, folder=NAME) == TEN_WORDS
+    assert board.python(EXAMPLE, folder=NAME) == TEN_WORDS
     board.power_up(state)
     for path in Path(board.pynq(), "pl_server").glob("global_pl_state*.json"):
         path.unlink()
-    assert board.python(LESSON, folder=NAME) == TEN_WORDS
+    assert board.python(EXAMPLE, folder=NAME) == TEN_WORDS
 
 
 def test_user_xilinx_is_told_to_be_root(power_up):
     """No image lets another user at /dev/mem, and pynq says so: what matters is that it is said, and nothing changed."""
     board = power_up()
     before = board.state_files()
-    done = board.run("python3", "-B", "-c", LESSON, folder=NAME, user="xilinx")
+    done = board.run("python3", "-B", "-c", EXAMPLE, folder=NAME, user="xilinx")
     assert done.returncode == 1
     assert any(words in done.stderr for words in ("oot perm", "ermission denied", "llocat")), done.stderr
     assert board.state_files() == before
@@ -173,7 +173,7 @@ def test_a_state_file_that_pynq_cannot_read_is_named_with_the_remedy(power_up, r
     path, = Path(board.pynq(), "pl_server").glob("global_pl_state*.json")
     path.write_text(BROKEN[how](path.read_text()))
     broken = path.read_bytes()
-    done = board.kernel(LESSON, NAME)
+    done = board.kernel(EXAMPLE, NAME)
     if how == "names a file that is gone" and release != "3.0.1":  # only 3.0 opens it
         assert done.stdout.strip() == TEN_WORDS
     else:
@@ -182,7 +182,7 @@ def test_a_state_file_that_pynq_cannot_read_is_named_with_the_remedy(power_up, r
         assert path.read_bytes() == broken
         assert "sudo rm" in board.run("make", "doctor", folder=HOME_KIT).stdout
     board.output("make", "install", folder=HOME_KIT)
-    assert board.python(LESSON, folder=NAME) == TEN_WORDS
+    assert board.python(EXAMPLE, folder=NAME) == TEN_WORDS
     base(board)
 
 
