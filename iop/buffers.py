@@ -23,17 +23,17 @@ ADVICE = "give a buffer from xlnk.cma_array() or pynq.allocate(), or its physica
 _known = [0], [lambda: None], None
 
 
-def room_in(buffer):
-    """Where a buffer lies: (physical address, room in bytes, the buffer that was allocated).
+def locate(buffer):
+    """Returns where a buffer lies: (physical address, room in bytes, the allocated buffer that owns the memory).
 
-    buffer: a PynqBuffer of a 32-bit dtype, or a view of one that is in one piece (any shape), or the physical address
-    of a word in an allocated buffer; the room reaches to the end of the view, or of the buffer.
-    TypeError if it is none of these, ValueError for memory that the IOP must not write.
-    Any thread may call it. An address in a buffer that no call has found before, or in none at all, may take milliseconds.
+    buffer: a PynqBuffer of a 32-bit dtype, a contiguous view of one (of any shape), or the physical address of a word in an
+    allocated buffer. The room reaches to the end of the view or of the buffer.
+    Raises TypeError for anything else, and ValueError for memory that the IOP must not write.
+    Any thread may call it. The first call for an address in a buffer may take milliseconds, and so may an address in no buffer.
     """
     if isinstance(buffer, np.ndarray):
-        return _room_in_array(buffer)
-    return _room_at(integer("address", buffer))
+        return _locate_array(buffer)
+    return _locate_address(integer("address", buffer))
 
 
 def integer(name, value):
@@ -46,7 +46,7 @@ def integer(name, value):
         name, value, type(value).__name__, " or a buffer" if name == "address" else ""))
 
 
-def _room_in_array(buffer):
+def _locate_array(buffer):
     if not isinstance(buffer, PynqBuffer):
         raise TypeError("buffer is a plain numpy array, whose memory the IOP cannot reach: {}.".format(ADVICE))
     owner = buffer
@@ -72,7 +72,7 @@ def _room_in_array(buffer):
     return address, buffer.nbytes, owner
 
 
-def _room_at(address):
+def _locate_address(address):
     if not 0 < address < DDR_SIZE:
         raise ValueError("address is {:#x}, and DDR memory goes up to {:#x}, 0 being no address at all: {}.".format(
             address, DDR_SIZE - 1, ADVICE))

@@ -13,7 +13,7 @@ from pynq.lib import PynqMicroblaze
 
 from . import cells  # noqa: F401 (for cells of C beside this class)
 from . import pynq_state
-from .buffers import from_memory, integer, is_allocated, room_in, to_memory
+from .buffers import from_memory, integer, is_allocated, locate, to_memory
 from .sharing import board_lock, downloads
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -107,7 +107,7 @@ class Pynq_Tutorial:
         the one it was; if that happened during the request, the buffer's words may be wrong.
         """
         length, data = integer("length", length), integer("data", data)
-        address, room, owner = room_in(buffer)
+        address, room, owner = locate(buffer)
         if not 0 <= length <= room // 4:
             raise ValueError("length is {}, and there is room for 0 to {} words.".format(length, room // 4))
         if not -2**31 <= data < 2**32:

@@ -14,7 +14,7 @@ from pynq.buffer import PynqBuffer
 
 from conftest import run_python
 from iop import buffers
-from iop.buffers import room_in
+from iop.buffers import locate
 from iop.xlnk import Xlnk
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def new_buffer(words=50):
 def found(address):
     """Whether an address is in an allocated buffer. It keeps none, as an assertion of pytest's would."""
     try:
-        return bool(room_in(address))
+        return bool(locate(address))
     except ValueError as error:
         assert "no buffer" in str(error)
         return False
@@ -141,7 +141,7 @@ def test_is_refused_once_it_is_freed(board, way, was_known):
 
 def test_is_refused_after_xlnk_reset(xlnk):
     buffer = xlnk.cma_array((50,), "u4")
-    assert room_in(buffer.physical_address)[2] is buffer
+    assert locate(buffer.physical_address)[2] is buffer
     xlnk.xlnk_reset()
     assert not found(buffer.physical_address)
 
@@ -161,14 +161,14 @@ class Resurrects:
 def test_what_the_collector_freed_and_a_finalizer_saved_is_refused(board):
     holder = Resurrects(new_buffer())
     address = holder.what.physical_address
-    assert room_in(address)[2] is holder.what
+    assert locate(address)[2] is holder.what
     del holder
     gc.collect()
     saved = Resurrects.saved.pop()
     assert saved.physical_address == address
     assert not found(address)
     with pytest.raises(ValueError, match="freed"):
-        room_in(saved)
+        locate(saved)
 
 
 def test_a_second_buffer_at_the_address_of_one_that_is_still_there(iop):
@@ -189,10 +189,10 @@ def test_a_second_buffer_at_the_address_of_one_that_is_still_there(iop):
 def test_a_buffer_that_is_somewhere_else_now(board):
     buffer = new_buffer()
     old = buffer.physical_address
-    assert room_in(old)[2] is buffer
+    assert locate(old)[2] is buffer
     buffer.device_address += 0x10000
     assert not found(old)
-    assert room_in(buffer.physical_address + 4) == (old + 0x10004, 196, buffer)
+    assert locate(buffer.physical_address + 4) == (old + 0x10004, 196, buffer)
 
 
 def test_two_buffers_over_the_same_memory(board):
@@ -205,11 +205,11 @@ def test_two_buffers_over_the_same_memory(board):
         return made(part)
     parts = over(0, 10), over(20, 10)
     assert all(map(buffers.is_allocated, parts))
-    assert room_in(address)[2] is whole
-    assert room_in(address + 80)[1] == 40  # either is right
-    assert room_in(address + 120)[2] is whole
+    assert locate(address)[2] is whole
+    assert locate(address + 80)[1] == 40  # either is right
+    assert locate(address + 120)[2] is whole
     whole.freebuffer()
-    assert room_in(address + 80)[2] is parts[1] and room_in(address)[2] is parts[0]
+    assert locate(address + 80)[2] is parts[1] and locate(address)[2] is parts[0]
     assert not found(address + 40) and not found(address + 120)
 
 
@@ -217,17 +217,17 @@ def test_two_buffers_over_the_same_memory(board):
 def test_what_gc_freeze_has_put_aside(board):
     buffer, freed = new_buffer(), new_buffer()
     address = freed.physical_address
-    assert room_in(address)[2] is freed
+    assert locate(address)[2] is freed
     later = new_buffer()  # which no look has seen
     gc.freeze()
     try:
         freed.freebuffer()
         assert not found(address)
         for live in (buffer, later):
-            assert room_in(live.physical_address)[2] is live
+            assert locate(live.physical_address)[2] is live
         gc.freeze()
         last = new_buffer()
-        assert room_in(last.physical_address)[2] is last
+        assert locate(last.physical_address)[2] is last
     finally:
         gc.unfreeze()
 
@@ -245,7 +245,7 @@ def test_a_new_buffer_is_found_after_refusals_wherever_the_collector_has_it(look
     buffer = new_buffer()
     if generation is not None:
         gc.collect(generation)
-    assert room_in(buffer.physical_address)[2] is buffer
+    assert locate(buffer.physical_address)[2] is buffer
     assert not found(0x1000)
     assert found(buffer.physical_address + 4)
 
@@ -256,7 +256,7 @@ def test_a_new_buffer_is_found_while_another_thread_is_making_it(board):
     gc.collect()  # it is no longer among the youngest
     assert not found(half.physical_address)
     made(half)
-    assert room_in(half.physical_address)[2] is half
+    assert locate(half.physical_address)[2] is half
 
 
 def test_neither_a_look_nor_an_error_that_is_kept_keeps_a_buffer(looks):
@@ -266,7 +266,7 @@ def test_neither_a_look_nor_an_error_that_is_kept_keeps_a_buffer(looks):
         known, buffer = new_buffer(), new_buffer()
         assert found(known.physical_address) and looks[-1:] == [()]
         with pytest.raises(ValueError) as raised:
-            room_in(0x1000)
+            locate(0x1000)
         gone = weakref.ref(known), weakref.ref(buffer)
         del known, buffer
         assert [reference() for reference in gone] == [None, None] and raised.value
@@ -281,7 +281,7 @@ def test_threads_that_allocate_ask_and_free_are_told_the_truth(board):
         for _ in range(8):
             buffer = new_buffer()
             address = buffer.physical_address
-            if not found(address) or room_in(address)[2] is not buffer:
+            if not found(address) or locate(address)[2] is not buffer:
                 wrong.append("a buffer was refused")
             buffer.freebuffer()
             not found(0x1000)

@@ -14,7 +14,7 @@ from pynq.lib.pynqmicroblaze import magic
 
 from checks import c_in_a_cell as check
 from conftest import OVERLAY, ROOT
-from iop.buffers import room_in
+from iop.buffers import locate
 from iop.xlnk import Xlnk
 from virtual_board.pmods import Led8
 
@@ -83,7 +83,7 @@ def guarded(fill, buffer, length, data):
 
 
 def the_kits(fill, buffer, length, data):
-    if isinstance(buffer, int) or not 0 <= length <= room_in(buffer)[1] // 4:
+    if isinstance(buffer, int) or not 0 <= length <= locate(buffer)[1] // 4:
         raise ValueError("no room")
     return fill(buffer, length=length, data=data)
 
