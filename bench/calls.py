@@ -34,12 +34,13 @@ class Ways:
         # Only now: pynq looks for its device when it is first asked, and by then there must be one.
         from pynq import Overlay, allocate
         from pynq.lib import Pmod
-        from iop import pynq_tutorial
+        from iop import pynq_tutorial, sharing
         self.mailbox = pynq_tutorial
         mb_info = Overlay(OVERLAY).iop1.mb_info
         self.pmod = Pmod(mb_info, pynq_tutorial.PROGRAM)
         self.mmio = self.pmod.mmio
         self.iop = pynq_tutorial.Pynq_Tutorial(mb_info)  # the last to start the program, it waits until that is ready
+        self.board_lock = sharing.board_lock()
         self.allocate = allocate
         self.buffer = allocate((LONGEST,), np.uint32)
         self.address = self.buffer.physical_address
@@ -92,7 +93,7 @@ class Ways:
 
     def lock(self, words):
         """What of write_to_buffer keeps other threads and processes away; it writes nothing."""
-        with self.iop._lock.threads, self.iop._lock:
+        with self.board_lock.threads, self.board_lock:
             pass
 
     def python_loop(self, words):

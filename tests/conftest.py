@@ -66,6 +66,18 @@ def iop(overlay):
 
 
 @pytest.fixture
+def by_hand(iop):
+    """pynq's own object for this IOP, to do what Pynq_Tutorial never does: leave the IOP in reset, write over its program."""
+    return iop._microblaze
+
+
+@pytest.fixture
+def unchecked(iop):
+    """A function (address, length, data) that makes a request which write_to_buffer refuses, as one outside every buffer."""
+    return lambda *request: iop._request(*request, timeout=2)
+
+
+@pytest.fixture
 def xlnk(any_board):
     from iop.xlnk import Xlnk
     return Xlnk()

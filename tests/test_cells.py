@@ -16,6 +16,7 @@ from pynq.lib.pynqmicroblaze.rpc import MicroblazeError
 from conftest import OVERLAY, run_python
 from iop import cells, firmware
 from iop.pynq_tutorial import PROGRAM, Pynq_Tutorial
+from iop.sharing import board_lock
 from test_idle import sleeps_within
 from test_interrupt_pin import in_a_loop
 from virtual_board.pmods import Als, Led8, Tmp2
@@ -315,7 +316,7 @@ def test_it_waits_for_the_iop(overlay, iop, cell):
     c = cell("int one(void) { return 1; }")
     for wanted in c.one, lambda: cell("int one(void) { return 1; }"):
         thread = threading.Thread(target=wanted)
-        with iop._lock.threads:
+        with board_lock().threads:
             thread.start()
             thread.join(1.5)
             assert thread.is_alive()

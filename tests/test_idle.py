@@ -129,12 +129,12 @@ def test_the_idle_watch_outlives_a_reload(iop, board, buffer):
     assert sleeps_within(board, 5)
 
 
-def test_reset_wakes_it(iop, board, buffer):
+def test_reset_wakes_it(iop, by_hand, board, buffer):
     assert sleeps_within(board, 5)
     iop.reset()
     assert not board.microblaze.is_asleep
     assert sleeps_within(board, 5)
-    iop._microblaze.reset()  # held in reset is not asleep
+    by_hand.reset()  # held in reset is not asleep
     assert not board.microblaze.is_asleep
 
 

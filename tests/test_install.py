@@ -1,4 +1,7 @@
-"""The installer's care for a folder in which students work: what changes, what stays, and that no work is lost."""
+"""The installer's care for a folder in which students work: what changes, what stays, and that no work is lost.
+
+Some tests replace a step of tree.py's, by its private name: no other way has something happen just before or after that step.
+"""
 
 import errno
 import os

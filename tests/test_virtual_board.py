@@ -13,7 +13,7 @@ from pynq import GPIO, MMIO, Clocks, Device, Overlay, allocate
 
 import virtual_board
 from conftest import OVERLAY, ROOT, run_python
-from iop.pynq_tutorial import Pynq_Tutorial
+from iop.pynq_tutorial import STATUS_READY, Pynq_Tutorial
 from processes import PROGRAM_THAT, soon
 from virtual_board import qemu
 from virtual_board.gdb import Stub
@@ -191,16 +191,18 @@ def test_gpio_pins_have_the_numbers_linux_gives_them(board):
         pin.read()
 
 
-def test_reset_holds_and_releases(iop, board, buffer):
-    iop._microblaze.reset()
-    iop._microblaze.write(0xF000, buffer.physical_address)
-    iop._microblaze.write(0xF004, 1)
-    iop._microblaze.write(0xF00C, 0)
+def test_reset_holds_and_releases(iop, by_hand, board, buffer):
+    by_hand.reset()
+    by_hand.write(0xF000, buffer.physical_address)
+    by_hand.write(0xF004, 1)
+    by_hand.write(0xF00C, 0)
     time.sleep(0.05)
-    assert iop._microblaze.read(0xF000) == buffer.physical_address and iop._microblaze.read(0xF00C) == 0
-    iop._microblaze.run()
-    iop._wait_until_ready()
-    assert iop._microblaze.read(0xF000) == 0 and not buffer.any()  # it forgets what came before it was ready
+    assert by_hand.read(0xF000) == buffer.physical_address and by_hand.read(0xF00C) == 0
+    by_hand.run()
+    deadline = time.monotonic() + 2
+    while by_hand.read(0xF00C) != STATUS_READY and time.monotonic() < deadline:
+        pass
+    assert by_hand.read(0xF000) == 0 and not buffer.any()  # it forgets what came before it was ready
 
 
 def test_a_second_program_replaces_the_first(load):
@@ -234,18 +236,18 @@ def test_downloading_again_starts_anew(iop, overlay, board):
     assert buffer[0] == 1
 
 
-def test_stray_writes_are_found(iop, board, buffer):
+def test_stray_writes_are_found(iop, unchecked, board, buffer):
     iop.write_to_buffer(buffer, 100, 1)
     assert board.stray_writes() == []
     far = 0x00100000
     for address, length in ((far, 3), (buffer.physical_address + 400, 2), (buffer.physical_address + 4096, 1)):
-        iop._request(address, length, 9, 2)  # past the guard
+        unchecked(address, length, 9)
     expected = [(far, 12), (buffer.physical_address + 400, 8), (buffer.physical_address + 4096, 4)]
     assert board.stray_writes() == expected
     buffer.freebuffer()
     allocate((3000,), "u4")[:] = 1
     assert board.stray_writes() == expected  # they stay found
-    iop._request(far + 12, 1, 9, 2)
+    unchecked(far + 12, 1, 9)
     assert board.stray_writes()[0] == (far, 16)
 
 
@@ -257,12 +259,12 @@ def test_stray_write_beside_a_buffer_that_ends_within_a_word(board):
     assert board.stray_writes() == [(buffer.physical_address + 4, 4)]
 
 
-def test_stray_write_into_a_freed_buffer_is_found(iop, board, buffer):
+def test_stray_write_into_a_freed_buffer_is_found(iop, unchecked, board, buffer):
     address = buffer.physical_address
     iop.write_to_buffer(buffer, 100, 1)
     buffer.freebuffer()
     assert board.stray_writes() == []
-    iop._request(address + 8, 2, 5, 2)
+    unchecked(address + 8, 2, 5)
     assert board.stray_writes() == [(address + 8, 8)]
 
 

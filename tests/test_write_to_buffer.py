@@ -31,8 +31,8 @@ def test_counts_modulo_32_bits(iop, buffer, data, words):
     assert buffer[:3].tolist() == words
 
 
-def test_length_0_writes_nothing_and_asks_nothing(iop, buffer):
-    iop._microblaze.reset()  # it cannot even answer
+def test_length_0_writes_nothing_and_asks_nothing(iop, by_hand, buffer):
+    by_hand.reset()  # it cannot even answer
     iop.write_to_buffer(buffer, 0, 5)
     assert not buffer.any()
 
@@ -112,21 +112,21 @@ BAD = {  # a request, and what the sentence must name: the value given, and what
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_refused_and_named(board, iop, buffer, case):
+def test_bad_input_is_refused_and_named(board, iop, by_hand, buffer, case):
     request, error, named = BAD[case]
-    mailbox = iop._microblaze.mmio.array[pynq_tutorial.MAILBOX // 4:].copy()
+    mailbox = by_hand.mmio.array[pynq_tutorial.MAILBOX // 4:].copy()
     with pytest.raises(error) as raised:
         iop.write_to_buffer(*request(buffer))
     for words in named:
         assert words in str(raised.value)
     assert "\n" not in str(raised.value)
-    assert np.array_equal(mailbox, iop._microblaze.mmio.array[pynq_tutorial.MAILBOX // 4:])
+    assert np.array_equal(mailbox, by_hand.mmio.array[pynq_tutorial.MAILBOX // 4:])
     assert not buffer.any() and board.stray_writes() == []
 
 
-def test_pynq_gets_no_interrupt_that_nobody_waits_for(iop):
+def test_pynq_gets_no_interrupt_that_nobody_waits_for(by_hand):
     """It would wait for it in a thread of its own, which may hang on a board."""
-    assert iop._microblaze.interrupt is None
+    assert by_hand.interrupt is None
 
 
 def test_freed_buffer_is_refused(iop, buffer):
@@ -155,30 +155,30 @@ def test_a_buffer_given_by_its_address_may_come_from_pynq_itself(board, iop):
 
 
 @pytest.mark.parametrize("address, length", [(0x10000002, 1), (0x20000000, 1), (0x1FFFFFFC, 2), (0x10000000, 2**32 - 1)])
-def test_the_program_itself_refuses_what_cannot_lie_in_ddr(board, iop, address, length):
+def test_the_program_itself_refuses_what_cannot_lie_in_ddr(board, unchecked, address, length):
     with pytest.raises(ValueError, match="IOP refused"):
-        iop._request(address, length, 1, 2)
+        unchecked(address, length, 1)
     assert board.stray_writes() == []
 
 
-def test_the_program_serves_on_after_a_refusal(iop, buffer):
+def test_the_program_serves_on_after_a_refusal(iop, unchecked, buffer):
     with pytest.raises(ValueError):
-        iop._request(2, 1, 1, 2)
+        unchecked(2, 1, 1)
     iop.write_to_buffer(buffer, 2, 8)
     assert buffer[:3].tolist() == [8, 9, 0]
 
 
-def test_no_answer_is_a_timeout_and_reset_helps(board, iop, buffer):
+def test_no_answer_is_a_timeout_and_reset_helps(board, iop, by_hand, buffer):
     board.microblaze.reset(active=True)  # behind the wrapper's back: nobody is there to answer
     with pytest.raises(TimeoutError, match=r"within 0.2 s.*next call starts it again"):
         iop.write_to_buffer(buffer, 1, 1, timeout=0.2)
-    assert iop._microblaze.state == "STOPPED"
+    assert by_hand.state == "STOPPED"
     iop.write_to_buffer(buffer, 1, 1)
     assert buffer[:2].tolist() == [1, 0]
 
 
-def test_a_program_that_was_overwritten_is_a_timeout_and_reset_helps(iop, buffer):
-    iop._microblaze.mmio.array[:0x100] = 0xB8000000  # bri 0: it stays where it is
+def test_a_program_that_was_overwritten_is_a_timeout_and_reset_helps(iop, by_hand, buffer):
+    by_hand.mmio.array[:0x100] = 0xB8000000  # bri 0: it stays where it is
     with pytest.raises(TimeoutError):
         iop.write_to_buffer(buffer, 1, 1, timeout=0.2)
     iop.reset()
