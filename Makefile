@@ -46,9 +46,10 @@ run: ## the IOP example in the terminal
 	$(SETUP)
 	@$(BIN)python3 run.py $(NOTEBOOKS)/2_iop_example.ipynb
 
-test: ## every notebook, executed and compared, and the quick tests; on a board, with sudo, the installed notebooks
+test: ## every notebook, executed and compared, and the quick tests; ONLY=test_idle chooses; on a board, with sudo, the installed notebooks
 	$(SETUP)
-	@$(if $(BOARD_HERE),python3 tests/on_board.py,$(BIN)python3 -m pytest -n 2 --dist loadfile tests notebooks)
+	@$(if $(BOARD_HERE),python3 tests/on_board.py,$(BIN)python3 -m pytest -n 2 --dist loadfile tests notebooks \
+		$(if $(ONLY),-m 'not long and not deploy' -k '$(ONLY)'))
 
 test-slow: ## the tests that look into every corner: exercises' checks, set-up, faults, drivers, cells of C
 	$(PC_ONLY)

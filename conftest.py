@@ -6,12 +6,18 @@ import fcntl
 import os
 import shutil
 import signal
+import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from iop import firmware
+
+if find_spec("pynq") is None:  # before pytest stumbles over the options of plugins that are not there either
+    sys.exit("The tests need the packages in .venv, and {} does not have pynq: type `make test`, which makes .venv, or "
+             ".venv/bin/python -m pytest.".format(sys.executable))
 
 ROOT = Path(__file__).resolve().parent
 RUNS = ROOT / ".pytest_tmp"
