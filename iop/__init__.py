@@ -1,1 +1,1 @@
-"""What a notebook imports: Pynq_Tutorial, which runs a program on an I/O processor, and Xlnk, which allocates memory."""
+"""The modules that notebooks import: Pynq_Tutorial runs a program on an I/O processor, and Xlnk allocates memory."""

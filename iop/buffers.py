@@ -1,7 +1,7 @@
-"""Which memory an IOP may write: buffers that are allocated right now, whole and in one piece.
+"""Decides which memory an IOP may write: contiguous parts of buffers that are allocated now.
 
-An IOP writes wherever it is told, and Linux lives in the same DDR. So every request is checked against the buffers of
-this Python process, which numpy can name and Python's garbage collector can list.
+An IOP writes wherever it is told, and Linux is in the same DDR memory. So every request is checked against the buffers of
+this Python process, which Python's garbage collector can list.
 """
 
 import bisect
@@ -18,8 +18,8 @@ from pynq.buffer import PynqBuffer
 DDR_SIZE = 0x20000000  # bytes: the 512 MB of a PYNQ-Z1 or PYNQ-Z2, from physical address 0
 ADVICE = "give a buffer from xlnk.cma_array() or pynq.allocate(), or its physical_address"
 
-# What the last look at this process's buffers found: the address of each, in order; weak references to them, in the same order;
-# and the fence (_look). The first entry of both lists stands for no buffer. A thread replaces all three at once.
+# The result of the last look at this process's buffers: their addresses in order, weak references to them in the same order, and
+# the fence (see _look). The first entry of both lists stands for no buffer. A thread replaces all three in one step.
 _known = [0], [lambda: None], None
 
 
@@ -74,8 +74,8 @@ def _locate_array(buffer):
 
 def _locate_address(address):
     if not 0 < address < DDR_SIZE:
-        raise ValueError("address is {:#x}, and DDR memory goes up to {:#x}, 0 being no address at all: {}.".format(
-            address, DDR_SIZE - 1, ADVICE))
+        raise ValueError("address must be from 0x4 to {:#x}, where DDR memory ends, and is {:#x}: {}.".format(
+            DDR_SIZE - 4, address, ADVICE))
     if address % 4:
         raise ValueError("address is {:#x}, and a 32-bit word begins at a multiple of 4: {}.".format(address, ADVICE))
     starts, references, _ = _known
@@ -94,12 +94,12 @@ def _lies_in(address, buffer):
 
 
 def _look():
-    """The buffers of this process that are allocated now, whoever allocated them. From now on they are known.
+    """Lists the buffers of this process that are allocated now, whoever allocated them, and keeps the result in _known.
 
     Listing all objects takes milliseconds, and a program may give a thousand wrong addresses. So a look leaves a fence: an object
-    that is made right before all objects are listed. Every object begins among the collector's youngest. As long as the fence is
-    still there, no collection has moved any object since; then all that was made after the fence is there too, and only the
-    youngest are listed. Before Python 3.8 they cannot be listed alone.
+    that is made just before all objects are listed. Every new object is in the collector's youngest generation, and a collection
+    moves it to an older one. While the fence is still in the youngest, no collection has run, so every object made after it is
+    there too, and only that generation is listed. Before Python 3.8 one generation cannot be listed alone.
     """
     global _known
     _, references, fence = _known
@@ -107,14 +107,14 @@ def _look():
     if any(buffer is fence for buffer in found):
         found += [buffer for buffer in [known() for known in references] if buffer is not None]
     else:
-        # gc.freeze() hides objects from the list. They are put back for good, which costs the collector time, and nothing else.
+        # gc.freeze() hides objects from the list. Unfreezing them costs the collector time, and nothing else.
         getattr(gc, "unfreeze", lambda: None)()
         fence = np.ndarray.__new__(PynqBuffer, 0)
         found = list(_all_buffers())
         if sys.version_info < (3, 8) or any(_may_become_allocated(buffer) for buffer in found):
             fence = None
-    allocated = {id(buffer): buffer for buffer in found if is_allocated(buffer)}  # one that is young may be known, too
-    # Of those that begin at one address, as Xlnk of pynq 2 can give the same memory twice, the longest is the last.
+    allocated = {id(buffer): buffer for buffer in found if is_allocated(buffer)}  # by id, because a young one may be known, too
+    # Xlnk of pynq 2 can hand out the same memory twice: of buffers that begin at one address, the longest comes last.
     in_order = sorted(allocated.values(), key=lambda buffer: (buffer.physical_address, buffer.nbytes))
     _known = ([0] + [buffer.physical_address for buffer in in_order],
               [lambda: None] + [weakref.ref(buffer) for buffer in in_order], fence)
@@ -130,11 +130,11 @@ def _may_become_allocated(buffer):
 def _all_buffers(*generation):
     """An iterator over this process's PynqBuffers, or those of one of the collector's generations, for list().
 
-    The collector lists all objects, even a tuple that another thread is just filling, and Python refuses to fill on what somebody
-    else knows ("bad argument to internal function"). So its list is made, looked through and dropped within that one call of
-    list(), in which no other thread runs.
+    The collector lists all objects, even a tuple that another thread is still filling, and Python refuses to go on filling a
+    tuple with a second reference ("bad argument to internal function"). So the list is made, searched and dropped within that one
+    call of list(), during which no other thread runs.
     """
-    lists = itertools.starmap(gc.get_objects, [generation])  # one list; nothing here may keep it, for this is in it too
+    lists = itertools.starmap(gc.get_objects, [generation])  # one list, to which nothing here may keep a reference
     twice = itertools.chain.from_iterable(map(itertools.repeat, lists, itertools.repeat(2)))
     types = map(functools.partial(map, type), twice)
     is_buffer = map(functools.partial(map, operator.is_, itertools.repeat(PynqBuffer)), types)
@@ -142,15 +142,15 @@ def _all_buffers(*generation):
 
 
 def is_allocated(buffer):
-    """Whether a PynqBuffer is one that was allocated, neither a view of one nor a copy, and has not been freed.
+    """Whether a PynqBuffer is an allocated one (not a view or a copy) that has not been freed.
 
-    What freebuffer() does, and so what tells, is another thing in each release of pynq:
+    Each release of pynq marks a freed buffer in its own way. freebuffer() does this:
 
-    2.5, 2.6  It sets `pointer` to 0. Linux has the memory back when the last view is gone. xlnk_reset() frees without a word to
-              the buffers, but empties `bufmap`, the list of the Xlnk that a buffer is from.
+    2.5, 2.6  It sets `pointer` to 0. Linux gets the memory back when the last view is gone. xlnk_reset() frees buffers without
+              marking them, but empties `bufmap`, the list of buffers in the Xlnk that allocated them.
     2.7       It does nothing: the buffer stays allocated until the process ends. make_freeable() mends that for Xlnk's.
-    3.0       It sets `freed`, and Linux has the memory back at once.
-    3.1       It sets `freed`, and Linux has the memory back when the last view and copy are gone.
+    3.0       It sets `freed`, and Linux gets the memory back at once.
+    3.1       It sets `freed`, and Linux gets the memory back when the last view and copy are gone.
     """
     known = vars(buffer)
     if not _was_allocated(buffer) or known.get("freed") or known.get("pointer", True) == 0:
@@ -160,14 +160,14 @@ def is_allocated(buffer):
 
 
 def _was_allocated(buffer):
-    # Views and copies get a PynqBuffer's address too, but what allocate() itself sets stays with the original.
+    # Views and copies inherit a PynqBuffer's address, but not these attributes, which allocate() sets.
     known = vars(buffer)
     return "pointer" in known or "memory" in known
 
 
 def make_freeable(buffer):
-    """Lets freebuffer() free a buffer on pynq 2.7 too, by that release's own means: the buffer gets what freebuffer() asks for,
-    something to free and somebody to give it to. On other releases, and on a device that does so itself, nothing is done."""
+    """Makes freebuffer() free a buffer on pynq 2.7 too: the buffer gets the attributes that this release's freebuffer() uses,
+    which say what to free and who frees it. Does nothing on other releases, or if the device has set them itself."""
     known = vars(buffer)
     if "freed" not in known and "pointer" not in known:
         buffer.pointer = buffer.device, buffer.bo, buffer.virtual_address, buffer.nbytes
@@ -182,20 +182,20 @@ class _Freed:
 
 
 def to_memory(owner, offset, size):
-    """What Python wrote into `size` bytes from `offset` of an allocated buffer goes from the CPU's cache to DDR."""
+    """Writes `size` bytes from `offset` of an allocated buffer from the CPU's cache to DDR, where the IOP sees them."""
     if not owner.coherent:
         _synchronise(owner, owner.device.flush, "XCL_BO_SYNC_BO_TO_DEVICE", offset, size)
 
 
 def from_memory(owner, offset, size):
-    """The CPU's cache forgets `size` bytes from `offset` of an allocated buffer, so that Python sees what is in DDR."""
+    """Drops `size` bytes from `offset` of an allocated buffer from the CPU's cache, so that Python sees what is in DDR."""
     if not owner.coherent:
         _synchronise(owner, owner.device.invalidate, "XCL_BO_SYNC_BO_FROM_DEVICE", offset, size)
 
 
 def _synchronise(owner, call, direction, offset, size):
-    # buffer.flush() would take the whole buffer with it, and what another thread writes beside these words would be lost.
-    if hasattr(owner.bo, "sync"):  # pynq 3.1, whose device takes the whole buffer whatever it is told
+    # buffer.flush() and invalidate() act on the whole buffer, and would lose what another thread writes beside these words.
+    if hasattr(owner.bo, "sync"):  # pynq 3.1, whose device ignores the range that it is given
         import pyxrt
         owner.bo.sync(getattr(pyxrt.xclBOSyncDirection, direction), size, offset)
     else:

@@ -1,13 +1,13 @@
-"""What pynq needs, beside what it brings itself, for a cell that begins with %%microblaze overlay.iop1: pynq compiles the cell's C,
-loads the program, and calls its functions. Importing this is enough.
+"""Gives pynq what it lacks for a cell that begins with %%microblaze overlay.iop1. Importing this module is enough.
 
-- iop1 is a Pmod IOP. pynq looks for its headers and drivers, a BSP, by the IOP's name.
-- A compiler: the image's on a board, or else the kit's own.
+pynq compiles the cell's C, loads the program, and calls its functions. This module adds:
+
+- A BSP, which means headers and drivers. pynq looks for one by the IOP's name, and iop1 is a Pmod IOP.
+- A compiler: on a board the image's, otherwise the kit's own.
 - The IOP's lock, and a mark in its memory, as for Pynq_Tutorial. Without them pynq would wait for ever for the answer of a program
   that another notebook has replaced.
 
-It is put in place of names of the imported package; pynq's files stay as they are. What pynq itself leaves of each cell is
-/tmp/last.c and /tmp/last.elf.
+It replaces names of the imported package; pynq's files stay as they are. pynq itself leaves /tmp/last.c and /tmp/last.elf behind.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ from pynq.lib.pynqmicroblaze.streams import InterruptMBStream
 from . import firmware
 from .sharing import board_lock, downloads
 
-# A word that says which program is loaded. pynq's linker script leaves it free, between the vectors and the program, and whoever
-# loads another program or overlay clears it.
+# The address of a word that says which program is loaded. pynq's linker script leaves it free, between the vectors and the program.
+# Loading another program or overlay clears it.
 MARK = 0x4C
 LOOK_WITHOUT_PAUSE = 3e-5  # seconds of a wait; as in pynq_tutorial.py
 LONGEST_PAUSE = 1e-3
@@ -37,7 +37,7 @@ RUN_AGAIN = "run the cell that begins with %%microblaze again."
 
 
 def pynqs_own(name):
-    """A class that rpc.py defines, as pynq has it: also when this module is loaded again, as %autoreload does."""
+    """A class as pynq's rpc.py defines it, even if %autoreload has loaded this module again."""
     return next(own for own in getattr(rpc, name).__mro__ if own.__module__ == rpc.__name__)
 
 
@@ -49,7 +49,7 @@ class Loaded(PynqMicroblaze):
 
     def __init__(self, mb_info, mb_program, force=False):
         from .pynq_tutorial import _check_iop  # which imports this module
-        if not force:  # pynq's word for a program of a cell before
+        if not force:  # pynq forces it if the IOP runs the program of an earlier cell
             _check_iop(mb_info)
         self.lock = board_lock()
         with self.lock.threads, self.lock:
@@ -68,7 +68,7 @@ class Loaded(PynqMicroblaze):
             self.reset()
 
     def check(self):
-        # A download clears the mark, too; but what is at the IOP's address after another process's, only Linux knows.
+        # A download clears the mark, too; but after another process's download something else may be at the IOP's address.
         if self._downloads != downloads() or self._words[MARK // 4] != self._mark:
             if self._downloads != downloads() or PL.timestamp != self._timestamp:
                 raise RuntimeError("An overlay was downloaded since this function was compiled, by this notebook or another one, and "
@@ -79,12 +79,12 @@ class Loaded(PynqMicroblaze):
 
 
 class Program(MicroblazeProgram, Loaded):
-    """pynq's, which compiles the C and then calls its base class: that is Loaded here."""
+    """pynq's class compiles the C, and then calls its base class, which is Loaded here."""
 
 
 class Stream(InterruptMBStream):
-    """The way of a call and its result: a ring of bytes for each direction, as pynq's own. It waits where there is no room or no data,
-    for as long as the program is there.
+    """Carries calls and their results in a ring buffer for each direction, as pynq's own does. It waits for room or for data as
+    long as the IOP runs the program.
 
     calls: how many were sent
     """
@@ -96,7 +96,7 @@ class Stream(InterruptMBStream):
         self._write_pointer = write_offset // 4
 
     def write(self, data):
-        """Sends all of `data`, or nothing: pynq's own sends what there is room for. ValueError if it is more than a call takes."""
+        """Sends all of `data`, or nothing; pynq's own sends only what there is room for. ValueError if it is too long for a call."""
         channel = self.write_channel
         if len(data) >= channel.length:
             raise ValueError("The arguments of this call have {} bytes, and a call takes {} at most: put a large array into a buffer, "
@@ -105,7 +105,7 @@ class Stream(InterruptMBStream):
         self.calls += 1
         written = int(channel.control_array[0])
         channel.data_array[np.arange(written, written + len(data)) % channel.length] = bytearray(data)
-        # The IOP takes it from now on. Through mmio, which tells a virtual board that there is something to do.
+        # From here on the IOP takes it. mmio's array, unlike the channel's own, wakes a virtual board.
         self.program.mmio.array[self._write_pointer] = (written + len(data)) % channel.length
         return len(data)
 
@@ -119,7 +119,7 @@ class Stream(InterruptMBStream):
             channel.control_array[1] = (place + length) % channel.length
         return data
 
-    # In Python's numbers: pynq's are numpy's, of which numpy 2 says that they overflow.
+    # These two compute with Python's integers: pynq's own use numpy's, and numpy 2 warns that they overflow.
 
     def bytes_available(self):
         written, read = self.read_channel.control_array.tolist()
@@ -130,7 +130,7 @@ class Stream(InterruptMBStream):
         return (read - written - 1) % self.write_channel.length
 
     async def wait_for_data_async(self):
-        """pynq's own waits for an interrupt, which the program raises for what it prints, and not for a result."""
+        """pynq's own waits for an interrupt, but the program raises one only when it prints, and not for a result."""
         while not self.bytes_available():
             self.program.check()
             await asyncio.sleep(LONGEST_PAUSE)
@@ -145,8 +145,8 @@ class Stream(InterruptMBStream):
 
 
 class Function(pynqs_own("MicroblazeFunction")):
-    """A function of a cell. RuntimeError if its program is gone. After Ctrl-C or the stop button, and whatever else ends a call
-    before its end, the program is stopped: what is left of its answer would be taken for the next one's."""
+    """A function of a cell. A call raises RuntimeError if the program is gone. If Ctrl-C, the stop button or an error cuts a call
+    off, the program is stopped: the rest of its answer would be taken for the next call's."""
 
     def call(self, *args):
         program = self.stream.program
@@ -154,7 +154,7 @@ class Function(pynqs_own("MicroblazeFunction")):
             return super().call(*args)
 
     async def call_async(self, *args):
-        """As pynq's own, which has no end for a function without a result."""
+        """As pynq's own, which never returns from a function without a result."""
         with self._to_its_end():
             self._call_function(*args)
             value, done = None, not self.function.blocks
@@ -184,9 +184,9 @@ class Function(pynqs_own("MicroblazeFunction")):
 
 
 class Visitor(pynqs_own("FuncDefVisitor")):
-    """Finds the functions to call, and the constants. Those of the C library are none; pynq knows its headers by the folder of the
-    image's compiler, and the kit's own has another. Says which functions of a cell cannot be called, for pynq leaves them out without
-    a word."""
+    """Finds the functions to call, and the constants, except those of the C library. pynq knows the library's headers by the folder
+    of the image's compiler, and the kit's own compiler is in another. It prints which functions of a cell cannot be called: pynq
+    leaves them out silently."""
 
     def __init__(self):
         super().__init__()
@@ -228,13 +228,13 @@ class Visitor(pynqs_own("FuncDefVisitor")):
 def with_compiler(find_bsp):
     @functools.wraps(find_bsp)
     def find(name):
-        """What pynq calls first for each cell."""
+        """pynq calls this first for each cell."""
         firmware.put_on_path()
         return find_bsp(name)
     return find
 
 
-if "bsp_iop_pmod" in BSPs:  # else pynq was installed without it, and says "BSP not found for iop1" of a cell
+if "bsp_iop_pmod" in BSPs:  # otherwise pynq was installed without it, and answers a cell with "BSP not found"
     BSPs["bsp_iop1"] = BSPs["bsp_iop_pmod"]
 compiling._find_bsp = with_compiler(getattr(compiling._find_bsp, "__wrapped__", compiling._find_bsp))
 rpc.MicroblazeProgram, rpc.InterruptMBStream = Program, Stream

@@ -1,4 +1,4 @@
-"""Builds a C program for the IOP the way the kit's own is built, by mb_src/Makefile, from a cell of a notebook."""
+"""Builds a C program for the IOP from a cell of a notebook, with mb_src/Makefile, as the kit's own program is built."""
 
 import os
 import re
@@ -12,22 +12,22 @@ from mb_src import compiler as pinned
 
 MB_SRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "mb_src")
 NO_COMPILER = ("There is no mb-gcc here: type `make compiler` in the kit's folder, which builds it once, in about six "
-               "minutes, and says how far it is.")
+               "minutes, and shows its progress.")
 LONGEST = 60  # seconds that a build may take
 # Lines that make and GCC's driver add to the message itself
 BESIDE_THE_POINT = ("make: ", "cc1: all warnings", "collect2: ")
 
 
 class BuildError(Exception):
-    """Why there is no program: what the compiler or the linker said."""
+    """No program was built; the text is what the compiler or the linker said."""
 
     def _render_traceback_(self):
-        """What IPython prints, in place of a page of frames that are none of the student's."""
+        """What IPython prints, instead of a page of frames from the kit's own code."""
         return str(self).splitlines()
 
 
 def compiler():
-    """The folder of mb-gcc: the one on the PATH, as on a board, or else the pinned one; None if there is neither."""
+    """The folder of the mb-gcc on the PATH, as on a board, or of the pinned one; None if there is neither."""
     found = shutil.which("mb-gcc")
     if found:
         return os.path.dirname(found)
@@ -36,8 +36,8 @@ def compiler():
 
 
 def put_on_path():
-    """For pynq, which looks for the programs of a MicroBlaze's C++ compiler on the PATH, and for size and nm. What is there
-    already comes first, as on a board. RuntimeError if there is no such compiler."""
+    """Adds the MicroBlaze's C++ compiler, size and nm to the PATH, where pynq looks for them. A compiler that is there already,
+    as on a board, comes first. RuntimeError if there is none."""
     if shutil.which("mb-g++") is None:
         folder = pinned.built()
         if folder is None:
@@ -52,7 +52,7 @@ def build(source, program=None):
 
     source:  the .c file; it can include mailbox.h
     program: what to write; if not given, source with .bin in place of .c
-    BuildError: there is no compiler, or what it said of the C; then nothing is written.
+    Raises BuildError if there is no compiler, or with the compiler's messages; then nothing is written.
     """
     source = os.path.abspath(source)
     program = program or os.path.splitext(source)[0] + ".bin"
@@ -63,7 +63,7 @@ def build(source, program=None):
         raise BuildError("There is no make here, which calls the compiler: install it, as in sudo apt-get install make.")
     if not os.path.isfile(source):
         raise BuildError("{} is not there: run the cell that writes it.".format(source))
-    # A make around this one, as in `make test`, is none of its business. LC_ALL: plain quotation marks in messages.
+    # Without the variables of an outer make, such as `make test`. LC_ALL: plain quotation marks in messages.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     with tempfile.TemporaryDirectory() as folder:
         environment.update(PATH=tools + os.pathsep + os.environ.get("PATH", os.defpath), LC_ALL="C", TMPDIR=folder)
@@ -88,7 +88,7 @@ def build(source, program=None):
 def _run(command, environment):
     """Runs a command to its end, at most LONGEST seconds; returns its status and all that it printed."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               env=environment, start_new_session=True)  # with all that it starts, it can be ended
+                               env=environment, start_new_session=True)  # it can be ended with all that it starts
     try:
         said = process.communicate(timeout=LONGEST)[0]
     except subprocess.TimeoutExpired:

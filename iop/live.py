@@ -4,22 +4,22 @@ import time
 
 import ipywidgets
 from pynq import PL
-from tornado.ioloop import PeriodicCallback  # what every Jupyter kernel has beneath it
+from tornado.ioloop import PeriodicCallback  # every Jupyter kernel runs on it
 
 from .pynq_tutorial import MAILBOX_WORDS
 from .sharing import downloads
 
-LOOKS = 100  # milliseconds from one to the next
+LOOKS = 100  # milliseconds from one look to the next
 
 
 def live_mailbox(mailbox, seconds=600):
     """The widget; leave it as a cell's last line to see it.
 
     mailbox: an MMIO of the four words
-    seconds: how long it looks, if nobody presses Stop before; it looks whenever no cell is running
+    seconds: how long it goes on, unless somebody presses Stop; it updates only while no cell is running
 
-    It ends, too, when an overlay is downloaded, by this process or another: what is at the mailbox's address then, if anything,
-    is not known, and a board may hang on an address where nothing answers.
+    It also ends when this process or another downloads an overlay. Then nobody knows what is at the mailbox's address, and a board
+    may hang on an address where nothing answers.
     """
     def circuit():
         count = downloads()
@@ -52,7 +52,7 @@ def live_mailbox(mailbox, seconds=600):
 
 
 def _table(words, before):
-    """HTML, with the colours of draw_words(): a word that is not what it was stands out."""
+    """HTML, with the colours of draw_words(): a word that has changed stands out."""
     cell = '<td style="border: 1px solid #777; padding: 6px 12px; color: #000; background: {}">{}<br><b>{}</b></td>'
     return "<table><tr>{}</tr></table>".format("".join(
         cell.format("#f2f2f2" if word == old else "#f6c667", name, hex(word) if name == "BUFFER_ADDR" else word)

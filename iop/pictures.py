@@ -44,7 +44,7 @@ def draw_words(rows, columns=SHOWN, names=None, expected=None):
 
 
 def draw_mailbox(moments):
-    """Draws the mailbox as it was at some moments, a word that changed since the one before in colour.
+    """Draws the mailbox as it was at several moments. A word that changed since the moment before is coloured.
 
     moments: {title: its four words, ...}, from top to bottom
     """
@@ -53,10 +53,10 @@ def draw_mailbox(moments):
 
 
 def draw_ddr(buffers, strays=()):
-    """Draws DDR memory to scale with buffers in it, and below it, enlarged, the part that they lie in.
+    """Draws DDR memory to scale with buffers in it, and below it an enlargement of the part around them.
 
     buffers: {name: buffer, ...}
-    strays: what was written outside of them, [(physical address, bytes), ...], in red
+    strays: writes outside the buffers, [(physical address, bytes), ...], in red
     """
     places = [(name, buffer.physical_address, buffer.nbytes) for name, buffer in buffers.items()]
     first, last = min(start for _, start, _ in places), max(start + size for _, start, size in places)
@@ -109,7 +109,7 @@ def draw_signal(words):
 
 
 def draw_curves(words, curves, models=None, unit="seconds"):
-    """Draws what was measured over the number of words, both axes in powers of ten.
+    """Draws measurements over the number of words, both axes in powers of ten.
 
     words:  how many, for each point
     curves: {title: values, ...}, up to three, each with points of its own shape

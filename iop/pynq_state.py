@@ -2,7 +2,7 @@
 
 pynq keeps beside it what it read in that overlay's .hwh. pynq 3.0 opens the named .bit again at each download; if it is gone, no
 overlay at all can be downloaded any more, not even after a reboot. The tutorial's .bit lies in a folder that students rename
-and delete, and of which tests make copies. So the file is not left with that name in it.
+and delete, and of which tests make copies. So this module does not leave that name in the file.
 """
 
 import atexit
@@ -15,8 +15,8 @@ import time
 
 STATE = "global_pl_state*.json"  # pynq 3.0 has one, 3.1 one for each device
 METADATA = "_current_metadata.pkl"
-A_MOMENT = 0.1  # seconds, in which another process has written the file that is not whole now
-OURS = b"iop1/mb_bram_ctrl"  # is in the metadata of the tutorial's overlay, and not in the base overlay's
+A_MOMENT = 0.1  # seconds in which another process completes a file that it is writing
+OURS = b"iop1/mb_bram_ctrl"  # only the metadata of the tutorial's overlay contains it, not that of the base overlay
 BASE = os.path.join("overlays", "base", "base.bit")
 OVERLAY_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bitstream")
 
@@ -29,13 +29,13 @@ def files(package):
 
 
 def named(path):
-    """The .bit that a state file names. None if it is no whole state file."""
+    """The .bit that a state file names. None if the file is not complete."""
     state = _read(path)
     return None if state is None else str(state["bitfile_name"])
 
 
 def _read(path):
-    """What is in a state file. None if it is no whole one."""
+    """The contents of a state file. None if it is not complete."""
     try:
         with open(path) as file:
             state = json.load(file)
@@ -46,7 +46,7 @@ def _read(path):
 
 
 def problem(path, root="/"):
-    """What keeps pynq from using a state file, as the rest of a sentence that begins with its path; None if nothing does."""
+    """Why pynq cannot use a state file, as the rest of a sentence that begins with the file's path; None if it can."""
     if os.path.exists(path) and not os.access(path, os.R_OK):
         return "is another user's"
     name = named(path)
@@ -58,8 +58,8 @@ def problem(path, root="/"):
 
 
 def check(package):
-    """Raises RuntimeError if pynq cannot read its own state, and so downloads no overlay; its own words for it are "Unable to
-    parse metadata"."""
+    """Raises RuntimeError if pynq cannot read its own state: then it downloads no overlay, and says only "Unable to parse
+    metadata"."""
     for path in files(package):
         if not _pynq_reads(path):
             time.sleep(A_MOMENT)
@@ -69,7 +69,7 @@ def check(package):
 
 
 def _pynq_reads(path):
-    """Whether pynq can read a state file. One that is gone, while another process downloads an overlay, it does not ask for."""
+    """Whether pynq can read a state file. A file that another process has just removed, to download an overlay, does not stop it."""
     from pynq.pl_server.global_state import GlobalState
     try:
         with open(path) as file:
@@ -80,8 +80,8 @@ def _pynq_reads(path):
 
 
 def use(package):
-    """For a process that may download the overlay of this edition: check(), and from now on leave() after each cell of its
-    notebook and at its end. For a notebook may be left at any cell, and then its folder be renamed."""
+    """To be called by a process that may download the overlay of this edition. It calls check() now, and leave() after each cell of
+    the notebook and at exit: a student may stop at any cell, and rename the folder then."""
     global _used
     check(package)
     if _used or not os.path.exists(os.path.join(package, "pl_server", "global_state.py")):
@@ -94,8 +94,8 @@ def use(package):
 
 
 def another(package, bitfile):
-    """The .bit of another overlay, if pynq's state says that another process has downloaded one since this one downloaded
-    `bitfile`. None if not, or if it was the image's base overlay, or if there is no such state."""
+    """The .bit of another overlay, if pynq's state says that another process has downloaded one since this process downloaded
+    `bitfile`. None otherwise, and for the image's base overlay."""
     base = os.path.join(package, BASE)
     for path in files(package):
         state = _read(path)
@@ -107,16 +107,16 @@ def another(package, bitfile):
 
 
 def leave(package, folder, root="/"):
-    """Has pynq's state name the image's base overlay where it names a .bit in a folder, or one that is not there.
+    """Makes pynq's state name the image's base overlay if it names a .bit in a folder, or one that is missing.
 
     package, folder: their paths here
-    root:            where the board's root is: what a state file names begins there
+    root:            the path of the board's root folder, to which the paths in a state file are relative
 
-    The base overlay's configuration is what the tutorial's is made of, so what the state says of the fabric stays true. What
-    pynq had read in the other .hwh is removed; it reads base.hwh when that is next asked for. It is removed, too, if another
-    process has named another .bit between the two files that pynq wrote. A state file that is not whole is removed, and so is one
-    on an image without a base overlay: then pynq begins as on a board that was never used. Whoever may not write there has
-    downloaded nothing, and changes nothing.
+    The tutorial's overlay has the base overlay's configuration, so what the state says of the fabric stays true. The metadata that
+    pynq kept of the other .hwh is removed; pynq reads base.hwh when it next needs it. The tutorial's metadata is also removed if
+    the state names another .bit, because another process wrote it in between. A state file that is not complete is removed, and so
+    is one on an image without a base overlay: then pynq begins as on a board that was never used. A user without the right to write
+    there has downloaded nothing, so nothing is changed.
     """
     metadata = os.path.join(package, "pl_server", METADATA)
     if not os.access(os.path.dirname(metadata), os.W_OK):
@@ -147,7 +147,7 @@ def leave(package, folder, root="/"):
 
 
 def _digest(path):
-    """What pynq 3 tells two .bit files apart by."""
+    """The hash by which pynq 3 tells .bit files apart."""
     with open(path, "rb") as file:
         return hashlib.sha1(file.read()).hexdigest()
 

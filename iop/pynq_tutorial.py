@@ -1,4 +1,4 @@
-"""Pynq_Tutorial: has the program on an I/O processor (IOP) write into a buffer that Python allocated."""
+"""Pynq_Tutorial: the program on an I/O processor (IOP) writes into a buffer that Python allocated."""
 
 import numbers
 import os
@@ -20,7 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(HERE, "pynq_tutorial.bin")
 PYNQ = os.path.dirname(pynq.__file__)
 
-pynq_state.use(PYNQ)  # now, for the next step of every notebook is to download the overlay
+pynq_state.use(PYNQ)  # now, because every notebook downloads the overlay next
 
 # The mailbox, as mb_src/mailbox.h defines it: byte offsets in the IOP's memory of its 32-bit words.
 MAILBOX = 0xF000
@@ -38,11 +38,11 @@ HEADER = 4
 MAGIC = b"PYNQ"
 
 START_TIMEOUT = 2.0  # seconds; the program needs a few microseconds
-SECONDS_A_WORD = 1e-6  # 100 cycles at 100 MHz; how many a board's DDR takes is to be measured on one
-LOOK_WITHOUT_PAUSE = 3e-5  # seconds of a wait: less than half of what the shortest sleep takes under Linux
+SECONDS_A_WORD = 1e-6  # 100 cycles at 100 MHz; not yet measured on a board
+LOOK_WITHOUT_PAUSE = 3e-5  # seconds to poll before the first sleep: less than half of the shortest sleep under Linux
 LONGEST_PAUSE = 1e-3  # seconds; the pauses before it are a quarter of the wait so far
-# Words that the IOP is asked for at once. If a process is killed, its memory goes to others while the IOP writes on, and then
-# this is how much at most: on a board, by the program's instructions, within 8 ms.
+# Words in one request to the IOP, at most. If a process is killed, the IOP writes on into memory that may be another's by then. So
+# it writes no more than this, which takes a board 8 ms by the count of the program's instructions.
 AT_ONCE = 1 << 18
 
 
@@ -52,8 +52,8 @@ class Pynq_Tutorial:
     iop = Pynq_Tutorial(overlay.iop1.mb_info)
     iop.write_to_buffer(buffer, length=10, data=1)
 
-    Any thread may call any method. A board has this IOP once, for all its notebooks: each call takes it (sharing.py), waits if
-    another process has it, and makes sure that overlay and program are still the ones of this object.
+    Any thread may call any method. All notebooks of a board share this one IOP: each call takes it (sharing.py), waits if another
+    process has it, and checks that overlay and program are still this object's.
     """
 
     def __init__(self, mb_info, program=None):
@@ -131,7 +131,7 @@ class Pynq_Tutorial:
                 from_memory(owner, offset, 4 * length)
 
     def read_mailbox(self, word):
-        """A word of the mailbox, by its number. From 4 to 1022 they are free for results of a program of your own."""
+        """A word of the mailbox, by its number. Words 4 to 1022 are free for results of a program of your own."""
         return self._words[MAILBOX // 4 + word]
 
     def reset(self):
@@ -142,9 +142,9 @@ class Pynq_Tutorial:
             self._start()
 
     def _start(self):
-        """What pynq's program() does, but with the mark that this program was loaded, made while the IOP stands still. Not every
-        notebook takes the lock: notebook 3 loads the program by hand, and that clears the mark. What it loads before the mark is
-        made is seen by comparing; and then no request is taken for answered that its start has cleared."""
+        """Does what pynq's program() does, and marks the IOP's memory with this program while the IOP is in reset. Not every notebook
+        takes the lock: notebook 3 loads its program by hand, which clears the mark. If it does so before the mark is made, comparing
+        the memory with the program shows it. So no request counts as answered that another start has cleared."""
         try:
             self._microblaze.reset()
             PL.load_ip_data(self._microblaze.ip_name, self._microblaze.mb_program, zero=True)  # clears all of the mailbox, too
@@ -168,13 +168,13 @@ class Pynq_Tutorial:
                                .format(START_TIMEOUT))
 
     def _stop(self):
-        """Holds the IOP in reset, and lets no one take it for one that waits for requests."""
+        """Holds the IOP in reset, and clears the words by which it would seem to wait for requests."""
         if self._downloads == downloads():
             self._microblaze.reset()
             self._memory[STATUS // 4] = self._memory[BUFFER_ADDR // 4] = 0
 
     def _check_overlay(self):
-        """RuntimeError if another overlay was downloaded since: who knows what is at the IOP's address now."""
+        """RuntimeError if another overlay was downloaded since: something else may be at the IOP's address now."""
         if self._downloads != downloads() or not self._downloads and PL.timestamp != self._timestamp:
             raise RuntimeError("An overlay was downloaded since this Pynq_Tutorial was made, by this notebook or another one, "
                                "and its IOP is gone: run overlay = Overlay(...) again, and then make a new one with "
@@ -186,7 +186,7 @@ class Pynq_Tutorial:
             raise RuntimeError("The IOP runs another program now: start this one's with reset().")
 
     def _request(self, address, length, data, timeout, end=None):
-        """One request, within the lock. timeout: what the caller asked for; end: when that is over, by time.monotonic()."""
+        """One request, within the lock. timeout: the caller's, in seconds; end: when it is over, by time.monotonic()."""
         self._check_overlay()
         words, microblaze = self._words, self._microblaze
         if microblaze.state != "RUNNING":
@@ -199,13 +199,13 @@ class Pynq_Tutorial:
         try:
             self._memory[ARRAY_LENGTH // 4] = length
             self._memory[INIT_DATA // 4] = data
-            self._memory[BUFFER_ADDR // 4] = address  # last, for it starts the request
+            self._memory[BUFFER_ADDR // 4] = address  # last, because it starts the request
             answered = self._wait(lambda: not words[BUFFER_ADDR // 4], end or time.monotonic() + timeout)
         except BaseException:  # also the stop button: an IOP that nobody waits for must not go on writing
             self._stop()
             raise
-        # A BUFFER_ADDR of 0 is no answer if somebody downloaded an overlay or loaded a program meanwhile: either clears the
-        # mailbox, from its first word to its last.
+        # A BUFFER_ADDR of 0 is not an answer if somebody downloaded an overlay or loaded a program meanwhile. Both clear the
+        # mailbox from its first word to its last.
         status = words[STATUS // 4]
         self._check_overlay()
         if not answered:
@@ -232,8 +232,8 @@ class Pynq_Tutorial:
 
 
 def _end_talk():
-    """Ends the talk with the board's server in which pynq 2.6 has stopped if another process has just downloaded an overlay without
-    this IOP (load_ip_data() of pl_server/server.py). Or that would wait for its end, and answer nobody on the board any more."""
+    """Ends the conversation with the board's server that pynq 2.6 leaves open if another process has just downloaded an overlay
+    without this IOP (load_ip_data() in pl_server/server.py). Otherwise the server would wait for its end, and answer nobody else."""
     client = getattr(Device.active_device, "_client", None)
     talk = getattr(client, "_remote", None)
     if talk is not None and not talk.closed:
@@ -241,7 +241,7 @@ def _end_talk():
 
 
 def _check_timeout(timeout):
-    """TypeError or ValueError unless it is a number of seconds that one can wait."""
+    """TypeError or ValueError unless `timeout` is a number of seconds that Python can wait."""
     if not isinstance(timeout, numbers.Real) or isinstance(timeout, bool):
         raise TypeError("timeout is {!r}, a {}: give a number of seconds.".format(timeout, type(timeout).__name__))
     if not 0 < timeout <= threading.TIMEOUT_MAX:

@@ -1,8 +1,7 @@
-"""One board, several notebooks: processes that use one IOP in turn, and see when another has come between.
+"""Lets several notebooks share a board: processes use its IOP in turn, and notice if another has changed the overlay.
 
-The IOP is shared by all processes of a board, so Linux keeps them apart: with flock(), whose lock ends with its process,
-whatever way that ends. And Linux tells everyone that the fabric was configured, by inotify on the FPGA manager's file. pynq 3
-tells only the process that did it.
+Linux keeps the processes apart with flock(), whose lock ends with its process, however that ends. inotify on the FPGA manager's
+file tells all of them that the fabric was configured. pynq 3 tells only the process that did it.
 """
 
 import ctypes
@@ -17,9 +16,9 @@ import weakref
 
 from pynq import Device
 
-# What pynq's own devices map an IOP's memory from; a device with another memory names it as its lock_file.
+# The file from which pynq's own devices map an IOP's memory; a device with another memory names it as its lock_file.
 DEVICE_FILE = "/dev/mem"
-FPGA_MANAGER = "/sys/class/fpga_manager/fpga0/firmware"  # whoever writes a file's name there configures the fabric
+FPGA_MANAGER = "/sys/class/fpga_manager/fpga0/firmware"  # to write a file's name there configures the fabric
 IN_MODIFY, IN_OPEN = 0x2, 0x20  # linux/inotify.h
 WAIT = 10.0  # seconds for a lock that another process holds: far longer than any request that does not hang
 LONGEST_PAUSE = 1e-3  # seconds between two tries
@@ -29,21 +28,20 @@ _locks = weakref.WeakValueDictionary()  # this process's BoardLocks, by the file
 
 
 def board_lock():
-    """The lock of the board that is active now: the same one for all in this process who ask while somebody keeps it."""
+    """The lock of the active board. Callers in this process get the same object, as long as one of them keeps it."""
     path = getattr(Device.active_device, "lock_file", DEVICE_FILE)
     found = os.stat(path)
     return _locks.setdefault((found.st_dev, found.st_ino), BoardLock(path))
 
 
 class BoardLock:
-    """`with lock.threads, lock:` no other thread and no other process uses the board's IOPs, as far as they use this lock too.
+    """Within `with lock.threads, lock:` no other thread and no other process that uses this lock has the board's IOPs.
 
-    RuntimeError, which names the process that has it, after WAIT seconds. Any thread may enter it, and none twice. A forked
-    child may, too: it gets a lock of its own.
+    After WAIT seconds it raises RuntimeError, which names the process that has the lock. Any thread may enter it, but not twice. A
+    forked child gets a lock of its own.
 
-    They are two steps because of the stop button: only a lock of the interpreter's own is certain to be given back if a
-    KeyboardInterrupt comes in the very moment when it was taken. The file's lock may stay behind then, and the process has it
-    until it uses it the next time.
+    There are two steps because of the stop button: if a KeyboardInterrupt comes just when a lock was taken, only the interpreter's
+    own lock is certain to be released. The file's lock may stay with the process then, until the process uses it again.
     """
 
     def __init__(self, path):
@@ -58,7 +56,7 @@ class BoardLock:
 
     @property
     def threads(self):
-        if self._process != os.getpid():  # a lock belongs to a file as it was opened, which a fork shares with its parent
+        if self._process != os.getpid():  # flock() locks an open file, which a forked child shares with its parent
             self._open()
         return self._threads
 
@@ -87,8 +85,8 @@ class BoardLock:
 
 
 def holder(file):
-    """Who has the lock of an open file, as "process 1234 (2_iop_example.ipynb)"; its notebook if Jupyter has told it, or else
-    the folder that it runs in."""
+    """Who has the lock of an open file, as "process 1234 (2_iop_example.ipynb)": with the notebook if Jupyter has told its name, or
+    with the folder that the process runs in."""
     try:
         found = os.fstat(file)
         inode = "{:02x}:{:02x}:{}".format(os.major(found.st_dev), os.minor(found.st_dev), found.st_ino)
@@ -106,7 +104,7 @@ def holder(file):
 
 
 class _Downloads:
-    """Counts on from `count` each time that it sees that a process configured the fabric. Any thread may ask."""
+    """Counts how often it has seen that a process configured the fabric, from `count` on. Any thread may ask."""
 
     def __init__(self, count=1):
         self._count = count
@@ -119,7 +117,7 @@ class _Downloads:
                           "shut down notebooks that you do not need.".format(os.strerror(ctypes.get_errno())))
 
     def now(self):
-        if self._process != os.getpid():  # a fork shares its parent's events; what it had seen until then it keeps
+        if self._process != os.getpid():  # a forked child shares its parent's events; it keeps the count
             self.__init__(self._count)
         fcntl.ioctl(self._events, termios.FIONREAD, self._unread)
         if struct.unpack("i", self._unread)[0]:
@@ -135,8 +133,8 @@ _downloads = None  # False on a device that has no FPGA manager
 
 
 def downloads():
-    """A number that is another one once an overlay was downloaded by any process of this board. It is 0 for ever where there is
-    no FPGA manager: then the device belongs to this process, and pynq itself tells."""
+    """A number that changes whenever any process of this board downloads an overlay. Without an FPGA manager it stays 0: then the
+    device belongs to this process, and PL.timestamp tells."""
     global _downloads
     if _downloads is None:
         _downloads = os.path.exists(FPGA_MANAGER) and _Downloads()

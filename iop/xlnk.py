@@ -1,5 +1,5 @@
-"""Xlnk, which allocates physically contiguous memory: pynq's own class where the image has it (up to v2.6), and else
-the same calls over pynq.allocate, which replaced it."""
+"""Xlnk, which allocates physically contiguous memory: pynq's own class where the image has it (up to v2.6), otherwise the same
+calls over pynq.allocate, which replaced it."""
 
 import os
 
@@ -7,7 +7,7 @@ import pynq
 
 from . import pynq_state
 
-pynq_state.use(os.path.dirname(pynq.__file__))  # now, for the next step is to ask pynq for memory
+pynq_state.use(os.path.dirname(pynq.__file__))  # now, because the next step asks pynq for memory
 
 try:
     from pynq import Xlnk
@@ -22,10 +22,10 @@ except ImportError:
     from .buffers import is_allocated, make_freeable
 
     class Xlnk:
-        """Allocates buffers in CMA memory: the part of DDR that Linux keeps for memory in one physical piece.
+        """Allocates buffers in CMA memory, the part of DDR that Linux keeps for physically contiguous memory.
 
-        Any thread may call any method; on a board with pynq 2.7 one at a time, for there each allocation asks pynq's server, by one
-        connection for all threads.
+        Any thread may call any method; on a board with pynq 2.7 one at a time, because there all threads share one connection to
+        pynq's server.
         """
 
         ffi = cffi.FFI()
@@ -48,12 +48,12 @@ except ImportError:
             buffer = _allocate(shape, dtype, cacheable)
             make_freeable(buffer)
             for buffers in (self._buffers, self._all_buffers):
-                buffers.append(weakref.ref(buffer, buffers.remove))  # which each of them does when its buffer is gone
+                buffers.append(weakref.ref(buffer, buffers.remove))  # called when the buffer is gone
             return buffer
 
         def cma_alloc(self, length, cacheable=0, data_type="void"):
-            """Memory as C has it: a cffi pointer to `length` of data_type, or to so many bytes. RuntimeError if there is not that
-            much. It stays allocated until cma_free(), and nothing keeps a program from writing beyond it."""
+            """A cffi pointer to new memory for `length` elements of data_type, or of `length` bytes. RuntimeError if there is not
+            that much. It stays allocated until cma_free(), and nothing keeps a program from writing beyond its end."""
             size = length * (1 if data_type == "void" else self.ffi.sizeof(data_type))
             buffer = self.cma_array((size,), np.uint8, cacheable)
             self._allocated[buffer.virtual_address] = buffer
@@ -125,7 +125,7 @@ except ImportError:
             return Device.active_device.get_memory(PS_DDR).allocate(shape, dtype, cacheable=cacheable)
 
     def _cma_available():
-        """Bytes. Linux tells, but for a device with a CMA pool of its own."""
+        """Bytes, from the device if it has a CMA pool of its own, otherwise from Linux."""
         device = Device.active_device
         if hasattr(device, "cma_available"):
             return device.cma_available()
