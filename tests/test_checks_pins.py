@@ -131,7 +131,7 @@ DEVICES = [
     (Elsewhere, r"Not yet: 20.0 degrees: your device sent the bytes \(none\)"),
     (NoBytes, "Not yet: 20.0 degrees: your device sent the bytes ffff"),
     (OutOfBytes, "Not yet: 20.0 degrees: your device sent the bytes ffff"),
-    (NoDevice, "Not yet: your code raised TypeError: .* is no virtual Pmod"),
+    (NoDevice, "Not yet: your code raised TypeError: .* is not a virtual Pmod"),
 ]
 
 

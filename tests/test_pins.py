@@ -197,8 +197,8 @@ def at(address):
 
 @pytest.mark.parametrize("plugged, device, error, says", [
     (None, Led8, TypeError, r"Led8 is a class: .* as in board.plug\(Led8\(\)\)"),
-    (None, "an LED", TypeError, "'an LED' is no virtual Pmod: derive its class"),
-    (None, None, TypeError, "None is no virtual Pmod"),
+    (None, "an LED", TypeError, "'an LED' is not a virtual Pmod: derive its class"),
+    (None, None, TypeError, "None is not a virtual Pmod"),
     (None, Reads(), TypeError, "Reads has no method write: write one"),
     (None, NoTransfer(), TypeError, "NoTransfer has no method transfer"),
     (None, I2cDevice(), TypeError, "I2cDevice has no method write"),

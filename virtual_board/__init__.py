@@ -1,10 +1,10 @@
-"""The board that is not there: a PYNQ board's DDR, CMA pool and I/O processor, for the stock pynq package on a PC.
+"""A virtual PYNQ board: its DDR, CMA pool and I/O processor, for the stock pynq package on a PC.
 
     import virtual_board
     board = virtual_board.activate()
 
-From then on pynq.Overlay, pynq.allocate and pynq.MMIO find a board. Its I/O processor is a real MicroBlaze program
-running in QEMU. Every IPython kernel of the kit's .venv calls activate() by itself.
+From then on pynq.Overlay, pynq.allocate and pynq.MMIO find a board. Its I/O processor is QEMU's MicroBlaze, which runs the
+board's own program. Every IPython kernel of the kit's .venv calls activate() by itself.
 """
 
 import os
@@ -12,11 +12,11 @@ import sys
 import threading
 import types
 
-# The board outlives it when this module is loaded again: %autoreload empties a module that has a file, and this one has none.
+# Keeps the board when this module is loaded again: %autoreload empties only modules that have a file, and _kept has none.
 _kept = sys.modules.setdefault(__name__ + ".kept", types.ModuleType(__name__ + ".kept", "The board of this process."))
 _one_at_a_time = threading.RLock()
 
-# What every Zynq board with a PYNQ image has: the Linux interface through which a bitstream gets into the FPGA.
+# Every Zynq board with a PYNQ image has this Linux interface, through which a bitstream gets into the FPGA.
 FPGA_MANAGER = "/sys/class/fpga_manager/fpga0/firmware"
 
 
@@ -41,7 +41,7 @@ def activate():
 
 def _in_a_child():
     global _one_at_a_time
-    _one_at_a_time = threading.RLock()  # the parent's may belong to a thread that the child does not have
+    _one_at_a_time = threading.RLock()  # a thread that the child does not have may hold the parent's
 
 
 if hasattr(os, "register_at_fork"):  # Python 3.7

@@ -1,4 +1,4 @@
-"""The virtual board: what belongs together and begins and ends together."""
+"""The virtual board: its parts, from when it is made to when it is closed."""
 
 import atexit
 import os
@@ -14,8 +14,8 @@ from .microblaze import MicroBlaze
 class VirtualBoard:
     """Belongs to the process that made it; virtual_board.activate() makes one.
 
-    Any thread of that process may call any method: one of them downloads or closes at a time. Of a forked child's copy nothing
-    but is_open(), check_open() and close() may be called.
+    Any thread of that process may call any method; only one downloads or closes at a time. In a forked child only is_open(),
+    check_open() and close() may be called.
     """
 
     def __init__(self):
@@ -37,7 +37,7 @@ class VirtualBoard:
 
     @property
     def microblaze(self):
-        """The I/O processor. RuntimeError before an overlay is downloaded: only then is there one in the fabric."""
+        """The I/O processor. RuntimeError before an overlay is downloaded, which brings it into the fabric."""
         microblaze = self._microblaze
         if microblaze is None:
             raise RuntimeError('There is no IOP yet: download the overlay first, with '
@@ -48,7 +48,7 @@ class VirtualBoard:
         return self._microblaze is not None
 
     def download(self):
-        """A bitstream was loaded: all of the fabric starts anew, the IOP in reset."""
+        """To be called when a bitstream is loaded: all of the fabric starts anew, with the IOP in reset."""
         self.check_open()
         with self._lock:
             self.check_open()
@@ -59,8 +59,8 @@ class VirtualBoard:
             self.memory.bram[:] = 0
 
     def plug(self, device):
-        """Plugs a virtual Pmod (pmods.py) into iop1's connector, before or after an overlay is downloaded, and returns it. There it
-        stays until unplug(). TypeError or ValueError, with the remedy, if it cannot be plugged in."""
+        """Plugs a virtual Pmod (pmods.py) into iop1's connector, where it stays until unplug(), and returns it. An overlay may be
+        downloaded before or later. TypeError or ValueError, with the remedy, if the device cannot be plugged in."""
         with self._lock:
             self.connector.check(device)
             self._with_iop(lambda: self.connector.plug(device))
@@ -89,7 +89,7 @@ class VirtualBoard:
             self._with_iop(self.iop1.gpio.refresh)
 
     def _with_iop(self, function):
-        """Calls what changes something for the thread that serves the IOP's peripherals in that thread, if there is one."""
+        """Calls a function that changes the IOP's peripherals or connector in the thread that serves them, if there is one."""
         self.check_open()
         microblaze = self._microblaze
         if microblaze is not None and microblaze.is_open:
@@ -98,8 +98,8 @@ class VirtualBoard:
             function()
 
     def stray_writes(self):
-        """[(physical address, length in bytes), ...] of DDR that was changed outside every buffer allocated at the
-        time. On a real board each of them would have hit Linux."""
+        """[(physical address, length in bytes), ...] of changes to DDR outside every buffer that was allocated at the time. On a
+        real board each could have hit Linux."""
         return self.cma.stray_writes()
 
     def check_open(self):
@@ -113,9 +113,9 @@ class VirtualBoard:
         return self._process == os.getpid() and not self.memory.closed
 
     def close(self):
-        """Ends QEMU and frees every buffer; what these held stays readable until they are gone. Does nothing twice.
-        In a forked child, where the board is only a copy, it leaves QEMU to the parent."""
-        if self.is_open():  # in a child, a thread that does not exist there may have the lock
+        """Ends QEMU and frees every buffer. The arrays stay readable. A second call does nothing. In a forked child, where the board
+        is only a copy, it leaves QEMU to the parent."""
+        if self.is_open():  # in a child, the lock may be held by a thread that does not exist there
             with self._lock:
                 if self._microblaze is not None:
                     self._microblaze.close()

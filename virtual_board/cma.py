@@ -20,12 +20,12 @@ def whole_pages(size):
 
 
 class CmaPool:
-    """Allocates by first fit. DDR outside the allocated buffers is kept at zero, so whatever is found there was written
-    by something that had no business there. Addresses are physical, sizes in bytes.
+    """Allocates by first fit. DDR outside the allocated buffers is kept at zero, so that a stray write to it can be found.
+    Addresses are physical, sizes in bytes.
 
-    Any thread may call any method, and one of them works on the pool at a time, as in Linux. Python's garbage collector may call
-    free() in a thread that is at work on the pool: then the block is taken back before the next answer. An exception at any
-    point, as the stop button raises one, leaves the pool in order. Signal handlers may call free() alone.
+    Any thread may call any method; one works on the pool at a time, as in Linux. Python's garbage collector may call free() in a
+    thread that is already at work on the pool: then the next method takes the block back. An exception at any point, as from
+    the stop button, leaves the pool consistent. Signal handlers may call free(), and no other method.
     """
 
     def __init__(self, memory):
@@ -39,7 +39,7 @@ class CmaPool:
     def allocate(self, size, owner):
         """A Block of `size` bytes, all zero. RuntimeError, as on a board, if no such room is left.
 
-        owner: any object; when it is gone the block counts as freed, whatever way it went
+        owner: any object; when it no longer exists, the block counts as freed
         """
         if size < 1:
             raise RuntimeError("Allocate failed: a buffer of {} bytes was asked for; ask for at least 1.".format(size))
@@ -64,7 +64,7 @@ class CmaPool:
             return block
 
     def free(self, block):
-        """Takes back a block. Does nothing if that was done already."""
+        """Takes back a block. A second call does nothing."""
         self._freed.append(block)
         with self._lock:
             if not self._at_work:
@@ -76,8 +76,8 @@ class CmaPool:
             return self._available()
 
     def stray_writes(self):
-        """[(address, length), ...] of what was written outside every buffer of its time, in whole 32-bit words, in
-        order. A write of what was there already, which was zero, changed nothing and does not count."""
+        """[(address, length), ...] of writes outside every buffer of their time, in whole 32-bit words, in order. Zeros that were
+        written change nothing, and are not found."""
         with self._lock, self._working():
             taken = self._taken()
             found = self._strays + [run for start, end in self._memory.written_pages()
@@ -103,7 +103,7 @@ class CmaPool:
 
     def _take_back(self):
         while self._freed:
-            block = self._freed[0]  # it stays there until it is done with, for a signal may come in between
+            block = self._freed[0]  # removed last, because a signal may interrupt this
             if self._blocks.get(block.address) is block:
                 self._memory.ddr[block.address:block.address + block.size] = 0
                 del self._blocks[block.address]
@@ -119,7 +119,7 @@ class CmaPool:
         return POOL_SIZE - sum([whole_pages(block.size) for block in self._taken()])
 
     def _outside(self, taken, start, end):
-        """What is not zero from start to end, the blocks that are taken left out."""
+        """The words that are not zero from start to end, outside the blocks that are taken."""
         for block in taken:
             if start < block.address + block.size and block.address < end:
                 yield from self._memory.nonzero(start, block.address)

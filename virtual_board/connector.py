@@ -1,4 +1,4 @@
-"""The IOP's Pmod connector: what is plugged into it, and how the IOP's peripherals reach that."""
+"""The IOP's Pmod connector: the devices in it, and how the IOP's peripherals reach them."""
 
 import collections
 import operator
@@ -9,21 +9,21 @@ import numpy as np
 from .messages import tell
 from .pmods import I2cDevice, PmodDevice, SpiDevice
 
-FAILED = object()  # what a device's method returns that raised something
-NOBODY = 0xFF  # what a master reads where nobody answers: data lines have pull-ups
+FAILED = object()  # stands for the result of a device's method that raised an exception
+NOBODY = 0xFF  # what a master reads if no device answers: data lines have pull-ups
 NEEDED = {I2cDevice: ("write", "read"), SpiDevice: ("transfer",)}
-TRANSFER_KEPT = 64  # bytes of a transfer that are kept for who wants to look at it
+TRANSFER_KEPT = 64  # bytes of a transfer that are kept for looking at later
 TRANSFERS_KEPT = 256
 
 
 class Transfer(collections.namedtuple("Transfer", "bus address reading acknowledged sent received")):
-    """A transfer on one of the IOP's buses: bus is "I2C" or "SPI". With I2C there are an address, whether the IOP reads, and whether a
-    device acknowledged its address. sent and received: bytes, of which the first 64 are kept."""
+    """A transfer on one of the IOP's buses: bus is "I2C" or "SPI". An I2C transfer also has an address, whether the IOP reads, and
+    whether a device acknowledged the address. sent and received: the first 64 bytes of each."""
 
     __slots__ = ()
 
     def steps(self):
-        """What happened on the wires, one after the other, as a list of strings."""
+        """The steps on the wires, in order, as a list of strings."""
         if self.bus == "SPI":
             return ["SS low"] + ["{:02x} / {:02x}".format(*both) for both in zip(self.sent, self.received)] + ["SS high"]
         steps = ["START", "{:#x} {}".format(self.address, "R" if self.reading else "W"), "ACK" if self.acknowledged else "NAK"]
@@ -31,12 +31,12 @@ class Transfer(collections.namedtuple("Transfer", "bus address reading acknowled
 
 
 class Connector:
-    """Holds devices. What a device of a student's does wrong is told on standard error, once each, and the IOP goes on with
-    what an empty connector would have answered.
+    """Holds devices. An error in a student's device is reported on standard error, once each, and the IOP goes on with the answer
+    of an empty connector.
 
-    plug() and unplug() are the board's to call. All else is called by the thread that serves the IOP.
+    Only the board calls plug() and unplug(). The thread that serves the IOP calls everything else.
 
-    transfers: the last transfers on the IOP's buses, the newest last, of which the last may still be going on
+    transfers: the last transfers on the IOP's buses, the newest last; that one may still be going on
     """
 
     def __init__(self):
@@ -52,7 +52,7 @@ class Connector:
         if isinstance(device, type):
             raise TypeError("{0} is a class: plug in a device of that class, as in board.plug({0}()).".format(device.__name__))
         if not isinstance(device, PmodDevice):
-            raise TypeError("{!r} is no virtual Pmod: derive its class from I2cDevice, SpiDevice or PmodDevice of "
+            raise TypeError("{!r} is not a virtual Pmod: derive its class from I2cDevice, SpiDevice or PmodDevice of "
                             "virtual_board.pmods.".format(device))
         name = type(device).__name__
         if self._has(device):
@@ -99,7 +99,7 @@ class Connector:
             self._addressed = None
 
     def _has(self, device):
-        return any(device is other for other in self.devices)  # a class may compare its objects in a way of its own
+        return any(device is other for other in self.devices)  # by identity, because a student's class may define __eq__
 
     # The pins
 
@@ -136,7 +136,7 @@ class Connector:
                        "edges, which the IOP takes it for.\n".format(type(device).__name__, period))
         return 0
 
-    # The buses: what axi.Iic and axi.Spi call
+    # The buses, as axi.Iic and axi.Spi call them
 
     def i2c_start(self, address, reading):
         self._addressed = next((device for device in self.devices if isinstance(device, I2cDevice)
@@ -192,7 +192,7 @@ class Connector:
             if len(data) < TRANSFER_KEPT:
                 data.append(byte)
 
-    # What may go wrong in a device
+    # Errors in a device
 
     def _byte(self, device, method, *arguments):
         answer = self._call(device, method, *arguments)
@@ -208,11 +208,11 @@ class Connector:
         return NOBODY
 
     def _call(self, device, method, *arguments):
-        """What a device's method returns, or FAILED."""
+        """The result of a device's method, or FAILED."""
         return self._try(device, method + "()", lambda: getattr(device, method)(*arguments))
 
     def _try(self, device, name, function):
-        """FAILED if it raises anything: exit(), too, is no reason to stop the IOP."""
+        """The function's result, or FAILED if it raises anything: even exit() is not a reason to stop the IOP."""
         try:
             return function()
         except BaseException as error:

@@ -1,4 +1,4 @@
-"""The virtual board as a pynq Device, which is the package's own way to another board."""
+"""The virtual board as a pynq Device, the package's own way to support another board."""
 
 import operator
 import os
@@ -20,17 +20,17 @@ BRAM = 0x40000000, BRAM_SIZE  # iop1's memory
 INTERRUPT_CONTROLLER = 0x41800000, 0x10000  # base.hwh: system_interrupts
 SLCR = 0xF8000000, 0x1000  # UG585: system level control registers, the clocks among them
 
-# A PYNQ-Z1's clocks from its 50 MHz oscillator: x 26 / 2 for the ARM cores, and x 20 for what the fabric's are divided
-# from, whose divisors the overlay brings.
+# A PYNQ-Z1's clocks from its 50 MHz oscillator: x 26 / 2 for the ARM cores, and x 20 for the fabric's, which the overlay divides
+# further.
 CLOCKS = {0x100: 26 << 12,  # ARM_PLL_CTRL: PLL_FDIV
           0x108: 20 << 12,  # IO_PLL_CTRL: PLL_FDIV
           0x120: 2 << 8}    # ARM_CLK_CTRL: DIVISOR
 
-BITSTREAMS = ".bit", ".bin"  # what a board takes with a .hwh beside it; it has more formats, which need other tools
+BITSTREAMS = ".bit", ".bin"  # the formats that a board takes with a .hwh beside it; others need more tools
 
-GIVE_WAY = 1e-5  # seconds; Linux makes more of it
-COMMAND = BRAM_SIZE // 4 - 1  # index of the IOP's word in which pynq's drivers give it a command, which its program clears
-SEEN_WITHIN, ANSWERED_WITHIN = 0.02, 1  # seconds that the IOP gets, at most, for what takes it microseconds on a board
+GIVE_WAY = 1e-5  # seconds; Linux makes them longer
+COMMAND = BRAM_SIZE // 4 - 1  # index of the word in which pynq's drivers give the IOP a command, and its program clears it
+SEEN_WITHIN, ANSWERED_WITHIN = 0.02, 1  # seconds that the IOP gets at most for a step that takes microseconds on a board
 
 # base.hwh: EMIO GPIO pins, active high, and the input of the fabric's interrupt controller
 IOP1_RESET = 0
@@ -61,7 +61,7 @@ _write = WatchedMemory.__setitem__
 
 
 def _wait_for_answer(watched, seconds):
-    """Until the IOP has cleared the command that Python gave it last, or had the time to."""
+    """Waits until the IOP has cleared Python's last command, or the time is over."""
     command, given = watched.asked
     while command and np.ndarray.__getitem__(watched, COMMAND) == command and time.monotonic() < given + seconds:
         time.sleep(GIVE_WAY)
@@ -83,11 +83,11 @@ def _give_way_and_write(watched, key, value):
 
 
 def give_way(yes):
-    """Whether access to the IOP's memory gives the IOP the time it needs, for it is slow while it is served. From any thread.
+    """Sets whether access to the IOP's memory gives the IOP time, because it is slow while it is served. From any thread.
 
-    Each read lets other threads run. Without that Python lets a driver that waits for the IOP keep the processor for 5 ms,
-    each time that the IOP waits to be served. A command of pynq's drivers is not found uncleared and not written over before the
-    IOP had its time: pynq's Pmod_DevMode gives up after 10 ms, and Pmod_DPOT waits for no answer.
+    Each read then lets other threads run. Otherwise a driver that waits for the IOP keeps Python for 5 ms each time that the IOP
+    waits to be served. Reads and writes of a driver's command wait until the IOP has had its time: pynq's Pmod_DevMode gives up
+    after 10 ms, and Pmod_DPOT does not wait for an answer.
     """
     WatchedMemory.__setitem__ = _give_way_and_write if yes else _write
     if yes:
@@ -97,23 +97,23 @@ def give_way(yes):
 
 
 class Allocation:
-    """The bytes of one buffer: in DDR, and, for a cacheable one, in the CPU's cache, which is what Python sees then. (A
-    board's cache forgets and writes back at times of its own, too; this one only when told.)
+    """The bytes of one buffer in DDR. Of a cacheable buffer, Python sees a copy instead: the CPU's cache. (A board's cache also
+    drops and writes back words on its own; this one does so only when told.)
 
-    Any thread may call any method, and write to the bytes meanwhile: a word that is written while the cache is flushed goes to
-    DDR now or with the next flush. free() may be called by Python's garbage collector, too.
+    Any thread may call any method, and write to the bytes meanwhile: a word that is written during a flush goes to DDR now or with
+    the next flush. Python's garbage collector may call free(), too.
     """
 
     def __init__(self, board, size, cacheable):
         """RuntimeError if there is no room for `size` bytes."""
         self._board = board
-        self._block = board.cma.allocate(size, self)  # which counts as freed when this object is gone, whatever happens below
+        self._block = board.cma.allocate(size, self)  # counts as freed when this object is gone, even if an error follows
         self.address = self._block.address
         self.ddr = self.seen = board.memory.ddr[self.address:self.address + size]
         self._clean = None
         if cacheable:
             self.seen = np.zeros(size, np.uint8)
-            self._clean = self.seen.copy()  # what was seen last when both were the same
+            self._clean = self.seen.copy()  # as it was when cache and DDR were last the same
         self._lock = threading.Lock()
         self.buffer = lambda: None  # or a weak reference to the array over it
 
@@ -146,8 +146,8 @@ class Allocation:
 
 
 class Memory:
-    """A memory of the overlay, as overlay.PSDDR is one, with the interface that pynq's own have on a board. Any thread may call
-    any method."""
+    """A memory of the overlay, such as overlay.PSDDR, with the interface of pynq's own class on a board. Any thread may call any
+    method."""
 
     def __init__(self, device, description):
         self.device, self.desc = device, description
@@ -178,10 +178,10 @@ class Memory:
 
 
 class VirtualDevice(Device):
-    """A Zynq with nothing but the tutorial's parts. `board` brings memory, the CMA pool and the MicroBlaze.
+    """A Zynq with only the parts that the tutorial uses. `board` has the memory, the CMA pool and the MicroBlaze.
 
-    Any thread may call any method; downloads come one after the other. (What pynq's own classes keep beside it, as PL.mem_dict,
-    is as safe among threads as on a board.)
+    Any thread may call any method; downloads come one after the other. (Data in pynq's own classes, such as PL.mem_dict, is as safe
+    among threads as on a board.)
     """
 
     _probe_priority_ = 300  # a real board's is 50, and the lowest wins
@@ -195,7 +195,7 @@ class VirtualDevice(Device):
         super().__init__("virtual_board", **pynq_versions.DEVICE_OPTIONS)
         VirtualDevice._devices_here[:] = [self]
         self.name = "virtual_board"
-        self.arch = "armv7l"  # what decides between a Zynq's registers and an UltraScale's
+        self.arch = "armv7l"  # decides between a Zynq's registers and an UltraScale's
         self.capabilities = {"MEMORY_MAPPED": True}
         self._board = board
         self._downloading = threading.RLock()
@@ -210,7 +210,7 @@ class VirtualDevice(Device):
 
     @property
     def lock_file(self):
-        """The file whose lock keeps users of the IOP apart (iop/sharing.py): the board's memory, which is this process's own."""
+        """The file whose lock keeps users of the IOP apart (iop/sharing.py): the board's memory, which belongs to this process."""
         return "/proc/self/fd/{}".format(self._board.memory.file)
 
     def mmap(self, base_addr, length):
@@ -231,9 +231,9 @@ class VirtualDevice(Device):
             ", ".join("{:#x} to {:#x}".format(base, base + size - 1) for base, size, _ in places)))
 
     def allocate(self, shape, dtype, cacheable=0):
-        """A PynqBuffer of zeros in CMA memory. What the IOP writes into a cacheable one is not seen until
-        buffer.invalidate(), nor is what Python writes seen by the IOP until buffer.flush(). RuntimeError if there is no
-        room, TypeError or ValueError if there is no such array; none of them costs memory."""
+        """A PynqBuffer of zeros in CMA memory. If it is cacheable, Python sees what the IOP wrote only after buffer.invalidate(),
+        and the IOP sees what Python wrote only after buffer.flush(). RuntimeError if there is no room, TypeError or ValueError if
+        there is no such array; after an error no memory is in use."""
         shape, dtype = (shape,) if np.isscalar(shape) else tuple(shape), np.dtype(dtype)
         size = dtype.itemsize
         try:
@@ -252,7 +252,7 @@ class VirtualDevice(Device):
             allocation.free()
             raise
         allocation.buffer = weakref.ref(buffer)
-        # These three make buffer.freebuffer() and the end of its last reference call return_pointer(), below.
+        # With these three, buffer.freebuffer() and the end of the last reference call return_pointer(), below.
         buffer.pointer = allocation
         buffer.return_to = self
         buffer.memory = self
@@ -265,7 +265,7 @@ class VirtualDevice(Device):
         return Allocation(self._board, size, cacheable)
 
     def return_pointer(self, allocation):
-        """Frees a buffer; pynq calls this once a buffer, or twice if two threads free it at once."""
+        """Frees a buffer; pynq calls this once for each buffer, or twice if two threads free it at once."""
         self._buffers.discard(allocation)
         allocation.free()
 
@@ -283,16 +283,16 @@ class VirtualDevice(Device):
         bo.invalidate(offset, size)
 
     def cma_available(self):
-        """Bytes of CMA memory that are free; on a board Linux tells, in /proc/meminfo."""
+        """Bytes of free CMA memory. A board has them in Linux's /proc/meminfo."""
         return self._board.cma.available()
 
     def get_memory(self, description):
-        """The memory that an overlay's description has under this name: pynq asks for it, for overlay.PSDDR."""
+        """The memory of an overlay's description. pynq asks for it when somebody uses overlay.PSDDR."""
         return Memory(self, description)
 
     def get_bitfile_metadata(self, bitfile_name, partial=False):
-        """What the .hwh beside a .bit says. RuntimeError, as on a board, if there is none, if it is not whole, or if the file
-        has another name than a bitstream's."""
+        """The contents of the .hwh beside a .bit. RuntimeError, as on a board, if the .hwh is missing or damaged, or if the file's
+        name is not that of a bitstream."""
         stem, extension = os.path.splitext(bitfile_name)
         if extension not in BITSTREAMS:
             raise RuntimeError("{} does not have the name of a bitstream: give the path of a file that ends in {}.".format(
@@ -305,7 +305,7 @@ class VirtualDevice(Device):
             return pynq_versions.read_hwh(hwh)
         except MemoryError:
             raise
-        except Exception as error:  # whatever the parser stumbles over; no two damaged files fail alike
+        except Exception as error:  # any at all: each damaged file makes the parser fail in another way
             raise RuntimeError("{} cannot be read as the description of an overlay ({}): get it again with `git checkout "
                                "bitstream`.".format(hwh, error)) from None
 

@@ -1,7 +1,7 @@
 """A client of GDB's remote protocol, as far as QEMU's stub needs one: stop, go on, step, read registers, reset.
 
-The same for QEMU 6.2 to 11. Since 8.1 the stub reports only the end of what this connection itself set going; so all that
-stops the processor or lets it go on comes from here.
+Python's packages for GDB drive a GDB program, which would be one more to install. This works with QEMU 6.2 to 11. Since 8.1 the
+stub reports only stops of a processor that this connection started, so everything that stops or starts it goes through here.
 """
 
 import struct
@@ -11,15 +11,15 @@ SYSTEM_RESET = b"qRcmd," + b"system_reset".hex().encode()
 
 
 class OutOfStep(ConnectionError):
-    """An exchange was cut off before its reply came: nobody can tell any more which reply belongs to which command."""
+    """An exchange was cut off before its reply came, so replies can no longer be matched to commands."""
 
 
 class Stub:
     """QEMU's GDB stub at the other end of a connected socket, whose timeout is the limit of each wait.
 
-    While the processor runs, QEMU takes any byte for a stop, so nothing is sent then but the stop. Each go() and each step()
-    is answered by one report, when the processor stands again, whatever stopped it; while it stands, each command is
-    answered by one reply. So what arrives is always known to be the one or the other.
+    While the processor runs, QEMU takes any byte for a stop, so only the stop is sent then. Each go() and each step() is answered
+    by one report when the processor stands again, whatever stopped it. While it stands, each command is answered by one
+    reply. So it is always known whether a packet is a report or a reply.
 
     For one thread at a time. Every call raises OSError if the connection broke or a wait took too long. An exchange
     that was cut off, by that or by a KeyboardInterrupt, leaves the stub unusable: every call raises OutOfStep from then on.
@@ -27,10 +27,10 @@ class Stub:
 
     def __init__(self, connection):
         self.running = False
-        self.byte_order = "<"  # of the registers' values, in struct's words; QEMU 11 has ">", whatever the processor's is
+        self.byte_order = "<"  # of the registers' values, as struct writes it; QEMU 11 has ">", whatever the processor has
         self._connection = connection
         self._received = b""
-        self._acknowledgement = b""  # of what arrived last, which goes with the next that is sent: one call instead of two
+        self._acknowledgement = b""  # of the last packet, sent with the next command: one call instead of two
         self._in_step = True
 
     def command(self, text):
@@ -42,8 +42,8 @@ class Stub:
         return reply
 
     def registers(self):
-        """The registers of the standing processor as a tuple of words: r0 to r31, pc, and then the special ones, of which
-        QEMU's versions have different numbers."""
+        """The registers of the standing processor as a tuple of words: r0 to r31, pc, and then the special registers, whose number
+        differs between versions of QEMU."""
         state = bytes.fromhex(self.command(b"g").decode())
         return struct.unpack("{}{}I".format(self.byte_order, len(state) // 4), state)
 
@@ -52,8 +52,8 @@ class Stub:
         return self.command(b"s")
 
     def watch(self, read, address, length):
-        """Has the standing processor stop after each read of `length` bytes from `address`, or else after each write. The report
-        then says `rwatch` or `watch`, and this address, whichever of the bytes was accessed."""
+        """Makes the standing processor stop after each access to one of `length` bytes from `address`: a read, or else a write. The
+        report then says `rwatch` or `watch`, and this address, whichever of the bytes was accessed."""
         reply = self.command(b"Z%d,%x,%x" % (3 if read else 2, address, length))
         if reply != b"OK":
             raise OSError("QEMU answered a watchpoint with {!r}".format(reply))
@@ -67,8 +67,8 @@ class Stub:
         self._in_step = True
 
     def stop(self):
-        """Stops the processor, and returns the report, which is that of a watchpoint if the last instruction accessed what is
-        watched. None if it stood."""
+        """Stops the processor, and returns the report, which is a watchpoint's if the last instruction accessed a watched word.
+        None if the processor was standing."""
         self._begin()
         if not self.running:
             self._in_step = True
@@ -79,8 +79,8 @@ class Stub:
         self._in_step = True
         if b"watch:" in report:
             return report
-        # Told to stop just after an access, QEMU does not report that, and would take the next for it. But it does report it
-        # when a breakpoint stops the processor at the instruction where it stands.
+        # If it is told to stop just after an access, QEMU does not report the access, and takes the next one for it. It does
+        # report the access when a breakpoint stops the processor at the instruction where it stands.
         pc = self.registers()[32]
         self.command(b"Z0,%x,4" % pc)
         report = self.command(b"c")
@@ -88,8 +88,8 @@ class Stub:
         return report
 
     def report(self):
-        """Reads once from the connection of a running processor, which waits if there is nothing. Returns the report, if
-        the processor stopped for a reason of its own, or None if that was only an acknowledgement."""
+        """Reads once from the connection of a running processor, and waits if nothing has come. Returns the report if the processor
+        stopped on its own, or None for an acknowledgement."""
         self._begin()
         self._receive()
         report = self._take()
@@ -103,7 +103,7 @@ class Stub:
         self._begin(standing=True)
         self._send(SYSTEM_RESET)
         reply = self._packet()
-        while reply.startswith(b"O") and reply != b"OK":  # what QEMU's monitor says of it
+        while reply.startswith(b"O") and reply != b"OK":  # output of QEMU's monitor
             reply = self._packet()
         if reply != b"OK":
             raise OSError("QEMU answered a reset with {!r}".format(reply))
@@ -114,7 +114,7 @@ class Stub:
             raise OutOfStep("an earlier exchange with QEMU was cut off")
         if standing and self.running:
             raise RuntimeError("The processor runs: stop() it first.")
-        self._in_step = False  # until this one is whole
+        self._in_step = False  # until this exchange is complete
 
     def _send(self, text):
         self._transmit(b"$" + text + b"#%02x" % (sum(text) % 256))
@@ -137,7 +137,7 @@ class Stub:
         self._received += more
 
     def _take(self):
-        """The content of the next packet that has come, or None. Acknowledgements, which stand between packets, go unread."""
+        """The content of the next packet that has come, or None. Acknowledgements between packets are skipped."""
         start = self._received.find(b"$")
         end = self._received.find(b"#", start + 1)
         if not 0 <= start < end <= len(self._received) - 3:

@@ -1,10 +1,10 @@
 """Stops the emulated processor while it can do nothing but wait, so that a polling program costs no CPU time.
 
-A program that polls its mailbox looks busy to QEMU. It is put to sleep on proof alone: executed step by step, it comes back
-to a state, all its registers and its program counter, that it was in before, and no instruction between changed a word
-of memory. Then it will go round for ever, unless one of the words that it reads or stores changes; and so these are what is
-watched. (It stores what is there already, but would overwrite what comes there from elsewhere.) A program that computes,
-however long, never comes back to a state, and is never stopped for longer than a look takes.
+A program that polls its mailbox looks busy to QEMU. It is put to sleep only on proof: executed step by step, it comes back to a
+state (all its registers and its program counter) that it was in before, and no instruction in between changed a word of memory.
+From then on it repeats itself for ever, unless one of the words that it reads or stores changes. So these words are watched. (It
+stores what is there already, but would overwrite what somebody else writes there.) A program that computes, however long, never
+comes back to a state, and is never stopped for longer than a look takes.
 """
 
 import numpy as np
@@ -22,14 +22,14 @@ LONGEST_LOOK = 4096
 def find_wait(debugger, words, steps, interrupted, served):
     """Steps a stopped processor until it is proven to wait.
 
-    debugger: its gdb.Stub; words: its memory; steps: how many instructions at most; interrupted: a function, true to give
-    up at once; served: a function that is given the report of each step, true if that has accessed a peripheral
-    Returns the words that it reads or stores, a change of which ends its wait: their indices, and what it found in them. None
-    if nothing is proven.
+    debugger: its gdb.Stub; words: its memory; steps: how many instructions at most; interrupted: a function that returns whether
+    to give up at once; served: a function that takes the report of each step, and returns whether it accessed a peripheral
+    Returns the indices and the values of the words that the processor reads or stores: a change to one ends its wait. None if
+    nothing is proven.
     """
     seen = set()
-    accessed = {}  # index of a word: what the processor found there, which Python may have changed by now
-    before = None  # the instruction that led here
+    accessed = {}  # index of a word: the value that the processor found there; Python may have changed it by now
+    before = None  # the last instruction
     for _ in range(steps):
         if interrupted():
             return None
@@ -43,26 +43,26 @@ def find_wait(debugger, words, steps, interrupted, served):
             return None
         instruction = int(words[pc // 4])
         address = _address_accessed(instruction, before, registers)
-        if address is not None and address // 4 < len(words):  # beyond, there is nothing to be changed or to change
+        if address is not None and address // 4 < len(words):  # beyond is no memory
             found = int(words[address // 4])
             if instruction >> 26 & 4 and not _stores_the_same(instruction, address, registers, found):
                 return None
             accessed[address // 4] = found
-        if served(debugger.step()):  # which has done something, and may do it again
+        if served(debugger.step()):  # a peripheral has acted, and may act again
             return None
         before = instruction
     return None
 
 
 def _continues(instruction):
-    """Whether the processor holds more than its registers show after this instruction: a prefix, or a branch to come."""
+    """Whether the processor has hidden state after this instruction, beside its registers: a prefix, or a delayed branch."""
     opcode = instruction >> 26
     return (opcode in (IMM, RTSD) or opcode in BRANCHES and instruction >> 20 & 1
             or opcode in CONDITIONAL and instruction >> 25 & 1)
 
 
 def _address_accessed(instruction, before, registers):
-    """Where in memory a load or store accesses something; None for any other instruction."""
+    """The address that a load or store accesses; None for any other instruction."""
     opcode = instruction >> 26
     if opcode & 0x30 != 0x30:
         return None
@@ -78,8 +78,8 @@ def _address_accessed(instruction, before, registers):
 
 
 def _stores_the_same(instruction, address, registers, word):
-    """Whether a store leaves the word in memory as it was. What the memory holds after the step would not tell: Python may have
-    written to it again by then, and often does, for an answer is a store."""
+    """Whether a store leaves the word in memory as it was. Comparing the memory after the step would not tell: Python may have
+    written to it again by then, and often does, because a program's answer is a store."""
     opcode = instruction >> 26
     size = 1 << (opcode & 3)
     swaps_bytes = not opcode & 8 and instruction & 0x200  # sbr, shr, swr

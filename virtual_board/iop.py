@@ -1,4 +1,4 @@
-"""iop1, an IOP for a Pmod connector: what its MicroBlaze reaches beside its memory, and where (base.tcl of every image)."""
+"""iop1, an IOP for a Pmod connector: the peripherals of its MicroBlaze, and their addresses (base.tcl of every image)."""
 
 import functools
 import re
@@ -18,16 +18,16 @@ REPORT = re.compile(rb";(r?)watch:([0-9a-f]+)")
 
 
 class PmodIop:
-    """The peripherals, and the watchpoints by which they are told of what the processor does. For one thread, the one that speaks
-    with QEMU; any thread may look at `timer.pwm`, `gpio` and the like.
+    """The peripherals, and the watchpoints that tell them what the processor does. Only the thread that speaks with QEMU may call
+    methods; any thread may look at `timer.pwm`, `gpio` and the like.
 
     QEMU stops after an access to a watched word, and reports the address at which the watchpoint begins. So there is one
-    watchpoint for each register that does something, and nobody has to know which instruction it was.
+    watchpoint for each register that does something, and the instruction need not be known.
 
-    words: the processor's memory as numpy uint32; connector: what its pins and buses lead to; raised: a function that is called with
-    the level of the interrupt line to Linux
-    give_way: a function that is called with True as soon as a program uses a peripheral or something is plugged in, and with False
-    when neither is so any more
+    words: the processor's memory as numpy uint32; connector: where its pins and buses lead; raised: a function that takes the level
+    of the interrupt line to Linux
+    give_way: a function that takes True as soon as a program uses a peripheral or something is plugged in, and False once neither
+    is so
     """
 
     def __init__(self, words, connector, raised, give_way):
@@ -53,31 +53,31 @@ class PmodIop:
         return [(read, address, length) for (read, address), (length, _) in self._served.items()]
 
     def serve(self, report):
-        """Does what a stop of the processor's asks for. report: QEMU's. Returns whether it was at one of the watchpoints."""
+        """Handles a stop of the processor. report: QEMU's. Returns whether the stop was at one of the watchpoints."""
         found = REPORT.search(report)
         if found is None:
             return False
         self.will_serve()
         try:
             self._served[found.group(1) == b"r", int(found.group(2), 16)][1]()
-        except BaseException:  # from a device, in a way that nobody thought of
+        except BaseException:  # from a device, past Connector's own care
             self._tell_once(traceback.format_exc())
         return True
 
     def will_serve(self):
-        """A program uses a peripheral, or something is plugged in that one will use."""
+        """To be called when a program uses a peripheral, or when something is plugged in that it will use."""
         if not self._serving:
             self._serving = True
             self._give_way(True)
 
     def configure(self):
-        """The bitstream is loaded: all is as it is after its reset."""
+        """To be called when the bitstream is loaded: resets everything."""
         self.io_switch.reset()
         self.interrupt.reset()
         self.reset()
 
     def reset(self):
-        """The reset pin resets the peripherals too. The IO switch and the interrupt keep what they have (base.tcl)."""
+        """Resets what the reset pin resets beside the processor. The IO switch and the interrupt keep their state (base.tcl)."""
         for peripheral in self.iic, self.spi, self.timer, self.gpio:
             peripheral.reset()
         self._told.clear()
@@ -86,12 +86,11 @@ class PmodIop:
 
     @property
     def deadline(self):
-        """When catch_up() will have something to do, in seconds as time.monotonic() counts them; None: not before the processor
-        does something."""
+        """When catch_up() will have something to do, by time.monotonic(). None: not before the processor does something."""
         return self.timer.deadline
 
     def catch_up(self):
-        """Lets happen what is due."""
+        """Handles the events that are due."""
         self.timer.catch_up()
 
     def _watch(self, peripheral):
@@ -113,7 +112,7 @@ class PmodIop:
                 self._served[read, peripheral.base + offset] = 4, on_lack(name, offset, read)
 
     def _watch_gaps(self):
-        """Where no peripheral is, or one that is not modelled."""
+        """Watches the addresses without a peripheral, and those of one that is not modelled."""
         blocks = sorted([peripheral.base for peripheral in self._peripherals] + [INTC, END])
         gaps = [("AXI INTC (0x{:x})".format(INTC), INTC, INTC + BLOCK)]
         gaps += [("an address where nothing is (0x{:x} to 0x{:x})".format(block + BLOCK, following - 1), block + BLOCK, following)

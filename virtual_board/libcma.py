@@ -1,4 +1,4 @@
-"""The allocator library that pynq 2.6's own Xlnk class is given through its set_allocator_library()."""
+"""The allocator library for pynq 2.6's own Xlnk class, which takes one by its set_allocator_library()."""
 
 import ctypes
 import os
@@ -21,8 +21,8 @@ class Libcma:
     """Buffers of the board that is active now, by the address where Python sees them. Any thread may call into the library."""
 
     def __init__(self, xlnk, active_device):
-        """Builds the library, which takes a C compiler, and has the class `xlnk` use it. active_device() is asked for
-        the board's device at each call. RuntimeError if there is no compiler."""
+        """Builds the library and makes the class `xlnk` use it. active_device() returns the board's device, and is called at each
+        call. RuntimeError if there is no C compiler."""
         self._device = active_device
         self._allocations = {}  # address: Allocation
         self._callbacks = []
@@ -44,7 +44,7 @@ class Libcma:
         try:
             allocation = self._device().allocate_bytes(size, cacheable)
         except RuntimeError:
-            return 0  # Xlnk says so
+            return 0  # Xlnk raises the error
         address = allocation.seen.ctypes.data
         self._allocations[address] = allocation
         return address

@@ -18,8 +18,8 @@ PAGE = 4096
 
 
 class SharedMemory:
-    """The MicroBlaze's address space, of which only the pages that are used take memory. It has no name, so that nothing is
-    left of it when the last process that uses it ends, whatever way that was. Any thread may call any method.
+    """The MicroBlaze's address space, of which only the pages in use take memory. Its file has no name, so nothing is left of it
+    when the last process that uses it ends, however that was. Any thread may call any method.
 
     words: all of it as numpy uint32; the index is the MicroBlaze's address divided by 4
     bram:  the 64 KB of BRAM as numpy uint8
@@ -27,21 +27,21 @@ class SharedMemory:
     """
 
     def __init__(self):
-        if hasattr(os, "memfd_create"):  # Linux, Python 3.8: no limit, where a container's /dev/shm has one
+        if hasattr(os, "memfd_create"):  # Linux, Python 3.8: it has no limit, unlike a container's /dev/shm
             self.file = os.memfd_create("pynq-virtual-board")  # novm
         else:
             with tempfile.TemporaryFile() as unnamed:
                 self.file = os.dup(unnamed.fileno())
         os.ftruncate(self.file, SIZE)
         self.closed = False
-        self._lock = threading.Lock()  # its number may be another file's once it is closed
+        self._lock = threading.Lock()  # once the file is closed, its number may be another file's
         everything = np.frombuffer(mmap.mmap(self.file, SIZE), np.uint8)
         self.words = everything.view(np.uint32)
         self.bram = everything[:BRAM_SIZE]
         self.ddr = everything[DDR_WINDOW:DDR_END]
 
     def written_pages(self):
-        """[(start, end), ...] of each part of DDR that was ever touched, as physical addresses. None after close()."""
+        """[(start, end), ...] of each part of DDR that was ever touched, as physical addresses; empty after close()."""
         found, end = [], DDR_WINDOW
         with self._lock:
             while end < DDR_END and not self.closed:
@@ -56,8 +56,8 @@ class SharedMemory:
         return found
 
     def nonzero(self, start, end):
-        """Yields (address, length) of each run of 32-bit words with a byte that is not zero between the physical
-        addresses start and end; where these cut a word in two, only the part between them counts."""
+        """Yields (address, length) of each run of 32-bit words that are not zero between the physical addresses start and end. If
+        start or end divides a word, only the part between them counts."""
         if start >= end:
             return
         first = start - start % 4
@@ -71,7 +71,7 @@ class SharedMemory:
             yield first + 4 * begin, 4 * (stop - begin)
 
     def close(self):
-        """Gives up the file; arrays over the memory stay valid for as long as they are there. Does nothing twice."""
+        """Closes the file; arrays over the memory stay valid. A second call does nothing."""
         with self._lock:
             if not self.closed:
                 self.closed = True

@@ -1,4 +1,4 @@
-"""What the virtual board has to say of its own accord, about a student's device or program."""
+"""The virtual board's own messages about a student's device or program."""
 
 import _thread
 import sys
@@ -6,10 +6,10 @@ import threading
 
 
 def tell(text):
-    """Writes text to standard error, for the cell that runs now, and returns when it is there.
+    """Writes text to standard error, for the cell that runs now, and returns when it is written.
 
-    A kernel shows what a thread writes below the cell that started the thread. The one that serves the IOP was started by the
-    cell that downloaded the overlay, where nobody would look; a thread that the kernel does not know counts as the current cell's.
+    A kernel shows a thread's output below the cell that started the thread. The thread that serves the IOP was started by the cell
+    that downloaded the overlay, where nobody would look. Output of a thread that the kernel does not know goes to the current cell.
     """
     written = threading.Event()
 

@@ -11,9 +11,9 @@ from .idle import FIRST_LOOK, LONGEST_LOOK, find_wait
 from .qemu import Qemu, QemuError
 
 # QEMU's bare machine never resets its CPU unless a loader device gives it a reset address, and that may not be 0. So it
-# resets to this, in a place that answers to nothing on the board, and that jumps to 0. First it writes each word of
-# program memory back: QEMU keeps translations of what it ran, does not see Python load another program over it, but
-# drops them for what the processor itself writes.
+# resets to this code, at an address that is unused on the board, which jumps to 0. Before that it writes each word of
+# program memory back. QEMU keeps translations of code that it ran, and does not notice that Python loads another program
+# over that code, but drops the translation of a word that the processor itself writes.
 RESET_STUB = 0x1FFF0000
 RESET_CODE = (0xB0000000, 0x3060EFFC,  # imm 0; addik r3, r0, 0xEFFC   the last word before the mailbox
               0xE8830000,              # lwi   r4, r3, 0
@@ -25,12 +25,12 @@ RESET_CODE = (0xB0000000, 0x3060EFFC,  # imm 0; addik r3, r0, 0xEFFC   the last 
 
 LONGEST_WAIT = 40  # seconds, more than QEMU may take to start
 
-# Seconds that close() waits for the owner. It is longer about it only if a device's method does not return; then it ends with Python.
+# Seconds that close() waits for the owner, which needs more only if a device's method does not return; then it ends with Python.
 ENDS_WITHIN = 2
 
 
 class _Answer:
-    """What one thread waits for while another carries out what it asked."""
+    """The result of a request: one thread waits for it while another carries the request out."""
 
     def __init__(self):
         self._given = threading.Lock()  # held until then
@@ -46,7 +46,7 @@ class _Answer:
         self._given.release()
 
     def wait(self, giver):
-        """Until the thread `giver` has given it. QemuError if that ended before, or does something else for too long."""
+        """Waits until the thread `giver` has given it. QemuError if that thread ended before, or takes too long."""
         deadline = time.monotonic() + LONGEST_WAIT
         while not self._given.acquire(timeout=1):
             if not giver.is_alive() and not self._given.acquire(timeout=0):
@@ -65,19 +65,19 @@ def _refuse():
 class MicroBlaze:
     """Starts in reset.
 
-    A program that does nothing but wait is put to sleep (idle.py): its processor stands still until Python writes to
-    its memory through written(), or a word that it waits for changes in another way.
+    A program that only waits is put to sleep (idle.py): its processor stands still until Python writes to its memory and calls
+    written(), or a word that it waits for changes in another way.
 
-    Any thread may call anything here. One thread, the owner, is the only one that speaks with QEMU; the others ask it and
-    wait. So a KeyboardInterrupt, which Python raises in the main thread alone, never cuts an exchange with QEMU in two: what
-    was asked for is carried out, and only the waiting ends.
+    Any thread may call any method. One thread, the owner, speaks with QEMU; the others ask it and wait. So a KeyboardInterrupt,
+    which Python raises only in the main thread, never cuts an exchange with QEMU in two: the request is carried out, and only
+    the waiting ends.
 
-    memory: the board's memory; peripherals: what else the processor reaches (iop.py), None if nothing
+    memory: the board's memory; peripherals: a PmodIop (iop.py), or None
     pid: the process number of QEMU
     """
 
     QUIET = 0.1  # seconds without a write before a program is looked at, so that requests in a row are never delayed
-    SETTLED = 0.005  # and seconds after it used a peripheral
+    SETTLED = 0.005  # seconds after it used a peripheral before it is looked at
     WATCH = 0.003  # seconds between two looks at the words that a sleeping program waits for
 
     def __init__(self, memory, peripherals=None):
@@ -117,21 +117,21 @@ class MicroBlaze:
         return self._waits_for is not None
 
     def reset(self, active):
-        """The reset pin: while it is active the processor stands still; then it starts from address 0. Active, it also
+        """Sets the reset pin. While it is active the processor stands still; then it starts from address 0. An active pin also
         replaces a QEMU that was killed or hangs. QemuError if QEMU does not start, or is gone."""
         if not active:
             self._last_write = time.monotonic()
         self.ask(self._hold if active else self._release)
 
     def written(self):
-        """Python wrote to the processor's memory: a sleeping program wakes."""
+        """To be called after Python wrote to the processor's memory: wakes a sleeping program."""
         self._last_write = time.monotonic()
         if self._waits_for is not None and os.getpid() == self._process:
             self.ask(self._wake)
 
     def ask(self, function):
-        """Has the owner call a function; returns when it has, or raises the function's error. Every call of the peripherals'
-        comes from there."""
+        """Makes the owner call a function, and returns when that is done, or raises the function's error. Only the owner may call
+        the peripherals."""
         if threading.current_thread() is self._owner:
             function()
             return
@@ -143,8 +143,8 @@ class MicroBlaze:
         answer.wait(self._owner)
 
     def ask_standing(self, function):
-        """The same for a function that changes registers, which the program may be about to write: it is called while the
-        processor stands, with no access left to be served."""
+        """As ask(), for a function that changes registers, which the program may be about to write: it is called while the processor
+        stands, after all its accesses have been served."""
         self.ask(lambda: self._standing(function))
 
     def close(self):
@@ -160,10 +160,10 @@ class MicroBlaze:
     def _notify(self):
         try:
             self._ring.send(b"!")
-        except OSError:  # so many wait that it rings anyway, or it is closed
+        except OSError:  # the socket is full, so that it rings anyway, or closed
             pass
 
-    # The owner's part: nobody else calls anything from here on.
+    # The owner's part: no other thread may call the methods below.
 
     def _own(self):
         try:
@@ -185,7 +185,7 @@ class MicroBlaze:
             self._ring.close()
 
     def _wait(self):
-        """Until somebody asks for something, QEMU says something, or it is time to look at the program."""
+        """Waits until a thread makes a request, QEMU sends something, or it is time to look at the program."""
         ready = [descriptor for descriptor, _ in self._waiting.poll(1000 * self._patience())]
         if self._bell.fileno() in ready:
             self._bell.recv(4096)
@@ -196,7 +196,7 @@ class MicroBlaze:
                 self._said()
 
     def _patience(self):
-        """Seconds until there is something to do of itself."""
+        """Seconds until there is something to do without a request."""
         now = time.monotonic()
         seconds = self.WATCH if self.is_asleep else self.QUIET / 2
         if now - self._last_served < self.SETTLED:
@@ -255,11 +255,10 @@ class MicroBlaze:
         try:
             self._release()
         except QemuError:
-            pass  # whoever waits for an answer gets a timeout, and the pin revives it
+            pass  # a caller that waits for an answer gets a timeout, and the reset pin starts QEMU again
 
     def _said(self):
-        """QEMU says something that nobody waits for: an acknowledgement, that it ended, or that the processor stopped for a
-        reason of its own."""
+        """Handles a message from QEMU that nobody waits for: an acknowledgement, its end, or a stop of the processor."""
         try:
             if not self._qemu.stub.running:
                 raise ConnectionError("a report of a processor that stands")
@@ -271,14 +270,14 @@ class MicroBlaze:
             self._end()
 
     def _serve(self, report):
-        """Lets the peripherals do what a stop asks for. Returns whether it was one of theirs."""
+        """Lets the peripherals handle a stop. Returns whether it was at one of their watchpoints."""
         served = self._peripherals is not None and self._peripherals.serve(report)
         if served:
             self._last_served = time.monotonic()
         return served
 
     def _standing(self, function):
-        """Calls a function between two instructions, with the access before them served; also if QEMU was killed, or hangs."""
+        """Calls a function between two instructions, after the access before them was served; also if QEMU was killed, or hangs."""
         ran = self._qemu is not None and self._qemu.stub.running
         try:
             if ran:
@@ -292,12 +291,12 @@ class MicroBlaze:
                 self._go_on()
 
     def _is_due(self):
-        """Whether something is to happen at the peripherals now."""
+        """Whether the peripherals have an event that is due."""
         deadline = None if self._peripherals is None else self._peripherals.deadline
         return deadline is not None and deadline <= time.monotonic()
 
     def _catch_up(self):
-        """Lets happen what is due at the peripherals."""
+        """Lets the peripherals handle the events that are due."""
         if self._is_due():
             self._standing(self._peripherals.catch_up)
             if self._waits_for is not None:
@@ -306,7 +305,7 @@ class MicroBlaze:
                 self._wake()
 
     def _watch(self):
-        """Puts the processor to sleep when its program waits, and wakes it when that has an end."""
+        """Puts the processor to sleep when its program waits, and wakes it when the wait is over."""
         self._catch_up()
         if self._waits_for is not None:
             indices, values = self._waits_for
@@ -320,7 +319,7 @@ class MicroBlaze:
         elif (self._qemu is not None and self._qemu.stub.running and started >= self._next_look
               and started - self._last_served >= self.SETTLED):
             self._look()
-            # What is not proven is looked at longer, and less often: it keeps nine tenths of its time.
+            # A program that is not proven to wait is looked at longer and less often: nine tenths of the time it runs.
             if self._waits_for is None:
                 self._steps = min(4 * self._steps, LONGEST_LOOK)
             self._next_look = time.monotonic() + 9 * (time.monotonic() - started)
@@ -337,5 +336,5 @@ class MicroBlaze:
             if found is None or self._last_write != last_write:
                 self._waits_for = None
                 self._qemu.stub.go()
-        except OSError:  # killed or hung: the pin revives it
+        except OSError:  # killed or hung: the reset pin starts QEMU again
             self._end()

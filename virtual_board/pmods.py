@@ -1,12 +1,11 @@
-"""Virtual Pmods: what can be plugged into the virtual board's IOP, and what a device of one's own derives from.
+"""Virtual Pmods to plug into the virtual board's IOP, and the classes from which you derive a device of your own.
 
     oled = board.plug(Oled())
     Pmod_OLED(overlay.iop1.mb_info).write("Hello")    # pynq's own driver
     oled                                              # as the last line of a cell: the picture
 
-A device of one's own derives from I2cDevice or SpiDevice. Its methods are called by the thread that serves the IOP, one at a
-time, while the IOP's program waits; its attributes may be set from any thread. It answers at once: on the virtual board no
-transfer takes time.
+Derive your own device from I2cDevice or SpiDevice. The thread that serves the IOP calls its methods, one at a time, while the
+IOP's program waits; any thread may set its attributes. It answers at once: on the virtual board no transfer takes time.
 """
 
 import io
@@ -16,14 +15,14 @@ import numpy as np
 
 
 class PmodDevice:
-    """A module in a Pmod connector, whose pins are numbered as pynq does it: 0 to 3 in the upper row, from right to left, 4 to 7
-    in the lower. Derive from this one if it has neither I2C nor SPI.
+    """A module in a Pmod connector, whose pins are numbered as in pynq: 0 to 3 in the upper row, from right to left, and 4 to 7 in
+    the lower. Derive from this class a module that uses neither I2C nor SPI.
 
-    capture_period: ticks of 10 ns between rising edges that it sends to the pin that the IOP's timer counts; 0: none
+    capture_period: ticks of 10 ns between the rising edges that it sends to the capture pin of the IOP's timer; 0: none
     """
 
     capture_period = 0
-    _refresh = None  # the board's, to be told that a driven pin has changed
+    _refresh = None  # a function of the board's, to be called when a driven pin has changed
     __driven = {}
 
     def __repr__(self):
@@ -37,7 +36,7 @@ class PmodDevice:
         return self.__driven
 
     def drive(self, pin, level):
-        """Drives a pin (0 to 7) with a level (0 or 1), or, with None, no longer. Any thread may call it. ValueError for another
+        """Drives a pin (0 to 7) with a level (0 or 1), or stops driving it (None). Any thread may call it. ValueError for another
         pin or level."""
         if pin not in range(8):
             raise ValueError("pin is {!r}: a Pmod has the pins 0 to 7.".format(pin))
@@ -52,7 +51,7 @@ class PmodDevice:
 
 
 class I2cDevice(PmodDevice):
-    """A device on the IOP's I2C bus. A class of one's own has an address and at least the methods write and read.
+    """A device on the IOP's I2C bus. Your own class has an address, and at least the methods write and read.
 
     address: 7 bits, 0x08 to 0x77
     """
@@ -60,7 +59,7 @@ class I2cDevice(PmodDevice):
     address = None
 
     def start(self, reading):
-        """A transfer begins, in which the IOP reads (True) or writes (False). A START in the middle of a transfer begins another."""
+        """A transfer begins, in which the IOP reads (True) or writes (False). A repeated START begins another one."""
 
     def write(self, byte):
         """The IOP writes a byte (0 to 255). Returns whether the device acknowledges it."""
@@ -75,7 +74,7 @@ class I2cDevice(PmodDevice):
 
 
 class SpiDevice(PmodDevice):
-    """The device at the connector's slave select line. A class of one's own has at least the method transfer."""
+    """The device at the connector's slave select line. Your own class has at least the method transfer."""
 
     def select(self, selected):
         """The slave select line has changed; True: the device is selected (the line is low)."""
@@ -104,7 +103,7 @@ class Led8(PmodDevice):
 class Tmp2(I2cDevice):
     """A Pmod TMP2: an ADT7420 thermometer, with 13 bits of 1/16 degree each.
 
-    celsius: what it measures, -40 to 150
+    celsius: the temperature, -40 to 150
     """
 
     address = 0x4B
@@ -148,7 +147,7 @@ class Tmp2(I2cDevice):
 
 
 class Als(SpiDevice):
-    """A Pmod ALS: a light sensor behind an ADC081S021, which sends its 8 bits in the middle of 16.
+    """A Pmod ALS: a light sensor with an ADC081S021, which sends its 8 bits in the middle of 16.
 
     light: 0 (dark) to 255
     """
@@ -165,7 +164,7 @@ class Als(SpiDevice):
 class Oled(SpiDevice):
     """A Pmod OLED: a panel of 128 x 32 pixels with an SSD1306. A notebook shows it as a picture.
 
-    Pins beside SPI's: 4 is D/C, data or command; 5 is RES, low to reset; what 6 and 7 switch, the panel's supplies, is not
+    Pins beside SPI's: 4 is D/C, data or command; 5 is RES, low to reset. The panel's supplies, which 6 and 7 switch, are not
     modelled.
     """
 
@@ -173,7 +172,7 @@ class Oled(SpiDevice):
     # How many bytes follow a command (datasheet of the SSD1306, table 9-1)
     ARGUMENTS = {0x20: 1, 0x21: 2, 0x22: 2, 0x26: 6, 0x27: 6, 0x29: 5, 0x2A: 5, 0x81: 1, 0x8D: 1, 0xA3: 2, 0xA8: 1, 0xD3: 1,
                  0xD5: 1, 0xD9: 1, 0xDA: 1, 0xDB: 1}
-    HORIZONTAL, VERTICAL, PAGE = range(3)  # how the address goes on, as command 0x20 has it
+    HORIZONTAL, VERTICAL, PAGE = range(3)  # addressing modes, as command 0x20 numbers them
 
     def __init__(self):
         self._memory = np.zeros((8, 128), np.uint8)  # a byte is eight pixels, one below the other
@@ -185,7 +184,7 @@ class Oled(SpiDevice):
         self._mode = self.PAGE
         self._page = self._column = self._start_line = 0
         self._pages, self._columns = (0, 7), (0, 127)
-        self._command = []  # the one whose arguments are to come
+        self._command = []  # a command whose arguments have not all come
 
     def pins(self, levels, driven):
         if driven & self.NOT_RESET and not levels & self.NOT_RESET:

@@ -1,6 +1,6 @@
-"""Stand-ins for what pynq takes from Linux or from disk past its Device, where it has no plug-in point.
+"""Patches for pynq where it goes past its Device to Linux or to the disk, and has no plug-in point.
 
-They are put in place of names of the imported package; its files stay as they are.
+They replace names of the imported package; its files stay as they are.
 """
 
 import asyncio
@@ -47,8 +47,8 @@ class GpioPin:
 
 
 class UioController:
-    """The line from the fabric's interrupt controller to Linux, with the interface of pynq.uio.UioController. To be called in the
-    event loop that waits."""
+    """The line from the fabric's interrupt controller to Linux, with the interface of pynq.uio.UioController. Only the event loop
+    that waits may call it."""
 
     def __init__(self, device):
         pass
@@ -59,19 +59,19 @@ class UioController:
         def tell():
             try:
                 loop.call_soon_threadsafe(event.set)
-            except RuntimeError:  # the loop is closed: nobody waits any more
+            except RuntimeError:  # the loop is closed, so nobody waits
                 pass
 
         Device.active_device.interrupt_controller.when_raised(tell)
 
 
 def resolve_bitstream(bitfile_path, device):
-    """A .bit with a .hwh beside it counts as there: the virtual board reads only the .hwh, and a made-up .bit that
-    could find its way to a board should not exist. What is not in the working folder is looked for in the notebooks' folder:
-    a board's Jupyter runs each notebook in its own folder, and other programs (papermill, VS Code) in another."""
+    """Accepts a missing .bit if its .hwh is there: the virtual board reads only the .hwh, and a fake .bit might find its way to a
+    board. A file that is not in the working folder is looked for in the notebooks' folder: a board's Jupyter runs each notebook
+    in its own folder, and other programs (papermill, VS Code) do not."""
     stem, extension = os.path.splitext(bitfile_path)
     if extension == ".bit" and not os.path.isfile(bitfile_path):
-        # An absolute path comes so from PYNQ's Overlay(), which has put the working folder before it.
+        # PYNQ's Overlay() has made the path absolute, from the working folder.
         inside = os.path.relpath(stem)
         for stem in [stem] + ([] if inside.startswith(os.pardir) else [os.path.join(NOTEBOOKS, inside)]):
             if os.path.isfile(stem + ".hwh"):
@@ -79,7 +79,7 @@ def resolve_bitstream(bitfile_path, device):
     return resolve_bitstream.on_disk(bitfile_path, device)
 
 
-# pynq's own; and still so when this module is loaded again, as %autoreload does.
+# pynq's own function, even if %autoreload loads this module again
 resolve_bitstream.on_disk = getattr(pynq.bitstream._resolve_bitstream, "on_disk", pynq.bitstream._resolve_bitstream)
 pynq.bitstream._resolve_bitstream = resolve_bitstream
 pynq.gpio._GPIO = GpioPin

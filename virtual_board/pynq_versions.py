@@ -1,4 +1,4 @@
-"""What differs between releases of pynq, 2.6 to 3.1, and of numpy, each with its reason. Nothing else asks which it is."""
+"""The differences between releases of pynq, 2.6 to 3.1, and of numpy. No other module of the virtual board knows the release."""
 
 import atexit
 import inspect
@@ -9,26 +9,26 @@ import pynq.ps
 from pynq.buffer import PynqBuffer
 from pynq.pl_server import Device
 
-# 2.x keep what is in the fabric in a PL server, a process of its own; "local" is the one that belongs to this process.
+# 2.x keep the state of the fabric in a PL server, which is another process; with "local" it is this process.
 DEVICE_OPTIONS = {"server_type": "local"} if "server_type" in inspect.signature(Device.__init__).parameters else {}
 
-# Up to 3.0 Clocks asks for the architecture here, and since 3.1 in the device. Of a cell of C, pynq asks here where the IOP has DDR, when
-# pynq.lib is imported; which may have been before this.
+# Up to 3.0 Clocks finds the architecture here, since 3.1 in the device. For cells of C, rpc works out from it where the IOP has DDR,
+# when pynq.lib is imported, which may have happened already.
 pynq.ps.CPU_ARCH = pynq.ps.ZYNQ_ARCH
 if "pynq.lib.pynqmicroblaze.rpc" in sys.modules:
     sys.modules["pynq.lib.pynqmicroblaze.rpc"].PTR_OFFSET = "0x20000000"
 
-# numpy 2 made ndarray.device an attribute that nobody may set, and PynqBuffer sets it; one of the class's own hides it.
+# In numpy 2, ndarray.device cannot be set, and PynqBuffer sets it; an attribute of the class hides numpy's.
 if hasattr(numpy.ndarray, "device"):
     PynqBuffer.device = None
 
 
 def read_hwh(path):
-    """What a .hwh file says, as the release's own parser has it."""
+    """A .hwh file, read by the release's own parser."""
     try:
         from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
         from pynqmetadata.frontends import Metadata
-    except ImportError:  # before 3.0; on a PC its HWH is the abstract one, this one a Zynq's
+    except ImportError:  # before 3.0; its HWH is the abstract class on a PC, and this one a Zynq's
         from pynq.pl_server.hwh_parser import _HWHZynq
         parser = _HWHZynq(path)
         _locate_memories(parser)
@@ -40,7 +40,7 @@ def read_hwh(path):
 
 
 def _locate_memories(parser):
-    """On a board its memory manager adds this from 2.7 on; 2.6 has an IOP's memory in ip_dict, which is whole."""
+    """Adds what a board's memory manager adds from 2.7 on. 2.6 has an IOP's memory in ip_dict, which needs nothing added."""
     for memory in parser.mem_dict.values():
         if "phys_addr" in memory:
             memory.update(base_address=memory["phys_addr"], size=memory["addr_range"], streaming=False)
@@ -61,7 +61,7 @@ def closed(device):
         atexit.unregister(device.close)
 
 
-# 2.6 still has the Xlnk class, which takes its buffers from a C library that can be chosen.
+# 2.6 still has the Xlnk class, which takes its buffers from a C library, and lets one choose it.
 try:
     from pynq import Xlnk
 except ImportError:

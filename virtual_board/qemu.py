@@ -1,4 +1,4 @@
-"""QEMU as a process: which one is here, how it is started, and how it ends with whoever started it."""
+"""QEMU as a process: which one is installed, how it is started, and how it ends with the process that started it."""
 
 import ctypes
 import os
@@ -18,8 +18,8 @@ BOTH_BYTE_ORDERS = 10, 0
 GET_QEMU = "`make doctor` in the kit's folder prints the command that installs it"
 
 # The stock IOP's configuration, from xparameters.h in the pynq package: no caches, multiplier, divider, barrel shifter,
-# FPU, MMU, msr or pcmp instructions. It is a version 11.0; QEMU's newest is 10.0, which differs in 64-bit mode alone.
-# endianness=on is little-endian: since QEMU 10 it decides; before, the program's name did.
+# FPU, MMU, msr or pcmp instructions. Its version is 11.0; QEMU's newest is 10.0, which differs only in 64-bit mode.
+# endianness=on means little-endian. It decides since QEMU 10; before, the program's name did.
 CPU = ("microblaze,version=10.0,endianness=on,use-barrel=off,use-hw-mul=0,use-div=off,use-fpu=0,use-mmu=off,"
        "use-msr-instr=off,use-pcmp-instr=off")
 
@@ -30,7 +30,7 @@ class QemuError(RuntimeError):
     """QEMU is missing, too old, or gone: what happened and what to do, in one sentence."""
 
     def _render_traceback_(self):
-        """What IPython prints, in place of a page of frames that are none of the student's."""
+        """What IPython prints, instead of a page of frames from the kit's own code."""
         return ["QemuError: {}".format(self)]
 
 
@@ -40,7 +40,7 @@ def find():
 
 
 def version(path):
-    """(major, minor, patch) of the QEMU at `path`, all 0 if it does not tell."""
+    """(major, minor, patch) of the QEMU at `path`, all 0 if it does not print its version."""
     try:
         said = subprocess.check_output([path, "--version"], stderr=subprocess.DEVNULL, timeout=20).decode(errors="replace")
     except (OSError, subprocess.SubprocessError):
@@ -50,8 +50,8 @@ def version(path):
 
 
 def command(program, memory_size, memory_path, reset_address, debug_fd):
-    """The command line, as a list. It can be typed by hand too: with a file of memory_size bytes for memory_path, and `-s`
-    in place of the last four words."""
+    """The command line, as a list. One can type it too, with a file of memory_size bytes for memory_path, and `-s` in place of the
+    last four words."""
     return [program, "-nodefaults", "-display", "none", "-S",
             "-M", "none,memory-backend=ram", "-m", str(memory_size >> 20),
             "-object", "memory-backend-file,id=ram,size={},mem-path={},share=on".format(memory_size, memory_path),
@@ -60,13 +60,13 @@ def command(program, memory_size, memory_path, reset_address, debug_fd):
 
 
 class Qemu:
-    """A running QEMU, whose processor stands at its reset address. For one thread; kill() from any.
+    """A running QEMU, whose processor stands at its reset address. For one thread; any thread may call kill().
 
     Linux ends it when the thread that made it ends. Its control channel is a socket pair, which has no name, so nobody else
     can open it.
 
-    stub: its GDB stub; connection: the socket to that, to wait on; complains: to wait on too, there is something in
-    complaints(), and if nobody asked for them, QEMU would stop in the end; pid: its process number
+    stub: its GDB stub; connection: the socket to the stub, to wait on; complains: a pipe to wait on, too, and then to call
+    complaints(), since QEMU stops when the pipe is full; pid: its process number
     """
 
     STARTS_WITHIN = 20.0  # seconds, on a PC that has a whole class to serve
@@ -119,16 +119,16 @@ class Qemu:
         return QemuError("QEMU ended ({}) when it was started, as {}: {}.".format(reason, program, GET_QEMU))
 
     def complaints(self):
-        """What it said last on standard error."""
+        """Its latest output on standard error."""
         self._complaints = (self._complaints + (self._process.stderr.read() or b""))[-4096:]
         return self._complaints.decode(errors="replace").strip()
 
     def kill(self):
-        """Ends it at once; end() has to follow. From any thread."""
+        """Ends it at once; end() has to follow. Any thread may call it."""
         self._process.kill()
 
     def end(self):
-        """Ends it, waits for its end, and returns what it said last."""
+        """Ends it, waits for its end, and returns its latest output."""
         self._process.kill()
         self._process.wait()
         said = self.complaints()

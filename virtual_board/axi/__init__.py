@@ -1,8 +1,8 @@
-"""The peripherals on the AXI bus of an IOP, and of Linux, each as its datasheet has it: names of registers and bits as there.
+"""The peripherals on the AXI bus of an IOP, and of Linux. Registers and bits have the names of the datasheets.
 
-A peripheral's registers lie in memory that the processor shares with Python. What a write to one brings about, or a read, the
-class does when it is told of it, and leaves in the memory what the next read shall give. Devices answer at once: how long a
-transfer takes on a wire is not modelled.
+A peripheral's registers are in memory that the processor shares with Python. When the class is told of an access, it does what
+that access causes, and stores the values for the next read. Devices answer at once: the time of a transfer on a wire is not
+modelled.
 """
 
 from .gpio import Gpio

@@ -9,17 +9,17 @@ ENIT, ENT, TINT, PWMA, ENALL, CASC = 0x40, 0x80, 0x100, 0x200, 0x400, 0x800
 
 
 class Counter:
-    """Its registers begin at the offset `base` of the timer's. It has no clock: whoever calls it says which tick it is.
+    """Its registers begin at the offset `base` of the timer. It has no clock: the caller gives the current tick.
 
-    capture_period: a function that gives the ticks between rising edges on its capture pin, 0 if there are none
+    capture_period: a function that returns the ticks between rising edges on its capture pin, 0 if there are none
     """
 
     def __init__(self, timer, base, capture_period):
         self._timer, self._base, self._capture_period = timer, base, capture_period
         self._status = 0  # TCSR as it was before the processor wrote to it
         self._start = self._since = 0  # it counts from this value, since this tick
-        self._begun = None  # the same two, if it was enabled by the last write to TCSR
-        self._halted = False  # it has expired, and does not begin anew
+        self._begun = None  # these two, if the last write to TCSR enabled it
+        self._halted = False  # it has expired, and does not reload
         timer[base + TCSR] = timer[base + TLR] = timer[base + TCR] = 0
 
     def has(self, set_bits, clear_bits=0):
@@ -35,7 +35,7 @@ class Counter:
         self._control(self._status | ENT, now)
 
     def count(self, now):
-        """What TCR reads."""
+        """The value of TCR."""
         if not self._runs():
             return self._start
         start, elapsed = self._start, now - self._since
@@ -50,8 +50,8 @@ class Counter:
         return (start if self._status & UDT else ALL - start) + 2
 
     def due(self, now):
-        """The tick of its next event, in which it expires or captures an edge. None if nothing more is to be seen until the
-        processor acknowledges the one before, or does something else."""
+        """The tick of its next event: it expires, or captures an edge. None if there is no event until the processor acknowledges
+        the last one or does something else."""
         if not self._runs() or self._status & TINT:
             return None
         if not self._status & MDT:
@@ -60,7 +60,7 @@ class Counter:
         return (now // period + 1) * period if period else None
 
     def happen(self, now):
-        """What is due happens."""
+        """Carries out the event that is due."""
         if self._status & MDT:
             self._timer[self._base + TLR] = self.count(now)
         else:
@@ -70,11 +70,11 @@ class Counter:
         self._status = self._timer[self._base + TCSR] = self._status | TINT
 
     def may_begin_again(self, since):
-        """Whether it expires, and was enabled by the last write to TCSR, not before the tick `since`."""
+        """Whether it is to expire, and the last write to TCSR enabled it at the tick `since` or later."""
         return self._begun is not None and self.has(ENT, MDT) and self._begun[1] >= since
 
     def begin_again(self):
-        """Goes back to the tick at which it was enabled, which it returns: what has happened to it since then has not."""
+        """Goes back to the tick at which it was enabled, and returns that tick. Later events count as not having happened."""
         self._start, self._since = self._begun
         self._halted = False
         self._control(self._status & ~TINT, self._since)

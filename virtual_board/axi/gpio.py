@@ -4,13 +4,13 @@ from .peripheral import Peripheral
 
 
 class Gpio(Peripheral):
-    """The first channel of a GPIO, and, as mere storage, the second.
+    """The first channel of a GPIO; the second only stores values.
 
     width: pins of the first channel
     all_outputs: whether it has no inputs, so that GPIO_TRI does nothing
     pulled_up: bit by bit, which pins read 1 when nothing drives them
-    inputs: a function that gives (which pins are driven from outside, their levels), bit by bit
-    changed: a function that is called with (levels, which of them this GPIO drives) when one of them may have changed
+    inputs: a function that returns (which pins are driven from outside, their levels), bit by bit
+    changed: a function that takes (levels, which pins this GPIO drives) when one of them may have changed
     """
 
     NAME = "AXI GPIO"
@@ -23,7 +23,7 @@ class Gpio(Peripheral):
         super().__init__(words, base, not_modelled)
         self._all, self._all_outputs = 2**width - 1, all_outputs
         self._pulled_up, self._inputs, self._changed = pulled_up, inputs, changed
-        self._output = 0  # what was written to GPIO_DATA; a read gives the pins
+        self._output = 0  # the value written to GPIO_DATA; a read gives the pins instead
 
     def reset(self):
         self._output = 0
@@ -37,7 +37,7 @@ class Gpio(Peripheral):
         self.refresh()
 
     def refresh(self):
-        """Works out the pins anew; something outside has changed."""
+        """Works out the pins anew, because something outside has changed."""
         driven = self._all if self._all_outputs else ~self[self.GPIO_TRI] & self._all
         outside, levels = self._inputs()
         pins = self._output & driven

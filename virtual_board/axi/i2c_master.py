@@ -1,4 +1,4 @@
-"""How an AXI IIC (PG090) makes transfers on its bus of the words in TX_FIFO, and fills RX_FIFO."""
+"""How an AXI IIC (PG090) turns the words in TX_FIFO into transfers on its bus, and fills RX_FIFO."""
 
 FIFO_DEPTH = 16
 START, STOP = 0x100, 0x200  # bits of a word in TX_FIFO, in dynamic mode
@@ -11,16 +11,16 @@ class I2cMaster:
     bus: has i2c_start(address, reading) -> acknowledged, i2c_write(byte) -> acknowledged, i2c_read(acknowledged) -> byte
          and i2c_stop()
     tx_fifo, rx_fifo: lists of words
-    phase: what comes next in the transfer; None: the bus is free
-    dynamic: whether the words in TX_FIFO began the transfer, and will end it
+    phase: the next step of the transfer; None: the bus is free
+    dynamic: whether words in TX_FIFO began the transfer, and will end it
     """
 
     def __init__(self, bus):
         self._bus = bus
         self.tx_fifo, self.rx_fifo = [], []
         self.phase, self.dynamic = None, False
-        self._left = None  # bytes that are still to be read, where dynamic mode has told
-        self._last_read = False  # the last byte was not acknowledged, so that no more will come
+        self._left = None  # bytes still to be read, if dynamic mode has given their number
+        self._last_read = False  # the last byte was not acknowledged, so no more will come
         self._stop_after_byte = False
 
     def start(self):
@@ -34,16 +34,16 @@ class I2cMaster:
             self.phase, self.dynamic, self._stop_after_byte = None, False, False
 
     def finish(self):
-        """The program wants no more: a STOP, but while it writes, and has no word left, only after one more."""
+        """The program ends the transfer: a STOP now, or after one more byte if it writes and has no word left."""
         if self.phase == WRITING and not self.tx_fifo:
             self._stop_after_byte = True
         elif self.phase == READING or not self.dynamic:
             self.stop()
 
     def advance(self, acknowledges, compare):
-        """Does what the words in TX_FIFO say, and reads bytes until RX_FIFO has one more than RX_FIFO_PIRQ, `compare`, says: then
-        the bus is held until the program has taken some. acknowledges: whether that wants another byte after each.
-        Returns whether the device acknowledged all."""
+        """Carries out the words in TX_FIFO, and reads bytes until RX_FIFO has one more than RX_FIFO_PIRQ (`compare`) says: then the
+        bus is held until the program has taken some. acknowledges: whether the program wants another byte after each.
+        Returns whether the device acknowledged everything."""
         acknowledged = True
         while self.tx_fifo and acknowledged:
             if self.tx_fifo[0] & START and self.phase != ADDRESS:
@@ -52,7 +52,7 @@ class I2cMaster:
             if self.phase in (None, REFUSED):
                 break
             acknowledged = self._obey(self.tx_fifo.pop(0))
-        if not acknowledged:  # what waits in TX_FIFO is dropped, and the program has to end the transfer
+        if not acknowledged:  # the rest of TX_FIFO is dropped, and the program has to end the transfer
             self.tx_fifo.clear()
             self.phase = REFUSED
             if self.dynamic or self._stop_after_byte:
@@ -61,7 +61,7 @@ class I2cMaster:
         return acknowledged
 
     def _obey(self, word):
-        """Does what one word says. Returns whether the device acknowledged it."""
+        """Carries out one word. Returns whether the device acknowledged it."""
         acknowledged = True
         if self.phase == ADDRESS:
             self.dynamic |= bool(word & START)

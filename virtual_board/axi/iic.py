@@ -5,7 +5,7 @@ from .peripheral import Peripheral
 
 
 class Iic(Peripheral):
-    """A master on a bus that nobody else masters. bus: what an I2cMaster needs"""
+    """The only master on its bus. bus: as for an I2cMaster"""
 
     NAME = "AXI IIC"
     GIE, ISR, IER, SOFTR, CR, SR, TX_FIFO, RX_FIFO = 0x1C, 0x20, 0x28, 0x40, 0x100, 0x104, 0x108, 0x10C
@@ -36,7 +36,7 @@ class Iic(Peripheral):
 
     def written(self, offset, value):
         if offset == self.ISR:
-            self._latched = self._latched & ~value | value & ~self._shown  # it toggles, but what is still true comes back
+            self._latched = self._latched & ~value | value & ~self._shown  # bits toggle; a cause that remains sets its bit again
         elif offset == self.SOFTR:
             if value == 0xA:
                 self.reset()

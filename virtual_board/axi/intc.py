@@ -1,4 +1,4 @@
-"""AXI Interrupt Controller (PG099), the one in the fabric that raises Linux's interrupt."""
+"""AXI Interrupt Controller (PG099): the one in the fabric that raises Linux's interrupt."""
 
 import threading
 
@@ -23,7 +23,7 @@ class Intc:
             self._lines, self._waiting = 0, []
 
     def line(self, number, level):
-        """The level of an input."""
+        """Sets the level of an input."""
         with self._lock:
             if level and not self._lines >> number & 1:
                 self._registers[self.ISR // 4] |= 1 << number
@@ -31,7 +31,7 @@ class Intc:
             self._show()
 
     def written(self):
-        """Python has written to a register."""
+        """To be called after Python wrote to a register."""
         with self._lock:
             registers = self._registers
             registers[self.IER // 4] |= registers[self.SIE // 4]
@@ -41,7 +41,7 @@ class Intc:
             self._show()
 
     def when_raised(self, function):
-        """Calls a function, once, as soon as the controller raises its output: in whatever thread brings that about, or here."""
+        """Calls a function once, as soon as the controller raises its output: in the thread that causes it, or here."""
         with self._lock:
             self._waiting.append(function)
             self._show()

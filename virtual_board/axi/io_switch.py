@@ -6,7 +6,7 @@ PINS = 8
 
 
 class IoSwitch(Peripheral):
-    """A byte for each pin says what it is connected to. Nothing happens when one is written, but with the next change of a pin."""
+    """A byte for each pin says what the pin is connected to. Writing one takes effect with the next change of a pin."""
 
     NAME = "IO switch"
     REG0, REG1 = 0x0, 0x4  # pins 0 to 3 and 4 to 7
@@ -16,6 +16,6 @@ class IoSwitch(Peripheral):
         self[self.REG0] = self[self.REG1] = 0
 
     def pins(self, signal):
-        """Which pins carry a signal, as SDA0, bit by bit."""
+        """Which pins carry a signal, such as SDA0, bit by bit."""
         functions = (self[self.REG0] | self[self.REG1] << 32).to_bytes(PINS, "little")
         return sum(1 << pin for pin, function in enumerate(functions) if function == signal)

@@ -1,21 +1,21 @@
-"""What all peripherals have in common: registers, 32 bits each, at offsets in bytes."""
+"""The base class of all peripherals: registers, 32 bits each, at offsets in bytes."""
 
 
 REGISTERS = 0x80  # more than any of them has
 
 
 class Peripheral:
-    """A peripheral whose registers begin at the address `base`. All its methods are for one thread, which is told of what the
-    processor does.
+    """A peripheral whose registers begin at the address `base`. Only one thread may call its methods: the one that is told what
+    the processor does.
 
     words: the processor's memory as numpy uint32, by address / 4
-    not_modelled: a function that is called with the name of what a program uses and this model does not have
+    not_modelled: a function that takes the name of a feature that a program uses and this model lacks
     """
 
     NAME = ""
-    WRITTEN = ()  # offsets of the registers whose writing does something, and
-    READ = ()  # of those whose reading does
-    NOT_MODELLED = {}  # offset: name of a register that is there on a board and does nothing here
+    WRITTEN = ()  # offsets of the registers in which a write causes something,
+    READ = ()  # and of those in which a read does
+    NOT_MODELLED = {}  # offset: name of a register that a board has, and that does nothing here
 
     def __init__(self, words, base, not_modelled):
         self.base = base
@@ -29,14 +29,14 @@ class Peripheral:
         self._words[offset // 4] = value & 0xFFFFFFFF
 
     def reset(self):
-        """As it is after its reset."""
+        """Resets it."""
 
     def written(self, offset, value):
-        """The processor has written to a register, which holds that value now."""
+        """The processor has written to a register, which holds the value now."""
 
     def was_read(self, offset):
-        """The processor has read a register, and got what was in it."""
+        """The processor has read a register, and got its value."""
 
     def lacks(self, name):
-        """A program uses what the model does not have."""
+        """A program uses a feature that the model lacks."""
         self._not_modelled("{} {}".format(self.NAME, name))

@@ -6,17 +6,17 @@ from .counter import CAPT, CASC, ENALL, ENIT, ENT, GENT, MDT, PWMA, TINT, Counte
 from .peripheral import Peripheral
 
 HZ = 100 * 10**6
-AHEAD = HZ // 2000  # ticks that an event may be ahead of the PC's clock, as nothing wakes in time for half a millisecond
-AT_ONCE = HZ // 10  # ticks within which a program that enables one counter and then a capture counts as having done so at once
+AHEAD = HZ // 2000  # ticks by which an event may be ahead of the PC's clock: Linux cannot wait half a millisecond exactly
+AT_ONCE = HZ // 10  # ticks: a program that enables a counter and then, within these, a capture counts as doing both at once
 
 
 class Timer(Peripheral):
-    """Events come in their exact order and at exact ticks, each when the PC's clock is about there. While a captured edge waits
-    for the program to acknowledge it, time stands still for both counters, so that no edge is lost however slow the
-    emulation is. A read of TCR0 or TCR1 gives the count at the access before.
+    """Events come in exact order and at exact ticks, each about when the PC's clock reaches it. While a captured edge waits for
+    the program to acknowledge it, time stands still for both counters, so that no edge is lost however slow the emulation
+    is. A read of TCR0 or TCR1 gives the count at the access before.
 
-    capture_period: a function that gives the ticks between rising edges on the capture pin of the first counter, 0 if there
-    are none; no pin leads to that of the second (base.tcl)
+    capture_period: a function that returns the ticks between rising edges on the capture pin of the first counter, 0 if there
+    are none; the second counter's has no pin (base.tcl)
     """
 
     NAME = "AXI Timer"
@@ -41,12 +41,12 @@ class Timer(Peripheral):
 
     @property
     def deadline(self):
-        """When catch_up() will have something to do, in seconds as time.monotonic() counts them. None: not before another write."""
+        """When catch_up() will have something to do, by time.monotonic(). None: not before another write."""
         due, _ = self._next()
         return None if due is None else self._began + (due - AHEAD) / HZ
 
     def catch_up(self):
-        """Lets happen what is due."""
+        """Carries out the events that are due."""
         due, counter = self._next()
         while due is not None and due - AHEAD <= self._ticks():
             self._now = due
@@ -62,7 +62,7 @@ class Timer(Peripheral):
         if value & CAPT and value & ENT and not counter.has(ENT | TINT) and other.may_begin_again(ticks - AT_ONCE):
             self._now = other.begin_again()
         elif not self._holds_an_edge():
-            self._now = max(self._now, ticks if due is None else min(ticks, due))  # what is due comes after this write
+            self._now = max(self._now, ticks if due is None else min(ticks, due))  # events that are due come after this write
         counter.written(value, self._now)
         if value & ENALL:
             other.enable(self._now)

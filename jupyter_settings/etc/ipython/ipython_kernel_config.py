@@ -1,5 +1,5 @@
-# Executed by every IPython kernel of .venv, whatever settings of the user's own come later: a notebook finds a board, the
-# virtual one where there is no real one. Where that does not come up, whoever asks pynq for a board is told why.
+# Every IPython kernel of .venv executes this, before the user's own settings. A notebook then finds a board: the virtual one if
+# there is no real one. If that does not start, pynq says why when it is asked for a board.
 
 import os
 import sys
