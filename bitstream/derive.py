@@ -3,11 +3,10 @@
 
 BASE: the base overlay's base.bit; base.hwh lies beside it. On a board both are in the pynq package, overlays/base/.
 
-The base overlay already holds the IOP, so the .bit's configuration data stays as it is. Only the design's name in its header
-becomes another one, because pynq 3 tells overlays apart by the hash of the .bit. The .hwh is what tells pynq about the circuit.
-It keeps only what the tutorial needs: the processing system, the IOP iop_pmoda by the name of iop1, and the way its interrupt
-takes. Both are checked first; if something is wrong, one sentence says what, and nothing is written. Needs Python 3.6 and
-nothing else.
+The base overlay already contains the IOP, so the configuration data in the .bit stays as it is. Only the design's name in its
+header changes, because pynq 3 tells overlays apart by the hash of the .bit. The .hwh describes the circuit to pynq. It keeps only
+what the tutorial needs: the processing system, the IOP iop_pmoda, which is renamed to iop1, and the path of its interrupt. Both
+files are checked first; if something is wrong, one sentence says what, and nothing is written. Needs only Python 3.6.
 """
 
 import errno
@@ -21,24 +20,24 @@ DEVICE = "7z020"  # the Zynq of the PYNQ-Z1 and PYNQ-Z2
 SYNC_WORD = b"\xaa\x99\x55\x66"  # begins the configuration data proper (Xilinx UG470, table 5-19)
 TUTORIAL = "pynq_tutorial"
 STOCK_NAME, NAME = "iop_pmoda", "iop1"
-DDR_WINDOW = 0x20000000, 0x3FFFFFFF  # first and last byte of where the IOP's program takes DDR to be (mb_src/pynq_tutorial.c)
+DDR_WINDOW = 0x20000000, 0x3FFFFFFF  # first and last byte of DDR as the IOP's program sees it (mb_src/pynq_tutorial.c)
 DDR_SIZE = 0x20000000  # bytes: the 512 MB of a PYNQ-Z1 or PYNQ-Z2
-# Of the IOP, its memory, its interrupt and its reset are what pynq asks for. The MicroBlaze's own devices are not Linux's.
+# The parts of the IOP that pynq asks for: its memory, its interrupt and its reset. The MicroBlaze's own devices are not for Linux.
 IOP_MODULES = {"/iop_pmoda/mb_bram_ctrl", "/iop_pmoda/dff_en_reset_vector_0", "/iop_pmoda/rst_clk_wiz_1_100M",
                "/mb_iop_pmoda_reset", "/mb_iop_pmoda_intr_ack"}
 MICROBLAZE = "/iop_pmoda/mb"
 
 
 class OverlayError(Exception):
-    """A base overlay that the tutorial's cannot be made from; its text is one sentence for whoever installs."""
+    """The tutorial's overlay cannot be made from this base overlay; the text is one sentence for the person who installs."""
 
 
 def read_bit(path):
     """Returns a .bit file for the Zynq 7z020 as {field: bytes}, or raises OverlayError.
 
-    A .bit is 13 bytes that are always the same (UG470 does not describe them; every tool writes them), here the field "", and
-    then a list of fields: "a", the design's name; "b", the part; "c", the date; "d", the time; "e", the configuration data.
-    Each is its letter, a length of two bytes (four for "e"), and as many bytes. join_bit() makes a file of them again.
+    A .bit begins with 13 bytes that are always the same (UG470 does not describe them, but every tool writes them), here the field
+    "". Then come fields: "a", the design's name; "b", the part; "c", the date; "d", the time; "e", the configuration data. Each has
+    its letter, a length in two bytes (four for "e"), and as many bytes. join_bit() joins them again.
     """
     data = _read(path)
     fields, at = {"": data[:13]}, 13
@@ -52,7 +51,7 @@ def read_bit(path):
     except (struct.error, UnicodeDecodeError):
         length = 0
     if not length or not part or "a" not in fields:
-        raise OverlayError("{} is no bitstream: its header names no part or no data. Take the base.bit of the board's "
+        raise OverlayError("{} is not a bitstream: its header names no part or no data. Take the base.bit of the board's "
                            "own image.".format(path))
     if not part.startswith(DEVICE):
         raise OverlayError("{} is for a {}, and a PYNQ-Z1 or PYNQ-Z2 has a {}: take the base.bit of the board's own "
@@ -71,10 +70,10 @@ def join_bit(fields):
 
 
 def _name_design(fields, hwh):
-    """Gives a bitstream a design name with a digest of the .hwh beside it.
+    """Gives a bitstream a design name that contains a digest of the .hwh beside it.
 
-    pynq 3 keeps what it read in a .hwh, and takes it again for a .bit with the same SHA-1. So no two overlays may be the same
-    file, and neither may be what another .hwh was delivered with.
+    pynq 3 caches the contents of a .hwh, and uses them again for a .bit with the same SHA-1. So a .bit may not be the same file as
+    one that was delivered with another .hwh.
     """
     rest = fields["a"].partition(b";")[2]  # UserID=...;Version=..., which pynq's parsers read too
     name = "{}_{}".format(TUTORIAL, hashlib.sha256(hwh).hexdigest()[:32]).encode()
@@ -87,7 +86,7 @@ def derive_hwh(path):
     try:
         return _derived(path, ElementTree.fromstring(text))
     except (ElementTree.ParseError, AttributeError, LookupError, TypeError, ValueError) as error:  # part of it is missing
-        raise OverlayError("{} is no hardware description ({}): copy it from the image again.".format(path, error))
+        raise OverlayError("{} is not a hardware description ({}): copy it from the image again.".format(path, error))
 
 
 def _derived(path, root):
@@ -116,12 +115,12 @@ def _derived(path, root):
 def _leads_to_ddr(modules, name, first, last, offset, system):
     """Whether a module's addresses from first to last lead to DDR memory, from its byte `offset` on.
 
-    Up to image v2.5 they lead straight to the processing system, which uses the address bits that 512 MB have. From v2.6 on
-    they lead to a block that passes on as many bits of an address as its parameters say. Blocks that change no address are not
-    in a .hwh's memory map.
+    Up to image v2.5 they lead straight to the processing system, which uses as many address bits as 512 MB need. From v2.6 on they
+    lead to a block that passes on as many bits as its parameters say. A .hwh's memory map leaves out blocks that change no
+    address.
     """
     names = {module.get("INSTANCE"): fullname for fullname, module in modules.items()}
-    further = {fullname: module for fullname, module in modules.items() if fullname != name}  # no way leads back
+    further = {fullname: module for fullname, module in modules.items() if fullname != name}  # so that no path is a circle
     while first <= last:
         entry = next((entry for entry in modules[name].iter("MEMRANGE")
                       if int(entry.get("BASEVALUE"), 16) <= first <= int(entry.get("HIGHVALUE"), 16)), None)
@@ -158,10 +157,10 @@ def _read(path):
 
 
 def _interrupt_path(modules, system):
-    """Follows the processing system's interrupt input back to where interrupts come from.
+    """Follows the processing system's interrupt input back to the sources of interrupts.
 
-    Returns the full names of the concatenations and controllers on the way, and {full name: ports} of the sources. pynq
-    counts the inputs of the way to number an interrupt, so none of them may be left out.
+    Returns the full names of the concatenations and controllers on the path, and {full name: ports} of the sources. pynq counts
+    the inputs on the path to number an interrupt, so all of them must stay.
     """
     names = {module.get("INSTANCE"): name for name, module in modules.items()}
     way, sources, inputs = set(), {}, [_port(modules[system], "IRQ_F2P")]
@@ -183,7 +182,7 @@ def _port(module, name):
 
 
 def _leave_only(ports, module):
-    """Of an interrupt's source, all that is left are the ports that it comes from."""
+    """Removes everything from the source of an interrupt, except the ports that the interrupt comes from."""
     for part in list(module):
         if part.tag != "PORTS":
             module.remove(part)
@@ -194,9 +193,9 @@ def _leave_only(ports, module):
 
 
 def _remove_modules_but(root, keep, sources):
-    """Removes all other modules and what names them; sources keep their connection but not their addresses.
+    """Removes all other modules and the references to them. Sources keep their connections but not their addresses.
 
-    Those that are not the IOP's lose their hierarchy.
+    Modules that are not the IOP's lose their hierarchy.
     """
     kept, ports = set(), set()
     for module in list(root.find("MODULES")):
@@ -220,8 +219,8 @@ def _remove_modules_but(root, keep, sources):
 def derive(bit):
     """Returns {file name: contents as bytes} of the tutorial's overlay, made from base.bit and the base.hwh beside it.
 
-    bit: the path of base.bit. Raises OverlayError, whose text is one sentence, if either is missing or is not that of a
-    PYNQ-Z1's or PYNQ-Z2's base overlay.
+    bit: the path of base.bit. Raises OverlayError, whose text is one sentence, if a file is missing or does not belong to the base
+    overlay of a PYNQ-Z1 or PYNQ-Z2.
     """
     fields, hwh = read_bit(bit), derive_hwh(os.path.splitext(bit)[0] + ".hwh")
     return {TUTORIAL + ".bit": join_bit(_name_design(fields, hwh)), TUTORIAL + ".hwh": hwh}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""check.py OBJDUMP REBUILT COMMITTED: is the committed program what its source makes, and can a stock IOP run it?
+"""check.py OBJDUMP REBUILT COMMITTED: checks that the committed program is built from its source, and that a stock IOP can run it.
 
-Prints one line and ends with 0, or says what is wrong and ends with 1.
+Prints one line and exits with 0, or says what is wrong and exits with 1.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 HEADER = range(4, 12)  # crt0.S: magic and length, which are data
 
-# All that a MicroBlaze without options has (UG984): a shift by more than one, a product or a quotient, float, msrset,
+# The instructions of a MicroBlaze without options (UG984). Shifts by more than one, multiplication, division, float, msrset,
 # pattern compare, MMU and stream instructions are options, and a stock IOP has none of them.
 BASIC = re.compile(r"""(add|rsub)i?k?c? | (add|rsub)i?ck? | add?ik?c? | rsubik?c? | cmpu? | nop | imm
                      | (and|andn|or|xor)i? | sra | src | srl | sext8 | sext16
@@ -20,7 +20,7 @@ BASIC = re.compile(r"""(add|rsub)i?k?c? | (add|rsub)i?ck? | add?ik?c? | rsubik?c
 
 
 def lacking(objdump, program):
-    """[(address, instruction), ...] of a program file that are not basic ones, by GNU objdump."""
+    """[(address, instruction), ...] of the instructions in a program file that are not basic ones, by GNU objdump."""
     listing = subprocess.run([objdump, "-D", "-EL", "-b", "binary", "-m", "microblaze", str(program)],
                              stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
     lines = re.findall(r"^\s*([0-9a-f]+):\t[0-9a-f]{8} \t(.*)", listing, re.M)

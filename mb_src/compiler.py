@@ -2,12 +2,12 @@
 """Builds the pinned MicroBlaze compiler, once, and prints the folder of its programs (mb-gcc, mb-objdump, ...).
 
 Debian has no MicroBlaze compiler, but it has the sources of one: Debian 12 has binutils 2.40, GCC 12.2.0 and newlib 3.3.0, Debian
-13 has 2.44, 12.4.0 and 4.5.0. Both make the same bytes of the kit's program. They are fetched with `apt-get download`, which needs
-no root, and built into the user's cache folder, outside this checkout. The only thing asked of the machine is a C++ compiler
-(which root gets installed) and make. A built compiler is found again at once.
+13 has 2.44, 12.4.0 and 4.5.0. Both compile the kit's program to the same bytes. The sources are fetched with `apt-get download`,
+which does not need root, and built into the user's cache folder, outside this checkout. The machine needs only make and a C++
+compiler, which is installed if root runs this.
 
-The kit's program needs C alone. pynq compiles the C of a cell that begins with %%microblaze as C++, with mb-g++, and brings most of
-the libraries; what it expects of the compiler beside that is made in c_library() and in build_all().
+The kit's program needs only C. pynq compiles a cell that begins with %%microblaze as C++, with mb-g++, and brings most of the
+libraries; c_library() and build_all() make the rest.
 """
 
 import fcntl
@@ -23,8 +23,8 @@ from pathlib import Path
 
 TARGET = "microblazeel-xilinx-elf"
 
-# The upstream archives inside Debian's source packages, of Debian 12 and of 13. A Debian revision may change; the hashes say
-# that these did not.
+# The upstream archives inside the source packages of Debian 12 and 13. Debian's revisions may change; the hashes show that these
+# archives have not.
 SOURCES = {
     "binutils-source": {
         "binutils-2.40.tar.xz": "797fbf86910eec8dec1e2815ab3e92b98b9cd8c9ab1a57b216cc97dd90b4df9f",
@@ -37,22 +37,22 @@ SOURCES = {
         "newlib-4.5.0.20241231.tar.xz": "8505a1c0ce94d9bdcdc62cc6ae6b91ce1554a840a1185f048a1a1dc65f90e49f"},
 }
 BUILT = "mb-g++-12.2.0", "mb-g++-12.4.0"  # folders in the cache; mb-gcc-* is an older kit's, without C++
-# What the build itself uses, unpacked beside it: archiver, lexer and parser generators, and the libraries GCC computes with.
+# Packages for the build itself, unpacked beside it: archiver, lexer and parser generators, and the libraries GCC computes with.
 HELPERS = ["xz-utils", "flex", "bison", "m4", "libsigsegv2", "libgmp-dev", "libmpfr-dev", "libmpc-dev"]
 UNPINNED = ("The pinned compiler is made of Debian's packages binutils-source (2.40 or 2.44), gcc-12-source (12.2.0 or 12.4.0) and "
             "newlib-source (3.3.0 or 4.5.0), which Debian 12 and 13 have, and this machine has not ({}): put any mb-gcc on the "
             "PATH, which will do for notebooks 4 and 7 and `make firmware`, or build the firmware on Debian 12 or 13.")
 
-# The libraries in pynq's package have a relocation that binutils 2.44 knows and 2.40 does not: without this its linker stops there. It
-# marks the difference of two addresses, for a linker that shortens the program between them; pynq has it link with --no-relax, so
-# there is nothing to do for it. File, text, and what takes the text's place, where {} stands for it.
+# The libraries in pynq's package have a relocation that binutils 2.44 knows and 2.40 does not, so 2.40's linker would stop there. It
+# marks the difference of two addresses, for a linker that shortens the program between them. pynq links with --no-relax, so the
+# linker need not do anything. Each entry is a file, a text in it, and its replacement, in which {} stands for the text.
 TEACH_32_NONE = [
     ("include/elf/microblaze.h", "END_RELOC_NUMBERS (R_MICROBLAZE_max)", "  RELOC_NUMBER (R_MICROBLAZE_32_NONE, 33)\n{}"),
     ("bfd/elf32-microblaze.c", "= & microblaze_elf_howto_raw [i];\n    }\n",
      "{}  microblaze_elf_howto_table [R_MICROBLAZE_32_NONE] = microblaze_elf_howto_table [R_MICROBLAZE_NONE];\n"),
 ]
 
-# -O0: a compiler that is built in half the time. What it makes of our C does not depend on how it was built.
+# -O0 halves the time to build the compiler. Its output does not depend on how it was built.
 FAST = ["CFLAGS=-O0 -g0", "CXXFLAGS=-O0 -g0"]
 COMMON = ["--target=" + TARGET, "--program-prefix=mb-", "--disable-nls"]
 BINUTILS = ["--disable-gdb", "--disable-gprofng", "--disable-werror"]
@@ -60,7 +60,7 @@ GCC = ["--enable-languages=c,c++", "--without-headers", "--with-newlib", "--disa
        "--disable-libssp", "--disable-libquadmath", "--disable-libgomp", "--disable-libatomic", "--disable-libcc1",
        "--disable-threads", "--disable-shared", "--disable-lto", "--disable-plugin", "--enable-checking=no",
        "--disable-hosted-libstdcxx", "--disable-libstdcxx-pch"]
-# pynq reads a cell as C before it has it compiled as C++, and its parser does not know these words of GCC's and of C11's.
+# pynq parses a cell as C before it compiles it as C++, and its parser does not know these words of GCC and C11.
 FOR_PYNQS_PARSER = """
 #ifndef __cplusplus
 #define __inline inline
@@ -80,7 +80,7 @@ def say(text):
 
 
 def run(step, command, folder, environment, log, objects=0):
-    """Runs a command to its end, its output in `log`; `objects`, how many object files it makes in all, gives the
+    """Runs a command to its end, with its output in `log`. `objects` is the number of object files that it makes, for the
     percentage that is printed meanwhile. BuildError with the log's last lines if the command fails."""
     start = told_at = time.time()
     told = 0
@@ -104,7 +104,7 @@ def run(step, command, folder, environment, log, objects=0):
 
 
 def prepare(build):
-    """Sees to a C++ compiler and, where this user may, to an up-to-date list of packages."""
+    """Makes sure of a C++ compiler and, for root, of an up-to-date list of packages."""
     for program in ("apt-get", "dpkg"):
         if not shutil.which(program):
             raise BuildError(UNPINNED.format("there is no " + program + " here"))
@@ -150,7 +150,7 @@ def fetch(build):
 
 
 def teach_32_none(binutils):
-    """Where binutils' sources do not have the relocation, adds it."""
+    """Adds the relocation to binutils' sources that do not have it."""
     for name, text, replacement in TEACH_32_NONE:
         source = (binutils / name).read_text()
         if "R_MICROBLAZE_32_NONE" not in source:
@@ -158,8 +158,8 @@ def teach_32_none(binutils):
 
 
 def c_library(newlib, installed, step):
-    """What pynq's programs need of newlib: headers, and two start-up files. The library itself they have from pynq's package, and
-    so none is built."""
+    """Installs the parts of newlib that pynq's programs need: headers, and two start-up files. pynq's package brings the library
+    itself, so none is built."""
     there = installed / TARGET
     shutil.copytree(str(newlib / "newlib/libc/include"), str(there / "include"))
     headers = newlib / "headers"
@@ -173,17 +173,17 @@ def c_library(newlib, installed, step):
     for name in "crt0", "crtinit":
         step("compile {}.S".format(name), ["mb-gcc", "-c", "-o", str(there / "lib" / (name + ".o")),
                                            str(newlib / "libgloss/microblaze" / (name + ".S"))], newlib)
-    # GCC takes this for the linker's own script. newlib's gives sections no place in the memory of pynq's, which then is an error.
+    # GCC uses this as the linker's script. newlib's own names sections for which pynq's memory has no place: an error.
     (there / "lib/xilinx.ld").write_text("/* Nothing: a program brings its own script. */\n")
 
 
 def build_all(build):
     jobs = "-j{}".format(os.cpu_count() or 1)
     environment, (binutils_source, gcc_source, newlib) = fetch(build)
-    installed = build / "installed"  # all find their parts by where they are, and so can be moved when all is done
+    installed = build / "installed"  # the programs find their parts by relative paths, so the folder can be moved later
     environment["PATH"] = "{}:{}".format(installed / "bin", environment["PATH"])
     common = COMMON + ["--prefix=" + str(installed)]
-    make = ["make", "MAKEINFO=true"]  # Debian strips the manuals from both, so nothing can be made of them
+    make = ["make", "MAKEINFO=true"]  # no manuals: Debian strips their sources
 
     def step(name, command, folder, objects=0):
         say("building {} with {}".format(name, jobs) if objects else name)
@@ -198,23 +198,23 @@ def build_all(build):
     step("install binutils", make + ["install-gas", "install-ld", "install-binutils"], binutils)
     step("configure gcc", [str(gcc_source / "configure")] + common + GCC + FAST, gcc)
     step(gcc_source.name, make + [jobs, "all-gcc"], gcc, 850)
-    (gcc / "gcc/s-tm-texi").touch()  # else installing stops at a manual's chapter that Debian left out
+    (gcc / "gcc/s-tm-texi").touch()  # otherwise installing stops at a chapter of a manual that Debian left out
     step("libgcc", make + [jobs, "all-target-libgcc"], gcc)
     step("install gcc", make + ["install-gcc", "install-target-libgcc"], gcc)
     c_library(newlib, installed, step)
-    # What C++ asks for in plain C, as for a static variable with a value that is computed. mb-g++ looks for it in the standard
-    # library, of which there is nothing else here.
+    # The functions that even plain C needs when it is compiled as C++, as for a static variable with a computed value. mb-g++ looks
+    # for them in the standard library, of which nothing else is built.
     step("libsupc++", make + [jobs, "all-target-libstdc++-v3"], gcc)
     step("install libsupc++", make + ["install-target-libstdc++-v3"], gcc)
     (installed / TARGET / "lib/libstdc++.a").write_text("INPUT(-lsupc++)\n")
-    # The one header beyond that which a driver of PYNQ_Peripherals includes, the OLED's.
+    # The OLED's driver of PYNQ_Peripherals includes this header, and no other of the standard library.
     shutil.copy(str(gcc_source / "libstdc++-v3/include/c_global/cstring"),
                 str(installed / TARGET / "include/c++" / gcc_source.name.partition("-")[2]))
-    # pynq calls these two by their plain names, though it has no use for what they say.
+    # pynq calls these two by their plain names, although it does not use their output.
     (installed / "unprefixed").mkdir()
     for name in "nm", "size":
         (installed / "unprefixed" / name).symlink_to("../bin/mb-" + name)
-    whole = cache() / "installed"  # on the file system of its place, which it comes to in one step
+    whole = cache() / "installed"  # on the file system of the final folder, so that one step renames it
     shutil.rmtree(str(whole), ignore_errors=True)
     shutil.move(str(installed), str(whole))
     prefix = cache() / gcc_source.name.replace("gcc-", "mb-g++-")
@@ -245,9 +245,9 @@ def compiler():
 def build_here():
     say("building the MicroBlaze compiler into {}, once; about six minutes on two cores".format(cache()))
     start, build = time.time(), cache() / "build"
-    if re.search(r"[^\w./+-]", str(build)):  # a space, say, with which GCC cannot be built
+    if re.search(r"[^\w./+-]", str(build)):  # with a space, for example, GCC cannot be built
         build = Path(tempfile.mkdtemp(prefix="mb-gcc-", dir="/var/tmp")) / "build"
-    shutil.rmtree(str(build), ignore_errors=True)  # what a killed run may have left
+    shutil.rmtree(str(build), ignore_errors=True)  # a killed run may have left it
     build.mkdir()
     try:
         prepare(build)

@@ -1,9 +1,9 @@
-/* Start-up code: the MicroBlaze begins at address 0, with interrupts off, and is led to main() with a stack. */
+/* Start-up code: the MicroBlaze starts at address 0 with interrupts off. This sets up a stack and calls main(). */
 
    .section .start, "ax"
    bri   _start             /* 0x00: reset */
-   .ascii "PYNQ"            /* 0x04: says that this is a program for an IOP, */
-   .word _image_end         /* 0x08: and how many bytes it has, so that a loader sees whether it is whole. */
+   .ascii "PYNQ"            /* 0x04: marks a program for an IOP */
+   .word _image_end         /* 0x08: its length in bytes, so that a loader sees whether the file is complete */
                             /* The interrupt, break and exception vectors, 0x08 to 0x27, are not enabled in an IOP. */
    .globl _start
    .type  _start, @function
@@ -11,12 +11,12 @@ _start:
    la    r1, r0, _stack_top /* the stack grows down from the mailbox */
    la    r5, r0, _bss_start
    la    r6, r0, _bss_end
-1: cmpu  r7, r6, r5         /* C promises variables that start at zero, after every reset */
+1: cmpu  r7, r6, r5         /* C variables without a value start at zero, after every reset */
    bgei  r7, 2f
    swi   r0, r5, 0
    brid  1b
    addik r5, r5, 4
 2: brlid r15, main
    nop
-3: bri   3b                 /* should main() return, stay */
+3: bri   3b                 /* if main() returns, stay here */
    .size  _start, . - _start

@@ -1,9 +1,9 @@
-/* What GCC calls by itself, whatever a program includes: for `unsigned counts[64] = {0};`, for one struct that becomes another,
-   and where a program would go on after an error that the compiler saw. A program that calls none of these gets none of them,
-   and one that has a function of such a name keeps its own. */
+/* Functions that GCC calls by itself, whatever a program includes: for `unsigned counts[64] = {0};`, to copy a struct, and after
+   an error that the compiler has seen. They are linked only into a program that calls one of them, and a program's own function
+   of the same name replaces them. */
 #include <stddef.h>
 
-/* Or GCC would make a call of memset() out of the loop in memset(). */
+/* Otherwise GCC would turn the loop in memset() into a call of memset(). */
 #pragma GCC optimize("no-tree-loop-distribute-patterns", "no-unroll-loops")
 #define PROVIDED __attribute__((weak))
 
@@ -40,7 +40,7 @@ PROVIDED void *memmove(void *to, const void *from, size_t bytes)
    if (at <= next)
       while (bytes--)
          *at++ = *next++;
-   else /* from the end, or it would read what it wrote before */
+   else /* from the end, because the start of `to` overlaps the end of `from` */
       while (bytes--)
          at[bytes] = next[bytes];
    return to;

@@ -65,7 +65,7 @@ def test_the_doctor_finds_nothing_missing_on_a_whole_board(root):
     ("BOARD", "etc/profile.d/boardname.sh", "export BOARD=Ultra96", "Ultra96, and the tutorial is for Pynq-Z1 and Pynq-Z2"),
     ("XILINX_XRT", "etc/profile.d/xrt_setup.sh", "", "export XILINX_XRT=/usr"),
     ("CMA", "proc/meminfo", "CmaFree: 4096 kB\n", "4 MB free, and the largest buffer needs 40"),
-    ("base overlay", VENV + "/lib/python3.10/site-packages/pynq/overlays/base/base.hwh", "", "is no hardware description"),
+    ("base overlay", VENV + "/lib/python3.10/site-packages/pynq/overlays/base/base.hwh", "", "is not a hardware description"),
     ("tutorial", "home/xilinx/jupyter_notebooks/pynq_tutorial/.pynq_tutorial.json", None, "sudo make install"),
     ("pynq", VENV + "/bin/python3", "#!/bin/sh\nexit 1\n", "write the SD card with an image up to v3.1"),
     ("pynq", VENV + "/bin/python3", "#!/bin/sh\necho 4.0.0\n", "4.0.0 in "),

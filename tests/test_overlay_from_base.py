@@ -99,10 +99,10 @@ def wrong(folder, bit=None, hwh=None):
 
 
 @pytest.mark.parametrize("bit, message", [
-    (b"", "is no bitstream"),
-    (b"\0" * 5000, "is no bitstream"),
-    (base_overlay.bit()[:60], "is no bitstream"),
-    (base_overlay.bit(data=b""), "is no bitstream"),
+    (b"", "is not a bitstream"),
+    (b"\0" * 5000, "is not a bitstream"),
+    (base_overlay.bit()[:60], "is not a bitstream"),
+    (base_overlay.bit(data=b""), "is not a bitstream"),
     (base_overlay.bit(part="7z010clg400"), "is for a 7z010clg400, and a PYNQ-Z1 or PYNQ-Z2 has a 7z020"),
     (base_overlay.bit(part="xczu3eg"), "is for a xczu3eg"),
     (base_overlay.bit()[:-1], "is damaged: its header announces 276 bytes of configuration, and 275 follow"),
@@ -118,13 +118,13 @@ NOT_DDR = "does not lead all of the IOP's addresses from 0x20000000 to 0x3ffffff
 
 
 @pytest.mark.parametrize("before, after, message", [
-    ("<EDKSYSTEM", "", "is no hardware description"),
+    ("<EDKSYSTEM", "", "is not a hardware description"),
     ('DEVICE="7z020"', 'DEVICE="xczu3eg"', "describes xczu3eg"),
     ("<SYSTEMINFO", "<SOMETHING", "describes no device"),
     ("iop_pmoda", "iop_other", "has no iop_pmoda/dff_en_reset_vector_0, so it is not the base overlay"),
     ("processing_system7", "processing_system8", "has no processing_system7"),
-    ('BASEVALUE="0x20000000"', "", "is no hardware description"),
-    ('BASEVALUE="0x20000000"', 'BASEVALUE="zz"', "is no hardware description"),
+    ('BASEVALUE="0x20000000"', "", "is not a hardware description"),
+    ('BASEVALUE="0x20000000"', 'BASEVALUE="zz"', "is not a hardware description"),
     ('"0x3fffffff"', '"0x2fffffff"', NOT_DDR),
     ('ADDRESSBLOCK="GP0_DDR_LOWOCM"', 'ADDRESSBLOCK="GP0_M_AXI_GP1"', NOT_DDR),
     ('"0x3fffffff" INSTANCE="ps7_0"', '"0x3fffffff" INSTANCE="nothing"', NOT_DDR),
