@@ -4,11 +4,11 @@ EDITION = "1.1.0"
 
 
 def deliver_notebooks(device_name, src_path, dst_path, name, folder=False, overlays_res_lookup=True):
-    """pynq's hook for `pynq get-notebooks`: like `make install`, it leaves alone what a student changed.
+    """pynq's hook for `pynq get-notebooks`. Like `make install`, it leaves files that a student changed as they are.
 
     device_name: pynq's name of the device; dst_path: where to; name: the folder there, if `folder` is set
-    overlays_res_lookup: False for `--ignore-overlays`: then without the .bit that the image's base overlay gives
-    Raises OverlayError or tree.InstallError, and then nothing has changed.
+    overlays_res_lookup: False for `--ignore-overlays`: then no .bit is made from the image's base overlay
+    Raises OverlayError or tree.InstallError; then nothing has changed.
     """
     import os
     import pynq

@@ -1,6 +1,6 @@
-"""Prints, as JSON, the relative paths of the notebooks in a folder that are not as they were installed there: python3 changed.py FOLDER
+"""Prints, as JSON, the relative paths of the notebooks that were changed since they were installed: python3 changed.py FOLDER
 
-`make collect` runs it on the boards. Needs Python 3.6 and nothing else, and changes nothing.
+`make collect` runs it on the boards. Needs only Python 3.6, and changes nothing.
 """
 
 import hashlib
@@ -8,11 +8,11 @@ import json
 import os
 import sys
 
-LARGEST = 20 << 20  # bytes; an honest notebook with its pictures has less than one million
+LARGEST = 20 << 20  # bytes; a student's notebook with its pictures has less than one million
 
 
 def changed_notebooks(folder):
-    """Without Jupyter's checkpoints, links, and notebooks of more than LARGEST bytes."""
+    """The paths, without Jupyter's checkpoints, links, and notebooks of more than LARGEST bytes."""
     with open(os.path.join(folder, ".pynq_tutorial.json")) as file:
         installed = json.load(file)["files"]
     found = []

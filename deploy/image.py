@@ -1,4 +1,4 @@
-"""Where a stock PYNQ image has what the kit asks for. Needs Python 3.6 and nothing else, and changes nothing.
+"""Finds things in a stock PYNQ image: settings, folders, Python, the base overlay. Needs only Python 3.6, and changes nothing.
 
 Each function takes the root of the image's files: "/" on a board, or a folder that looks like it.
 """
@@ -14,7 +14,7 @@ NOTEBOOKS = "/home/xilinx/jupyter_notebooks"
 
 
 def setting(name, root="/"):
-    """The value of one of the image's environment variables, or None. sudo drops them; the image's files have them."""
+    """The value of one of the image's environment variables, or None. sudo drops them, so it is read from the image's files."""
     if root == "/" and os.environ.get(name):
         return os.environ[name]
     for path in sorted(glob.glob(os.path.join(root, "etc/profile.d/*.sh"))) + [os.path.join(root, "etc/environment")]:
@@ -51,7 +51,7 @@ def pynq_package(root="/"):
 
 
 def output(*command):
-    """What a command prints, or None if there is no such command or it fails."""
+    """The output of a command, or None if there is no such command or it fails."""
     try:
         return subprocess.check_output(command, stderr=subprocess.STDOUT, universal_newlines=True).strip()
     except (OSError, subprocess.CalledProcessError):

@@ -30,11 +30,11 @@ NBVAL = "nbval==0.9.6" if sys.version_info < (3, 8) else "nbval==0.11.0"  # the 
 
 
 def files(bit=None, answers=True):
-    """What an installation consists of: {relative path: contents as bytes}. It is what the edition's list names, whatever
-    else lies in the kit's folders.
+    """The files of an installation: {relative path: contents as bytes}. They are the files in the edition's list, and no others
+    of the kit's folders.
 
-    bit: path of the image's base.bit, from which the overlay is made. Without one only the kit's own description of the
-    overlay is delivered, which is for the virtual board.
+    bit: path of the image's base.bit, from which the overlay is made. Without one, only the kit's own description of the
+    overlay is delivered, for the virtual board.
     answers: False leaves out the solutions.
     Raises OverlayError, or tree.InstallError if a file of the edition is missing here.
     """
@@ -63,10 +63,10 @@ def _read(path):
 
 
 def install(root="/", bit=None, answers=True):
-    """Installs into an image's root, from its base overlay or the one that is given, with the solutions or without, and prints
-    what it did. Without, solutions that an earlier installation brought and nobody changed are removed.
+    """Installs into an image's root, from its base overlay or the one that is given, and prints what it did. Without `answers`,
+    solutions from an earlier installation are removed unless they were changed.
 
-    Raises OverlayError or tree.InstallError, and then nothing has changed.
+    Raises OverlayError or tree.InstallError; then nothing has changed.
     """
     bit = bit or image.base_overlay(root)
     if not bit:
@@ -82,7 +82,7 @@ def install(root="/", bit=None, answers=True):
 
 
 def settle(folder, root="/"):
-    """Has pynq forget a folder whose .bit is a new one now or goes away (iop/pynq_state.py). Also heals a board on which edition
+    """Makes pynq forget a folder whose .bit is replaced or removed (iop/pynq_state.py). This also repairs a board on which edition
     1.0.0 ran: there pynq 3 took the tutorial's description for the base overlay's, because the two .bit files were the same."""
     package = image.pynq_package(root)
     if package:
@@ -90,7 +90,7 @@ def settle(folder, root="/"):
 
 
 def tell(target, report):
-    """Prints what an installation did, as tree.install returns it."""
+    """Prints the report of tree.install."""
     if not any(report.values()):
         print("{}: edition {} is there already; nothing to change.".format(target, EDITION))
         return
@@ -103,7 +103,7 @@ def tell(target, report):
 
 
 def printable(name):
-    """A file's name as it is, or in ASCII if it is no text or has more than one line."""
+    """A file's name as it is, or in ASCII if it cannot be printed or has more than one line."""
     try:
         name.encode(sys.stdout.encoding or "ascii", sys.stdout.errors or "strict")
     except UnicodeEncodeError:
@@ -112,7 +112,7 @@ def printable(name):
 
 
 def uninstall(root="/"):
-    """Removes what `install` put there and nobody changed, and prints what it kept. Raises tree.InstallError."""
+    """Removes the files that `install` brought and nobody changed, and prints what it kept. Raises tree.InstallError."""
     target = os.path.join(image.notebooks_folder(root), NAME)
     report = tree.uninstall(target)
     settle(target, root)
@@ -151,7 +151,7 @@ def main():
     root = os.path.abspath(given.destdir)
     try:
         if root == "/" and not os.path.isdir("/sys/class/fpga_manager/fpga0"):
-            raise tree.InstallError("This machine is no PYNQ board: give the board's address, as in HOST=192.168.2.99, or "
+            raise tree.InstallError("This machine is not a PYNQ board: give the board's address, as in HOST=192.168.2.99, or "
                                     "say where its files are, as in DESTDIR=/path/to/root.")
         if given.uninstall:
             uninstall(root)

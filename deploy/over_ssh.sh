@@ -1,6 +1,6 @@
 #!/bin/sh
 # over_ssh.sh HOST [OPTION...]: copies the kit to a board over SSH, runs deploy/install.py there with the options, and removes
-# the copy. HOST as ssh takes it; the user is xilinx if none is given. SSH=... is the ssh to use, with its options.
+# the copy. HOST is as for ssh; the user is xilinx unless one is given. SSH=... is the ssh command with its options.
 set -eu
 host=$1
 shift
@@ -19,13 +19,13 @@ for option in "$@"; do
     esac
     if [ "$option" = --no-answers ]; then answers=$option; fi
     before=$option
-    options="$options '$(printf %s "$option" | sed "s/'/'\\\\''/g")'"  # as the board's shell is to read it
+    options="$options '$(printf %s "$option" | sed "s/'/'\\\\''/g")'"  # quoted for the board's shell
 done
 
 # One connection for all steps, so that a password is asked for once.
 control=$(mktemp -d)
 ssh="${SSH:-ssh} -o ControlMaster=auto -o ControlPath=$control/%C -o ControlPersist=60"
-copy=/tmp/pynq_tutorial-${control##*.}  # a name that is known here, whatever the board's login prints
+copy=/tmp/pynq_tutorial-${control##*.}  # chosen here, because the board's login may print anything
 holder=
 finish() {
     trap - EXIT
@@ -42,20 +42,20 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
 
-# First here, so that no kit is installed that could not be read to its end: what it lacked would be removed from the board.
+# Packed first: if a file cannot be read, the kit is not installed. Otherwise that file would be removed from the board.
 sh deploy/pack.sh $answers > "$control/kit.tar.gz"
 size=$(($(wc -c < "$control/kit.tar.gz")))
-$ssh "$host" true > /dev/null  # here it asks for a password, if it has to
+$ssh "$host" true > /dev/null  # asks for a password, if it has to
 
-# A shell on the board holds the copy for as long as its input is open, and removes it when that ends, whatever way it does:
-# at the end of this script, or when the connection breaks.
+# A shell on the board keeps the copy for as long as its input is open, and removes it when the input ends: at the end of this
+# script, or when the connection breaks.
 mkfifo "$control/in" "$control/out"
 $ssh "$host" "umask 077; mkdir '$copy' || exit; trap \"rm -rf '$copy'\" EXIT; trap 'exit 1' HUP INT TERM
     head -c $size | tar -x -z -C '$copy' && echo && echo '$copy is there'; cat > /dev/null" \
     < "$control/in" > "$control/out" &
 holder=$!
 exec 3> "$control/in"
-cat "$control/kit.tar.gz" >&3 &  # if the board does not take it, nobody waits for that
+cat "$control/kit.tar.gz" >&3 &  # in the background, in case the board does not read it
 there=
 while [ -z "$there" ] && read -r line; do
     if [ "$line" = "$copy is there" ]; then there=yes; fi  # other lines are the login's greeting

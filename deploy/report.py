@@ -1,8 +1,8 @@
-"""Prints who has solved which exercise, and writes that as report.csv and report.html: python3 -m deploy.report collected
+"""Prints who has solved which exercise, and writes it to report.csv and report.html: python3 -m deploy.report collected
 
-The folder has one of each student's or board's, as `make collect` makes it, with notebooks at any depth. What is told comes from the
-outputs that are stored in them, of the cells that call a check. Nothing of a student's is executed; so a student who edits an
-output by hand can forge it.
+The folder has one folder for each student or board, as `make collect` makes it, with notebooks at any depth. The verdicts are the
+stored outputs of the cells that call a check. No student's code is executed, so a student who edits an output by hand can forge
+it.
 """
 
 import csv
@@ -19,14 +19,14 @@ NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 CHECKS = re.compile(r"^from checks import (\w+) as check$", re.M)
 CALL = re.compile(r"^check\.(\w+)\(", re.M)
 RIGHT, NOT_YET, NOT_TRIED = "right", "not yet", "not tried"
-VERDICTS = NOT_TRIED, NOT_YET, RIGHT  # the better of two notebooks with the same exercise counts
+VERDICTS = NOT_TRIED, NOT_YET, RIGHT  # from worst to best: of two notebooks with the same exercise, the better counts
 SHORT = {RIGHT: "R", NOT_YET: "-", NOT_TRIED: "."}
 UNTOUCHED = "Not yet: fill in the cell above"
 FORGED = "The verdicts are the outputs that are stored in the notebooks, which can be forged."
 
 
 def joined(text):
-    """A text as a notebook has it: a string or a list of strings. ValueError if it is neither."""
+    """A notebook's text, which is a string or a list of strings, as a string. ValueError if it is neither."""
     text = "".join(text) if isinstance(text, list) and all(isinstance(part, str) for part in text) else text
     if not isinstance(text, str):
         raise ValueError("it has {} in the place of text".format(type(text).__name__))
@@ -34,7 +34,7 @@ def joined(text):
 
 
 def code_cells(path):
-    """[(source, what it printed, or the name of its error), ...] of a notebook. ValueError, with the reason, if it cannot be read as one."""
+    """[(source, output or name of the error), ...] of a notebook. ValueError, with the reason, if it cannot be read."""
     if not path.is_file() or path.is_symlink():
         raise ValueError("it is not a file")
     if path.stat().st_size > LARGEST:
@@ -52,21 +52,21 @@ def code_cells(path):
 
 
 def exercises_in(cells):
-    """{(checks' module, check's name): what the cell printed} of a notebook's cells."""
+    """{(checks' module, check's name): the cell's output} of a notebook's cells."""
     module = next((found.group(1) for found in (CHECKS.search(source) for source, _ in cells) if found), None)
     found = ((CALL.search(source), printed) for source, printed in cells)
     return {(module, call.group(1)): printed for call, printed in found if module and call}
 
 
 def all_exercises():
-    """{(checks' module, check's name): (number of the notebook, check's name, what the cell prints in the kit's own notebook)} in
-    the notebooks' order."""
+    """{(checks' module, check's name): (number of the notebook, check's name, the cell's output in the kit's own notebook)}, in the
+    order of the notebooks."""
     return {exercise: (path.name.partition("_")[0], exercise[1], printed)
             for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")) for exercise, printed in exercises_in(code_cells(path)).items()}
 
 
 def verdict(printed, untouched):
-    """What a check's cell printed, as one of VERDICTS. untouched: what it prints if nobody has done anything"""
+    """The verdict of a check's output, one of VERDICTS. untouched: the output before anybody has done anything"""
     if not printed or printed == untouched or printed.startswith(UNTOUCHED):
         return NOT_TRIED
     return RIGHT if printed.startswith("Right: ") else NOT_YET
@@ -76,7 +76,7 @@ def verdicts_in(folder, exercises):
     """({exercise: its verdict}, ["name: why it cannot be read", ...]) of the notebooks in a student's folder."""
     verdicts, unread = dict.fromkeys(exercises, NOT_TRIED), []
     for place, folders, names in os.walk(str(folder)):
-        # .ipynb_checkpoints has older states, and the solutions are the kit's.
+        # .ipynb_checkpoints has older versions, and the solutions are the kit's.
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "solutions")
         for path in (Path(place, name) for name in sorted(names) if name.endswith(".ipynb")):
             try:
@@ -91,12 +91,12 @@ def verdicts_in(folder, exercises):
 
 
 def printable(text):
-    """Without what would steer a terminal."""
+    """The text without characters that would control a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def in_a_cell(text):
-    """So that a spreadsheet takes it for text, and not for a formula."""
+    """The text in a form that a spreadsheet does not take for a formula."""
     return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 

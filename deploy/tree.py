@@ -1,9 +1,8 @@
 """Puts a new edition of the tutorial into a folder that students work in: all of it or nothing, and no work is lost.
 
-Which files are the kit's and as it left them, a manifest in the folder knows, by their SHA-256. The new state is built in a
-folder of its own beside the old one, where a student's files are links to the same files, not copies. Then the two folders
-change their names in one step of the kernel, so that at every moment one of them is there, and whole. Needs Linux and
-Python 3.6.
+A manifest in the folder lists the kit's files and their SHA-256, which shows what a student changed. The new state is built in a
+folder of its own beside the old one, with hard links to the student's files, not copies. Then the kernel exchanges the names of
+the two folders in one step, so that at every moment one of them is there, and complete. Needs Linux and Python 3.6.
 """
 
 import ctypes
@@ -19,8 +18,8 @@ from contextlib import contextmanager
 
 MANIFEST = ".pynq_tutorial.json"
 NEW_EDITION = "-new-edition"
-CACHE, CACHED = "__pycache__", ".pyc"  # made anew by themselves
-LOADED = "loaded.xclbin"  # pynq 3.1 writes it anew, as root, wherever a notebook downloads an overlay
+CACHE, CACHED = "__pycache__", ".pyc"  # Python writes them again
+LOADED = "loaded.xclbin"  # pynq 3.1 writes it again, as root, wherever a notebook downloads an overlay
 CHECKPOINTS = ".ipynb_checkpoints"
 RENAMEAT2 = {"armv7l": 382, "x86_64": 316, "aarch64": 276}  # its number in each Linux; glibc has a function for it from 2.28 on
 PART = ".part"
@@ -28,20 +27,20 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 class InstallError(Exception):
-    """What went wrong; its text is a sentence for whoever asked, and says whether anything was changed."""
+    """The text is a sentence for the person who installs: what went wrong, and whether anything was changed."""
 
 
 def install(target, files, edition):
     """Brings the folder `target` to an edition, and returns what happened as {word: [relative paths]}.
 
-    target:  path of the folder; its parent exists. New files and folders get its parent's owner.
+    target:  path of the folder; its parent exists. New files and folders get the parent's owner.
     files:   {relative path: contents as bytes}
     edition: the edition's name, for the manifest
 
-    "new", "replaced" and "removed" are the kit's own files. "kept" were changed by a student and stay as they are; where the
-    edition has something newer for one of them, it comes beside it and is in "beside". All lists are empty if the folder was
-    of this edition already. Raises InstallError: then nothing has changed, or, where its text says so, the new edition is there
-    and only what was left to clean up is not done.
+    "new", "replaced" and "removed" are the kit's own files. "kept" files were changed by a student and stay as they are; if the
+    edition has a newer version of one, that comes beside it, and is in "beside". All lists are empty if the folder had this
+    edition already. Raises InstallError: then nothing has changed, or, if the text says so, the new edition is there and only the
+    cleaning up is not done.
     """
     with _alone(target) as (target, staging):
         old = _manifest(target)
@@ -79,7 +78,7 @@ def install(target, files, edition):
 
 
 def uninstall(target):
-    """Removes the kit's files that are as it left them; returns {"removed": [...], "kept": [...]}, of relative paths.
+    """Removes the kit's files that nobody changed; returns {"removed": [...], "kept": [...]}, of relative paths.
 
     Both are empty if nothing was installed there. Raises InstallError, as `install` does.
     """
@@ -103,19 +102,19 @@ def uninstall(target):
 def _remove_empty(folder):
     try:
         os.rmdir(folder)
-    except OSError:  # above all because something is in it
+    except OSError:  # mostly because something is in it
         pass
 
 
 def unchanged(target):
-    """The relative paths of those of the kit's files in a folder that are as it left them."""
+    """The relative paths of the kit's files in a folder that nobody changed."""
     have, old = _hashes(target), _manifest(target)
     return [name for name in old["files"] if have.get(name) == old["files"][name]]
 
 
 @contextmanager
 def _alone(target):
-    """Gives (target, staging folder) while no other installation runs, once what a killed one left has been settled."""
+    """Yields (target, staging folder) while no other installation runs, after cleaning up what a killed one left."""
     target = os.path.realpath(target)
     parent, name = os.path.split(target)
     staging = os.path.join(parent, ".{}.staging".format(name))
@@ -138,7 +137,7 @@ def _alone(target):
 
 @contextmanager
 def _cleaning_up(state):
-    """For what comes after the exchange. An error there does not mean that nothing was changed: `state` says what is true."""
+    """For the steps after the exchange. An error there does not mean that nothing was changed: `state` says what is true."""
     try:
         yield
     except OSError as error:
@@ -147,10 +146,10 @@ def _cleaning_up(state):
 
 
 def _refuse_mounts(target):
-    """Refuses a folder in which something is mounted, or that is on another file system than the folder around it: links do
-    not lead from one file system to another, nor can the kernel exchange two folders that are not on the same one."""
+    """Refuses a folder in which something is mounted, or that is on another file system than its parent: hard links cannot lead
+    from one file system to another, and the kernel cannot exchange folders on different ones."""
     mounts = [path for path in _mounted() if path == target or path.startswith(target + os.sep)]
-    if not mounts and os.path.isdir(target):  # file systems within one mount, as Btrfs has them
+    if not mounts and os.path.isdir(target):  # file systems within one mount, such as Btrfs's subvolumes
         device = os.stat(os.path.dirname(target)).st_dev
         mounts = [path for path, _, _ in os.walk(target) if os.lstat(path).st_dev != device]
     if mounts:
@@ -165,7 +164,7 @@ def _mounted():
             lines = table.read().splitlines()
     except OSError:  # a system without /proc
         return []
-    # proc(5): the fifth field; a space, and what else would end a field, is an octal number there.
+    # proc(5): the fifth field; a space, and any other character that would end a field, is an octal number.
     return [re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal.group(1), 8)), line.split(" ")[4]) for line in lines]
 
 
@@ -195,16 +194,14 @@ def _manifest(folder):
 
 
 def _entries(folder, under=""):
-    """Relative paths of all there is in a folder but folders; those too if they are empty."""
+    """Relative paths of everything in a folder, except folders that are not empty."""
     for entry in sorted(os.listdir(os.path.join(folder, under))):
         name = os.path.join(under, entry)
         path = os.path.join(folder, name)
         if name == MANIFEST or entry.endswith(CACHED) and os.path.basename(under) == CACHE or entry == LOADED and _is_xclbin(path):
             continue
         if os.path.isdir(path) and not os.path.islink(path):
-            inside = list(_entries(folder, name))
-            for found in inside or ([] if entry == CACHE else [name]):
-                yield found
+            yield from list(_entries(folder, name)) or ([] if entry == CACHE else [name])
         else:
             yield name
 
@@ -213,18 +210,18 @@ def _is_xclbin(path):
     try:
         with open(path, "rb") as file:
             return file.read(7) == b"xclbin2"
-    except OSError:  # a folder, or a link to nothing
+    except OSError:  # a folder, or a broken link
         return False
 
 
 def _hashes(folder):
-    """{relative path: SHA-256} of a folder's entries; where a link leads; None for what is neither."""
+    """{relative path: SHA-256} of a folder's files; of a link, where it leads; None for other entries."""
     found = {}
     for name in _entries(folder) if os.path.isdir(folder) else ():
         try:
             found[name] = _hash(os.path.join(folder, name))
         except FileNotFoundError:
-            pass  # a temporary file, as Jupyter has one while it saves
+            pass  # a temporary file, such as Jupyter has while it saves
     return found
 
 
@@ -241,15 +238,15 @@ def _hash(path):
 
 
 def _is_ours(name, have, old):
-    """Whether a file is as the kit left it. So is Jupyter's checkpoint of a notebook that nobody changed."""
+    """Whether a file is the kit's and unchanged, or is Jupyter's checkpoint of such a notebook."""
     delivered = (old["files"].get(name), old["beside"].get(name))
     if os.path.basename(os.path.dirname(name)) == CHECKPOINTS:
-        delivered = list(old["files"].values()) + list(old["beside"].values())
+        delivered = [*old["files"].values(), *old["beside"].values()]
     return have[name] is not None and have[name] in delivered
 
 
 def _beside(name, wanted, have, old):
-    """The name under which a new edition comes beside a student's file: one that is free, or the kit's already."""
+    """The name for a new edition's file beside a student's: a free name, or that of an unchanged file of the kit."""
     stem, extension = os.path.splitext(name)
     number = ""
     while True:
@@ -260,12 +257,12 @@ def _beside(name, wanted, have, old):
 
 
 def _refuse_clashes(target, linked, put):
-    """Refuses to put a file where a student has a folder, or into what is none, such as a link to somewhere else."""
+    """Refuses to put a file where a student has a folder, or into something that is not a folder, such as a link."""
     folders = {folder for name in put for folder in _above(name)}
     for name in sorted(linked):
         path = os.path.join(target, name)
         if name in folders and (os.path.islink(path) or not os.path.isdir(path)):
-            raise InstallError("{} is no folder, and the tutorial has one of that name, so nothing was changed: rename "
+            raise InstallError("{} is not a folder, and the tutorial has one of that name, so nothing was changed: rename "
                                "yours.".format(path))
         for folder in _above(name):
             if folder in put:
@@ -280,7 +277,7 @@ def _above(name):
 
 
 def _build(staging, target, linked, put, manifest):
-    """Makes the new state, and calls it by the staging folder's name once it is whole."""
+    """Builds the new state, and gives it the staging folder's name once it is complete."""
     owner = os.stat(os.path.dirname(target))
     part = staging + PART
     manifest = dict(manifest, linked={})
@@ -297,11 +294,11 @@ def _build(staging, target, linked, put, manifest):
                 try:
                     os.link(here, path, follow_symlinks=False)
                 except FileNotFoundError:
-                    continue  # gone meanwhile, so gone it stays
+                    continue  # removed meanwhile, so it stays removed
                 manifest["linked"][name] = _mark(path)
         _make_folders(part, target, "", owner)
         _write(os.path.join(part, MANIFEST), json.dumps(manifest, indent=1, sort_keys=True).encode(), owner)
-        os.sync()  # a board loses its power more often than others
+        os.sync()  # boards are often switched off without a shutdown
         os.rename(part, staging)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -309,13 +306,13 @@ def _build(staging, target, linked, put, manifest):
 
 
 def _mark(path):
-    """What tells whether a path is still the same file, and as it was."""
+    """A value that changes if a path becomes another file, or the file is written."""
     found = os.lstat(path)
     return [found.st_ino, found.st_mtime_ns, found.st_size]
 
 
 def _make_folders(part, target, name, owner):
-    """Makes a folder of the new state and those above it, each with the rights of the old state's."""
+    """Makes a folder of the new state and those above it, each with the permissions of the old state's."""
     path, like = os.path.join(part, name), os.path.join(target, name)
     if os.path.isdir(path):
         return
@@ -341,7 +338,7 @@ def _own(path, owner, mode):
 
 
 def _swap(target, staging, old):
-    """Puts the new state in the old one's place, brings over what was saved in the meantime, and removes the old one."""
+    """Puts the new state in the old one's place, moves over what was saved in the meantime, and removes the old state."""
     if os.path.lexists(target):
         try:
             _exchange(staging, target)
@@ -357,7 +354,7 @@ def _swap(target, staging, old):
 
 
 def _exchange(one, other):
-    """Lets two paths change places; the kernel does it in one step."""
+    """Exchanges two paths in one step of the kernel."""
     libc = ctypes.CDLL(None, use_errno=True)
     arguments = AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE
     if hasattr(libc, "renameat2"):
@@ -370,11 +367,11 @@ def _exchange(one, other):
 
 
 def _settle(target, staging):
-    """Removes a staging folder: either a new state that never came to its place, or the old one, after the exchange.
+    """Removes a staging folder: either a new state that never came to its place, or the old one after the exchange.
 
-    What a student saved into the old one in its last moment is brought over: it takes its own name again, and if the new
-    edition has come to that name, it goes beside it. The manifest says what was saved before that, and has been superseded
-    where it differs now; a board's clock, which stands still without power, could not.
+    A file that a student saved into the old state at the last moment is moved over under its own name; if the new edition has
+    brought a file of that name, that one goes beside it. To tell what was saved since, files are compared with the manifest, and
+    not by time, because a board's clock stops without power.
     """
     old, new = _manifest(staging), _manifest(target)
     if old["generation"] < new["generation"]:
@@ -397,6 +394,6 @@ def _settle(target, staging):
 
 
 def _discard(staging):
-    """Removes a staging folder of which nothing is needed any more; a part of one must not be taken for a whole one."""
+    """Removes a staging folder. It is renamed first, so that what is left of it is never taken for a complete one."""
     os.rename(staging, staging + PART)
     shutil.rmtree(staging + PART)

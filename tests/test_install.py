@@ -316,8 +316,8 @@ def folder_with_a_file(target):
 
 
 @pytest.mark.parametrize("make, message", [
-    (link_to_a_folder, "/tutorial/more is no folder, and the tutorial has one of that name.*: rename yours"),
-    (lambda target: (target / "more").write_bytes(b"mine"), "/tutorial/more is no folder"),
+    (link_to_a_folder, "/tutorial/more is not a folder, and the tutorial has one of that name.*: rename yours"),
+    (lambda target: (target / "more").write_bytes(b"mine"), "/tutorial/more is not a folder"),
     (folder_with_a_file, "/tutorial/images/y.svg is a folder, and the tutorial has a file of that name"),
 ])
 def test_a_folder_where_a_file_is_to_go_and_the_reverse(target, make, message):

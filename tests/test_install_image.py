@@ -112,7 +112,7 @@ def test_a_destdir_that_cannot_be_one(tmp_path):
 
 
 def test_a_pc_is_no_board():
-    assert refused(installer("/"), "This machine is no PYNQ board", "HOST=192.168.2.99", "DESTDIR=")
+    assert refused(installer("/"), "This machine is not a PYNQ board", "HOST=192.168.2.99", "DESTDIR=")
 
 
 @ROOT_ONLY
