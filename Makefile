@@ -1,6 +1,6 @@
 # The kit's commands; `make help` lists them. Each does its own set-up first (setup.sh) and works from a fresh clone.
 
-# A board has a way to load its FPGA, and Python with pynq in its image; a PC has neither, and uses .venv/.
+# A board can load its FPGA, and has Python with pynq in its image; a PC uses .venv/.
 BOARD_HERE := $(wildcard /sys/class/fpga_manager/fpga0/firmware)
 ifdef BOARD_HERE
 VENV   := $(wildcard /usr/local/share/pynq-venv)
@@ -11,7 +11,7 @@ export XILINX_XRT ?= /usr
 endif
 # sudo would leave __pycache__ folders that only root can remove.
 export PYTHONDONTWRITEBYTECODE := 1
-# Where the notebooks are that students run
+# The folder of the notebooks that students run
 export TUTORIAL := $(shell python3 -B -c 'from deploy import image; print(image.notebooks_folder())')/pynq_tutorial
 NOTEBOOKS := $(TUTORIAL)
 LINKED :=
@@ -110,14 +110,14 @@ uninstall: ## removes what was installed and nobody changed; on a board with sud
 ANSIBLE ?=
 BOARDS ?= boards.yml
 
-# As many boards at once as there are, up to this: Ansible's own default is five.
+# The most boards at once. Ansible's own default is five.
 FORKS := 100
 
-# What a command for all boards of an inventory begins with
+# The first steps of a command for all boards of an inventory
 define on_all_boards
 	$(PC_ONLY)
 	@[ -e '$(BOARDS)' ] || { echo "$(BOARDS) is not there, and should list your boards: copy deploy/boards.example.yml to it, and" \
-		"write them down." >&2; exit 1; }
+		"list them in it." >&2; exit 1; }
 	$(SETUP) deploy
 endef
 PLAYBOOK = LC_ALL=C.UTF-8 ANSIBLE_HOME=$(CURDIR)/.deploy/ansible ANSIBLE_SSH_ARGS='-o ControlMaster=no' \
@@ -138,10 +138,10 @@ collect: ## brings the changed notebooks of all boards into collected/BOARD/: ma
 report: ## who has solved which exercise, from the notebooks in collected/: also as a page and for a spreadsheet; DIR=... elsewhere
 	@python3 -B -m deploy.report $(call quoted,$(DIR))
 
-doctor: ## what this machine lacks, and the remedy
+doctor: ## checks what the kit needs on this machine, and prints remedies
 	@python3 doctor.py $(if $(DESTDIR),$(call quoted,$(DESTDIR)))
 
-# What an installation needs. The links in notebooks/ lead to the others, and no board needs them.
+# The folders that an installation needs. A board does not need the links in notebooks/ that lead to the others.
 EDITION_FOLDERS := notebooks iop mb_src bitstream deploy
 
 compiler: ## builds the compiler for notebooks 4, 7 and 8 into the user's cache folder, once
@@ -150,19 +150,19 @@ compiler: ## builds the compiler for notebooks 4, 7 and 8 into the user's cache 
 firmware: ## builds iop/pynq_tutorial.bin from mb_src/
 	@$(MAKE) -C mb_src --no-print-directory
 
-edition: ## lists in deploy/edition.txt which of git's files an edition consists of: boards get these and no others
+edition: ## writes deploy/edition.txt, the list of the files in git that boards get; they get no others
 	@git ls-files -s $(EDITION_FOLDERS) | grep -v '^120000 ' | cut -f 2 | LC_ALL=C sort > deploy/edition.new
 	@mv deploy/edition.new deploy/edition.txt
 
 firmware-check: ## is iop/pynq_tutorial.bin what mb_src/ makes?
 	@$(MAKE) -C mb_src --no-print-directory check
 
-bench: ## how fast it all is, beside what it can be compared with; QUICK=1 only tries out the bench itself
+bench: ## measures how fast everything is, beside something comparable; QUICK=1 only tests the bench itself
 	$(SETUP)
 	@$(BIN)python3 -m bench $(if $(QUICK),--quick)
 
-# Its reasons are in requirements.in, a line of which also wins over what a package asks for. What is there already stays as
-# it is where it can; remove requirements.txt first for the newest of everything.
+# requirements.in has the reasons. A line in it overrides what a package asks for. Versions stay as they are if they can; remove
+# requirements.txt first to get the newest of everything.
 requirements: ## writes requirements.txt, with every version and hash, from requirements.in
 	$(PC_ONLY)
 	$(SETUP)
@@ -172,13 +172,13 @@ requirements: ## writes requirements.txt, with every version and hash, from requ
 			--generate-hashes --custom-compile-command 'make requirements' --override requirements.in \
 			--output-file requirements.txt requirements.in
 
-# By name: whatever else lies in these folders, or is called like one of them elsewhere, is a student's. So are the
-# checkpoints of Jupyter, the only copy of what was in a notebook before it was saved.
+# By name, because other files in these folders, and folders of these names elsewhere, are a student's. So are Jupyter's
+# checkpoints, which are the only copy of a notebook as it was before it was saved.
 MADE := .venv .browser .deploy .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
 MADE_FILES := bench/bench.json teaching/first_twenty_minutes.slides.html mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
 HAVE_PYTHON := . bench bitstream deploy iop mb_src notebooks/checks tests tests/board tests/browser virtual_board
 
-clean: ## removes what the kit made here, by name; the compiler in the user's cache folder stays
+clean: ## removes the files that the kit made here; the compiler in the user's cache folder stays
 	rm -rf $(MADE)
 	rm -f $(MADE_FILES) $(HAVE_PYTHON:=/__pycache__/*.pyc)
 	@for notebook in notebooks/[0-9]_*.ipynb; do rm -f "executed/$${notebook#notebooks/}"; done

@@ -1,6 +1,5 @@
-"""For tests and notebooks alike: each run has a folder to itself for all that it writes, and executes a copy of the notebooks.
-So runs may overlap, and a student's files stay as they are. What needs a compiler for the MicroBlaze is skipped where there is
-none."""
+"""For tests and notebooks: each run has its own folder for everything that it writes, and executes a copy of the notebooks. So runs
+may overlap, and a student's files stay as they are. Tests that need a compiler for the MicroBlaze are skipped if there is none."""
 
 import fcntl
 import os
@@ -23,14 +22,14 @@ ROOT = Path(__file__).resolve().parent
 RUNS = ROOT / ".pytest_tmp"
 NEED_A_COMPILER = ("4_firmware.ipynb", "7_pins.ipynb", "8_c_in_a_cell.ipynb", "test_cells.py", "test_checks_c_in_a_cell.py",
                    "test_checks_firmware.py", "test_checks_pins.py")
-LINKED = "bitstream", "iop", "mb_src"  # what notebooks/ has links to
-# Notebook 4 writes into the first; the others nobody asks for.
+LINKED = "bitstream", "iop", "mb_src"  # notebooks/ has links to these
+# Notebook 4 writes into the first; the others are not needed.
 NOT_COPIED = shutil.ignore_patterns("my_firmware", ".ipynb_checkpoints", "__pycache__")
 
 
 def pytest_configure(config):
-    """Gives the run its folder, which goes with it. The processes that a run is spread over (xdist) share it."""
-    # A shell has what it does not wait for ignore the stop button, which tests press.
+    """Makes the run's folder, which is removed at its end. All processes of a run (xdist) share it."""
+    # A shell makes background jobs ignore SIGINT, and tests send it as the stop button does.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
@@ -41,7 +40,7 @@ def pytest_configure(config):
             config.option.basetemp = str(config.run_folder / "tmp")
         for number in (signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, lambda number, frame: pytest.exit("ended by signal {}".format(number)))
-        # A child that a test forks is no run, and would not end while it waits for a lock.
+        # In a child that a test forks, these handlers would keep it from ending while it waits for a lock.
         if hasattr(os, "register_at_fork"):  # Python 3.7
             os.register_at_fork(after_in_child=lambda: [signal.signal(number, signal.SIG_DFL)
                                                         for number in (signal.SIGHUP, signal.SIGTERM)])
@@ -61,11 +60,11 @@ def pytest_collection_modifyitems(items):
 
 
 def folder_of_a_run(config):
-    """A new folder, locked for as long as this process lives. Those whose process was killed are removed."""
+    """A new folder, locked for as long as this process lives. Removes the folders of processes that were killed."""
     try:
         RUNS.mkdir(exist_ok=True)
         everybody = os.open(str(RUNS), os.O_RDONLY)
-    except OSError:  # a checkout that this user may not write
+    except OSError:  # this user may not write into the checkout
         folder = Path(tempfile.mkdtemp(prefix="pynq-tutorial-run-"))
         config.add_cleanup(lambda: shutil.rmtree(str(folder), ignore_errors=True))
         return folder
@@ -87,7 +86,7 @@ def folder_of_a_run(config):
 
 
 def locked(folder):
-    """The lock on a folder, as a file descriptor; None if another process has it."""
+    """The lock of a folder, as a file descriptor; None if another process has it."""
     lock = os.open(str(folder), os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,7 +97,7 @@ def locked(folder):
 
 
 def copy_of_the_notebooks(folder):
-    """A copy of notebooks/ with what it has links to, made within a folder; returns its path."""
+    """Copies notebooks/ and the folders that it has links to into a folder; returns the copy's path."""
     copy = Path(tempfile.mkdtemp(prefix="copy-", dir=str(folder)))
     for name in ("notebooks",) + LINKED:
         shutil.copytree(str(ROOT / name), str(copy / name), symlinks=True, ignore=NOT_COPIED)
@@ -106,14 +105,14 @@ def copy_of_the_notebooks(folder):
 
 
 def _execute_a_copy(folder):
-    """nbval starts a notebook's kernel in the notebook's folder: from here on, in a copy of it."""
+    """Makes nbval start a notebook's kernel in a copy of the notebook's folder."""
     try:
         from nbval import plugin
     except ImportError:  # the images' environments on a PC have none
         return
 
     class KernelOnACopy(plugin.RunningKernel):
-        copy = None  # made when the first kernel starts: whoever only collects tests needs none
+        copy = None  # made when the first kernel starts, since collecting tests does not need it
 
         def __init__(self, kernel_name, cwd=None, **options):
             ours = ROOT / "notebooks"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""doctor.py [IMAGE]: what this machine has of what the kit needs, a line each: ok, or what is missing and the remedy.
+"""doctor.py [IMAGE]: checks what the kit needs on this machine, a line each: ok, or what is missing and the remedy.
 
-On a board it looks at the board; IMAGE is a folder that looks like a board's root. Changes nothing, and needs nothing but
-Python 3.6. Ends with 1 if something is missing that `make test` needs.
+On a board it checks the board; IMAGE is a folder that looks like a board's root. Changes nothing, and needs only Python 3.6. Exits
+with 1 if something is missing that `make test` needs.
 """
 
 import os
@@ -17,7 +17,7 @@ from virtual_board import qemu as emulator
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV_PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
-INSTALL = [  # package manager, and what gets QEMU with it
+INSTALL = [  # package manager, and its command that installs QEMU
     ("apt-get", "sudo apt-get install qemu-system-misc"),
     ("dnf", "sudo dnf install qemu-system-microblaze"),
     ("pacman", "sudo pacman -S qemu-system-microblaze"),

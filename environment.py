@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """environment.py [kit] [browser] [deploy]: makes the Python environments of parts of the kit, unless they are there.
 
-setup.sh calls it, when all that a package manager installs is there. Says what it installs, and names packages that are
-no longer those that were pinned. Runs on any Python 3.10 or newer, by which the environments are made then.
+setup.sh calls it after the package manager has installed its part. Prints what it installs, and which packages no longer have the
+pinned version. Runs on any Python 3.10 or newer, and makes the environments with that Python.
 """
 
 import configparser
@@ -22,8 +22,8 @@ PARTS = {"kit": (".venv", "requirements.txt"), "browser": (".browser", "tests/br
          "deploy": (".deploy", "deploy/requirements.txt")}
 SETTINGS = os.path.join(ROOT, "jupyter_settings")  # for .venv's kernels, nbconvert and JupyterLab
 
-# What of a user's settings for pip says how packages are reached. Everything else there, such as `user`, `target` or
-# `no-binary`, would have pip make something else than what is pinned.
+# The user's settings for pip that say how packages are reached. Others, such as `user`, `target` or `no-binary`, could make pip
+# install something other than what is pinned.
 REACHED_BY = {"index-url", "extra-index-url", "find-links", "no-index", "cert", "client-cert", "proxy", "trusted-host",
               "timeout", "default-timeout", "retries", "cache-dir", "no-cache-dir", "keyring-provider"}
 
@@ -33,11 +33,11 @@ ENDINGS = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
 
 
 class SetupError(Exception):
-    """What went wrong and what to do, in a sentence or two."""
+    """The text says what went wrong and what to do, in a sentence or two."""
 
 
 def stamp(*paths):
-    """What an environment is made from, as text: these files' content, where it is, and by which Python."""
+    """A text that changes if an environment has to be made again: from these files' content, its place, and its Python."""
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.encode() + b"\0" + _read(path))
@@ -45,11 +45,11 @@ def stamp(*paths):
 
 
 def make(folder, requirements, python=sys.executable):
-    """Makes the environment `folder` anew, with the packages of the file `requirements`. SetupError if that fails; whatever
-    way it ends but well, the folder is gone."""
+    """Makes a new environment `folder` with the packages of the file `requirements`. SetupError if that fails. The folder is removed
+    unless everything succeeds."""
     try:
         shutil.rmtree(folder, ignore_errors=True)
-        temporary = os.path.join(folder, "tmp")  # in there, so that a pip that is killed leaves nothing elsewhere
+        temporary = os.path.join(folder, "tmp")  # so that a killed pip leaves nothing outside the folder
         os.makedirs(temporary)
         _run([python, "-I", "-m", "venv", folder], dict(os.environ, TMPDIR=temporary))
         own = os.path.join(folder, "bin", "python")
@@ -58,7 +58,7 @@ def make(folder, requirements, python=sys.executable):
         if b"--hash" in _read(requirements):
             _install_pinned(pip + ["--no-deps", "--require-hashes"], folder, requirements, environment)
         else:
-            # The constraint has packages that must be built be built with the setuptools that is pinned here.
+            # The constraint makes pip use the pinned setuptools for packages that must be built.
             _run(pip + ["-r", requirements], dict(environment, PIP_CONSTRAINT=requirements))
         shutil.rmtree(temporary)
     except BaseException:
@@ -67,7 +67,7 @@ def make(folder, requirements, python=sys.executable):
 
 
 def _install_pinned(pip, folder, requirements, environment):
-    """Everything with a wheel first, so that what has none is built with what is pinned here, setuptools above all."""
+    """Installs packages with a wheel first, so that the others are built with pinned packages, above all setuptools."""
     packages = re.split(r"\n(?=[\w.-]+==)", "\n" + re.sub(r"(?m)^ *#.*\n", "", _read(requirements).decode()))
     last = [package for package in packages if package.startswith(BUILT)]
     some = os.path.join(folder, "some-requirements.txt")
@@ -80,7 +80,7 @@ def _install_pinned(pip, folder, requirements, environment):
 
 
 def _pip_environment(python):
-    """The variables for pip: of the user's settings, in files and variables, those that say how packages are reached."""
+    """The environment variables for pip, with those of the user's settings, in files and variables, that are in REACHED_BY."""
     said = subprocess.run([python, "-I", "-m", "pip", "config", "debug"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           universal_newlines=True).stdout
     files = {}  # kind: paths of those that exist
@@ -103,8 +103,8 @@ def _pip_environment(python):
 
 
 def _run(command, environment):
-    """Runs venv or pip to its end. If this is cut off, so are the programs that they have started: none of them may go on
-    writing into a folder that is just being removed."""
+    """Runs venv or pip to its end. If this is interrupted, the programs that it started are killed too: none may go on writing into
+    a folder that is being removed."""
     with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           universal_newlines=True, start_new_session=True, close_fds=False) as run:
         try:
@@ -121,19 +121,19 @@ def _kill_group(run):
     with contextlib.suppress(ProcessLookupError):
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
-        for _ in range(500):  # the others are gone in a moment, and after 5 s this goes on without
+        for _ in range(500):  # the others end in a moment; this waits at most 5 s
             os.killpg(run.pid, 0)
             time.sleep(0.01)
 
 
 def furnish(folder):
-    """What .venv has beside its packages: the kit on its path, and settings for its kernels."""
+    """Adds to .venv what it has beside packages: the kit on its path, and settings for its kernels."""
     shutil.copytree(SETTINGS, folder, dirs_exist_ok=True)  # novm (with Python 3.10 at least)
     own = os.path.join(folder, "bin", "python")
     with open(os.path.join(_packages(folder), "pynq_tutorial.pth"), "w", encoding="utf-8") as file:
-        # The notebooks' folder too: one that is run elsewhere finds its exercises' checks.
+        # The notebooks' folder too, so that a notebook that runs elsewhere finds the checks of its exercises.
         file.write(ROOT + "\n" + os.path.join(ROOT, "notebooks") + "\n")
-    # Matplotlib builds its list of fonts once, and would say so in somebody's notebook.
+    # Matplotlib builds its list of fonts once, and would print that in a notebook.
     _run([own, "-c", "import matplotlib.font_manager"], os.environ)
 
 
@@ -143,7 +143,7 @@ def _packages(folder):
 
 
 def installed(folder):
-    """{name: version} of the packages in an environment, read off their folders' names."""
+    """{name: version} of the packages in an environment, from the names of their folders."""
     try:
         names = os.listdir(_packages(folder))
     except (OSError, StopIteration):
@@ -152,7 +152,7 @@ def installed(folder):
 
 
 def drift(folder=os.path.join(ROOT, ".venv")):
-    """What of an environment is no longer what was pinned, as "numpy 2.2.6 in place of 1.26.4"; empty if nothing is."""
+    """The packages of an environment that no longer have the pinned version, as "numpy 2.2.6 in place of 1.26.4", or ""."""
     now = installed(folder)
     try:
         pinned = [line.split() for line in _read(os.path.join(folder, "pinned")).decode().splitlines()]
@@ -169,8 +169,8 @@ def _read(path):
 
 @contextlib.contextmanager
 def locked():
-    """One set-up at a time in this checkout. The lock is the folder's own, so it leaves no file, and ends with its holders:
-    the set-up and, if that was killed, the pip which still goes on."""
+    """Allows one set-up at a time in this checkout. The lock is on the folder, so it leaves no file. It ends with its holders: the
+    set-up and, if that was killed, a pip that still runs."""
     descriptor = os.open(ROOT, os.O_RDONLY)
     os.set_inheritable(descriptor, True)
     try:
@@ -185,11 +185,11 @@ def locked():
 
 
 def see_to(part):
-    """Makes a part's environment if it is not there, or not from what is pinned today."""
+    """Makes a part's environment if it is not there, or if it was made from other pins."""
     folder, requirements = os.path.join(ROOT, PARTS[part][0]), PARTS[part][1]
     settings = sorted(os.path.join(there, name) for there, _, names in os.walk(SETTINGS) for name in names)
     wanted = stamp(requirements, *(settings + [__file__] if part == "kit" else []))
-    made_from = os.path.join(folder, "made-from")  # written last: without it, or with another, all is made anew
+    made_from = os.path.join(folder, "made-from")  # written last: if it is missing or differs, everything is made again
 
     def is_there():
         try:
@@ -220,7 +220,7 @@ def see_to(part):
 
 def _ended(number, frame):
     for ending in ENDINGS:
-        signal.signal(ending, signal.SIG_IGN)  # a second Ctrl-C must not keep the first from tidying up
+        signal.signal(ending, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the clean-up
     sys.exit(128 + number)
 
 
@@ -229,9 +229,9 @@ if __name__ == "__main__":
         signal.signal(ending, _ended)
     try:
         for named in sys.argv[1:]:
-            if named in PARTS:  # not every part of the kit has one
+            if named in PARTS:  # not every part of the kit has an environment
                 see_to(named)
     except SetupError as error:
         sys.exit("setup: {}".format(error))
-    except OSError as error:  # a full disk, a file system that is read only
+    except OSError as error:  # such as a full disk or a read-only file system
         sys.exit("setup: {} cannot be made: {}".format(error.filename or "the environment", error.strerror))

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""run.py NOTEBOOK: executes a notebook's cells one by one and prints each with its output as it comes.
+"""run.py NOTEBOOK: executes a notebook's cells one by one, and prints each with its output as it comes.
 
-Pictures show as their text. The notebook on disk is not changed. Ends with 1 if a cell raises an error.
+Of a picture it prints the text. It does not change the notebook's file. Exits with 1 if a cell raises an error. (Jupyter's own
+commands print nothing until the whole notebook has run.)
 """
 
 import os
@@ -15,7 +16,7 @@ CELL_TIMEOUT = 120  # seconds
 
 
 class PrintingClient(NotebookClient):
-    """Prints a code cell when it starts and what it puts out while it runs."""
+    """Prints a code cell when it starts, and its output while it runs."""
 
     async def async_execute_cell(self, cell, cell_index, **kwargs):
         if cell.cell_type == "code":

@@ -1,5 +1,4 @@
-"""The one thing that pyproject.toml cannot say: the package has the files of the edition, as deploy/edition.txt lists them,
-whatever else lies in the kit's folders. Needs what setuptools needs."""
+"""Says what pyproject.toml cannot: the package consists of the files in deploy/edition.txt, and no others of the kit's folders."""
 
 import os
 
@@ -11,7 +10,7 @@ with open(os.path.join("deploy", "edition.txt")) as listed:
 
 
 class FilesOfTheEdition(build_py):
-    """Of each package those files that the edition has, Python's and others."""
+    """Builds each package from the edition's files: Python modules and others."""
 
     def find_package_modules(self, package, package_dir):
         return [found for found in super().find_package_modules(package, package_dir) if os.path.relpath(found[2]) in EDITION]

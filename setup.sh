@@ -4,14 +4,14 @@
 #   board    make test-board: a C compiler and FUSE's library; where they are missing, the tests say so and are skipped
 #   browser  make test-browser: Chromium, and what drives it in .browser/
 #   deploy   make classroom: an ssh client, and Ansible in .deploy/
-# Says what it installs, and nothing where all is there. PYTHON=... chooses the Python (3.10 to 3.14).
+# Prints what it installs, and nothing if everything is there. PYTHON=... chooses the Python (3.10 to 3.14).
 set -eu
 parts=" ${*:-kit} "
 cd "$(dirname "$0")"
 
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-suits() {  # a command: is it a Python that the pinned packages work on?
+suits() {  # whether a command is a Python that the pinned packages work on
     "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))' 2>/dev/null
 }
 
@@ -25,7 +25,7 @@ find_python() {
         echo "$PYTHON"
         return
     fi
-    # A .venv that is there already says which Python was chosen for it.
+    # An existing .venv says which Python was chosen.
     if suits .venv/bin/python; then .venv/bin/python -c 'import sys; print(sys._base_executable)'; return; fi
     found=
     for candidate in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
@@ -54,7 +54,7 @@ compiler_missing() { wanted board && ! command -v cc >/dev/null; }
 fuse_missing() { wanted board && ! find /lib /usr/lib /usr/lib64 -maxdepth 2 -name 'libfuse*.so.*' 2>/dev/null | grep -q .; }
 ssh_missing() { wanted deploy && ! command -v ssh >/dev/null; }
 
-# Where links are missing (a downloaded zip, git on Windows) a file has the link's text in it.
+# In a downloaded zip, or with git on Windows, a link may be a file that contains the link's target.
 for link in iop bitstream mb_src; do
     if [ ! -d "notebooks/$link" ]; then
         { rm -f "notebooks/$link" && ln -s "../$link" "notebooks/$link"; } 2>/dev/null ||
@@ -76,7 +76,7 @@ missing_packages() {  # Debian's names for what is missing
 install_packages() {
     sudo=
     if [ "$(id -u)" != 0 ]; then sudo=sudo; fi
-    # sudo drops these, and behind a proxy nothing is reached without.
+    # sudo drops these variables, which are needed behind a proxy.
     set -- "http_proxy=${http_proxy:-}" "https_proxy=${https_proxy:-}" "no_proxy=${no_proxy:-}" \
         DEBIAN_FRONTEND=noninteractive
     # shellcheck disable=SC2086  # a list of packages
@@ -88,7 +88,7 @@ python=$(find_python)
 debian=$(missing_packages)
 if [ -n "$debian" ]; then
     if command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
-        # One set-up at a time; another one may have installed all of it meanwhile.
+        # One set-up at a time; another one may have installed everything meanwhile.
         if command -v flock >/dev/null; then exec 9<.; flock 9; debian=$(missing_packages); fi
         if [ -n "$debian" ]; then
             echo "setup: installing" $debian
@@ -118,6 +118,6 @@ END
     fi
 fi
 
-# The environments are Python's own business from here on.
+# Python makes the environments.
 # shellcheck disable=SC2086  # a list of parts
 exec "$python" -I environment.py $parts

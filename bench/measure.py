@@ -1,7 +1,8 @@
 """Samples, and what becomes of them: a row of the table, as a dictionary that is also its JSON.
 
 Speed is judged as a ratio to something else, because machines differ. So the things that are compared are measured in
-turn, and a ratio is the median of the ratios of each turn: what disturbs the machine for a while disturbs both.
+turn, and a ratio is the median of the ratios of each turn: what disturbs the machine for a while disturbs both. (pyperf
+measures one thing after the other, each in processes of its own.)
 """
 
 import gc
