@@ -37,7 +37,7 @@ def python():
 def packages():
     changed = environment.drift()
     if changed:
-        return False, "not what was pinned any more, {}: rm -rf .venv, then `make lab` or `make test` makes it anew".format(
+        return False, "not what was pinned any more, {}: rm -rf .venv, then `make lab` or `make test` makes it again".format(
             changed)
     if output(VENV_PYTHON, "-c", "import pynq, nbval, jupyterlab") is not None:
         return True, "has pynq, JupyterLab and nbval"
@@ -57,7 +57,7 @@ def virtual_board():
     run = "import virtual_board; board = virtual_board.activate(); board.download(); board.close()"
     if output(VENV_PYTHON, "-c", run) is not None:
         return True, "its MicroBlaze starts"
-    return False, "does not start: mend the lines above first"
+    return False, "does not start: follow the remedies above first"
 
 
 def links():

@@ -201,7 +201,7 @@ def see_to(part):
         with locked():
             if not is_there():
                 if not os.access(ROOT, os.W_OK):
-                    raise SetupError("{} cannot be written to, and the packages belong into it: clone the kit into a folder "
+                    raise SetupError("{} cannot be written to, and the packages go into it: clone the kit into a folder "
                                      "of your own, and type the command there".format(ROOT))
                 print("setup: installing the packages of {} into {}, once; about a minute".format(*PARTS[part][::-1]),
                       flush=True)

@@ -33,7 +33,7 @@ def release(root):
         if os.path.isfile(os.path.join(root, path)):
             with open(os.path.join(root, path)) as file:
                 return True, " ".join(file.read().split())
-    return None, "has no REVISION file, so it may be no stock image"
+    return None, "has no REVISION file, so it may not be a stock image"
 
 
 def version(package, root):
@@ -99,7 +99,7 @@ def memory(root):
         with open(os.path.join(root, "proc/meminfo")) as file:
             free = re.search(r"CmaFree:\s*(\d+) kB", file.read())
     except FileNotFoundError:
-        return None, "not known of a board that does not run"
+        return None, "unknown, because this board is not running"
     free = int(free.group(1)) // 1024 if free else 0
     if free >= CMA_MB:
         return True, "{} MB free".format(free)

@@ -214,8 +214,9 @@ class Visitor(pynqs_own("FuncDefVisitor")):
                 why = error
             else:
                 return
-        print("Python cannot call {} (line {}), for pynq does not know all of its types ({}). It knows int, unsigned int, char, short, "
-              "long long, float, arrays of these as pointers, and void * for a buffer.".format(result.declname, node.coord.line, why))
+        print("Python cannot call {} (line {}), because pynq does not know all of its types ({}). It knows int, unsigned int, char, "
+              "short, long long, float, arrays of these as pointers, and void * for a buffer.".format(
+                  result.declname, node.coord.line, why))
 
     def visit_Enum(self, node):
         if not self._in_c_library(node):

@@ -40,7 +40,7 @@ BUILT = "mb-g++-12.2.0", "mb-g++-12.4.0"  # folders in the cache; mb-gcc-* is an
 # Packages for the build itself, unpacked beside it: archiver, lexer and parser generators, and the libraries GCC computes with.
 HELPERS = ["xz-utils", "flex", "bison", "m4", "libsigsegv2", "libgmp-dev", "libmpfr-dev", "libmpc-dev"]
 UNPINNED = ("The pinned compiler is made of Debian's packages binutils-source (2.40 or 2.44), gcc-12-source (12.2.0 or 12.4.0) and "
-            "newlib-source (3.3.0 or 4.5.0), which Debian 12 and 13 have, and this machine has not ({}): put any mb-gcc on the "
+            "newlib-source (3.3.0 or 4.5.0), which Debian 12 and 13 have, and this machine does not ({}): put any mb-gcc on the "
             "PATH, which will do for notebooks 4 and 7 and `make firmware`, or build the firmware on Debian 12 or 13.")
 
 # The libraries in pynq's package have a relocation that binutils 2.44 knows and 2.40 does not, so 2.40's linker would stop there. It
@@ -113,7 +113,7 @@ def prepare(build):
         run("apt-get update", ["apt-get", "update"], build, None, build / "download.log")
     if not shutil.which("g++"):
         if not root:
-            raise BuildError("No C++ compiler here, with which to build the MicroBlaze's; type: sudo apt-get install g++")
+            raise BuildError("There is no C++ compiler to build the MicroBlaze's with; type: sudo apt-get install g++")
         say("installing g++")
         run("apt-get install g++", ["apt-get", "install", "-y", "--no-install-recommends", "g++"], build,
             dict(os.environ, DEBIAN_FRONTEND="noninteractive"), build / "download.log")

@@ -88,7 +88,7 @@ def test_the_doctor_sees_a_program_that_still_runs(root):
 def test_the_doctor_looks_at_an_sd_card_too(root):
     (root / "proc/meminfo").unlink()
     lines, code = doctor(root)
-    assert lines["CMA"] == ("optional", "not known of a board that does not run")
+    assert lines["CMA"] == ("optional", "unknown, because this board is not running")
 
 
 def test_the_installed_notebooks_pass_and_changed_ones_are_skipped_aloud(root):

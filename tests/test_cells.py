@@ -427,7 +427,7 @@ def test_a_function_that_cannot_be_called_is_named(cell, capsys):
         int one(void) { return 1; }
     """)
     said = capsys.readouterr().out.splitlines()
-    assert [line.split(", for pynq")[0] for line in said] == [
+    assert [line.split(", because pynq")[0] for line in said] == [
         "Python cannot call half (line 3)", "Python cannot call address (line 4)", "Python cannot call third (line 5)"]
     assert "Unknown type unsigned" in said[0] and "returns a pointer" in said[1]
     assert c.one() == 1 and not hasattr(c, "half")

@@ -208,8 +208,8 @@ def at(address):
     (None, at("0x20"), ValueError, "the address '0x20'"),
     (None, at(32.0), ValueError, "the address 32.0"),
     (Plain(), at(0x20), ValueError, "the I2C address 0x20, as has the Plain that is plugged in"),
-    (PlainSpi(), Als(), ValueError, "one slave select line, and a PlainSpi is at it"),
-    (Oled(), Als(), ValueError, "one slave select line, and a Oled is at it"),
+    (PlainSpi(), Als(), ValueError, "one slave select line, and a PlainSpi uses it"),
+    (Oled(), Als(), ValueError, "one slave select line, and a Oled uses it"),
 ])
 @pytest.mark.parametrize("downloaded", [False, True])
 def test_cannot_be_plugged_in(board, plugged, device, error, says, downloaded):

@@ -120,7 +120,7 @@ def test_an_overlays_memories_are_what_they_are_on_a_board(board, overlay):
     assert overlay.PSDDR.base_address == 0 and overlay.PSDDR.size == 256 << 20
     memory = overlay.iop1.mb_bram_ctrl
     assert len({overlay.PSDDR, Overlay(OVERLAY, download=False).PSDDR, memory}) == 2
-    with pytest.raises(RuntimeError, match="in DDR memory alone, and the memory at 0x40000000 is another one"):
+    with pytest.raises(RuntimeError, match="only in DDR memory, and the memory at 0x40000000 is another one"):
         allocate((5,), target=memory)
     memory.write(0xF010, 9)
     assert memory.read(0xF010) == MMIO(0x4000F010).read() == 9
@@ -135,7 +135,7 @@ def test_an_overlays_memories_are_what_they_are_on_a_board(board, overlay):
     (((2**70,),), RuntimeError, "were asked for"),
     (((10,) * 70,), RuntimeError, "were asked for"),
     (((1,) * 70,), ValueError, "dimension"),
-    (((4,), "O"), TypeError, "no place for Python's objects"),
+    (((4,), "O"), TypeError, "cannot hold Python's objects"),
     (((4,), "no type"), TypeError, "no type"),
     (((4,), "V0"), RuntimeError, "at least 1"),
 ])

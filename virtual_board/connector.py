@@ -60,8 +60,8 @@ class Connector:
         for base, methods in NEEDED.items():
             for method in methods:
                 if isinstance(device, base) and getattr(type(device), method) is getattr(base, method):
-                    raise TypeError("{} has no method {}: write one, as the description of {} in virtual_board/pmods.py has "
-                                    "it.".format(name, method, base.__name__))
+                    raise TypeError("{} has no method {}: write one, as described in {} of virtual_board/pmods.py.".format(
+                        name, method, base.__name__))
         if isinstance(device, I2cDevice):
             address = device.address
             try:
@@ -78,7 +78,7 @@ class Connector:
         if isinstance(device, SpiDevice):
             for other in self.devices:
                 if isinstance(other, SpiDevice):
-                    raise ValueError("A Pmod connector has one slave select line, and a {} is at it: unplug that one first."
+                    raise ValueError("A Pmod connector has one slave select line, and a {} uses it: unplug that one first."
                                      .format(type(other).__name__))
 
     def plug(self, device):
@@ -133,7 +133,7 @@ class Connector:
             pass
         if period is not FAILED:
             self._tell(device, "capture_period", "{}.capture_period is {!r}: it is a whole number of ticks of 10 ns, or 0 for no "
-                       "edges, which the IOP takes it for.\n".format(type(device).__name__, period))
+                       "edges, and the IOP sees 0 in its place.\n".format(type(device).__name__, period))
         return 0
 
     # The buses, as axi.Iic and axi.Spi call them
@@ -152,7 +152,7 @@ class Connector:
             return bool(answer)
         if answer is not FAILED:
             self._tell(self._addressed, "write", "{}.write() returned {!r}: return True if the device acknowledges the byte, or else "
-                       "False, which the IOP takes it for.\n".format(type(self._addressed).__name__, answer))
+                       "False, and the IOP sees False in its place.\n".format(type(self._addressed).__name__, answer))
         return False
 
     def i2c_read(self, acknowledged):

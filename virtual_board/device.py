@@ -162,7 +162,7 @@ class Memory:
     def allocate(self, shape, dtype, **options):
         """A buffer, as pynq.allocate(..., target=this memory) asks for one. RuntimeError if it is not DDR memory."""
         if self.base_address != 0:
-            raise RuntimeError("Allocate failed: buffers are allocated in DDR memory alone, and the memory at {:#x} is another "
+            raise RuntimeError("Allocate failed: buffers are allocated only in DDR memory, and the memory at {:#x} is another "
                                "one: leave out target, or give overlay.PSDDR.".format(self.base_address))
         return self.device.allocate(shape, dtype, **options)
 
@@ -243,7 +243,7 @@ class VirtualDevice(Device):
             raise TypeError("shape is {!r}: give whole numbers, as in {}.".format(shape, tuple(
                 int(dimension) if isinstance(dimension, float) else 10 for dimension in shape))) from None
         if dtype.hasobject:
-            raise TypeError("dtype is {}, and a buffer has no place for Python's objects: give a type of numbers.".format(dtype))
+            raise TypeError("dtype is {}, and a buffer cannot hold Python's objects: give a type of numbers.".format(dtype))
         allocation = self.allocate_bytes(size, cacheable)
         try:
             buffer = PynqBuffer(shape, dtype, buffer=allocation.seen, device=self, device_address=allocation.address,
