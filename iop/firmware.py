@@ -8,8 +8,6 @@ import signal
 import subprocess
 import tempfile
 
-from mb_src import compiler as pinned
-
 MB_SRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "mb_src")
 NO_COMPILER = ("There is no mb-gcc here: type `make compiler` in the kit's folder, which builds it once, in about six "
                "minutes, and shows its progress.")
@@ -31,15 +29,21 @@ def compiler():
     found = shutil.which("mb-gcc")
     if found:
         return os.path.dirname(found)
-    folder = pinned.built()
+    folder = _pinned()
     return str(folder / "bin") if folder else None
+
+
+def _pinned():
+    """The folder of the pinned compiler, or None if it was not built."""
+    from mb_src.compiler import built  # here, so that Pynq_Tutorial does without mb_src
+    return built()
 
 
 def put_on_path():
     """Adds the MicroBlaze's C++ compiler, size and nm to the PATH, where pynq looks for them. A compiler that is there already,
     as on a board, comes first. RuntimeError if there is none."""
     if shutil.which("mb-g++") is None:
-        folder = pinned.built()
+        folder = _pinned()
         if folder is None:
             raise RuntimeError(NO_COMPILER if shutil.which("mb-gcc") is None else "The mb-gcc in {} has no mb-g++ beside it, "
                                "with which pynq compiles a cell: type `make compiler` in the kit's folder, which builds one."
