@@ -37,7 +37,7 @@ class SetupError(Exception):
 
 
 def stamp(*paths):
-    """A text that changes if an environment has to be made again: from these files' content, its place, and its Python."""
+    """A text that differs if an environment has to be made again, because these files, the kit's folder or the Python changed."""
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.encode() + b"\0" + _read(path))

@@ -13,7 +13,7 @@ from . import image, tree
 from .install import NAME, OverlayError, derive, pynq_state
 
 CMA_MB = 40  # ten million words of 4 bytes
-DISK_MB = 20  # two editions, of 4.5 MB each, and some air
+DISK_MB = 20  # two editions, of 4.5 MB each, and a reserve
 EMIO = 54  # the IOP's reset is the first GPIO pin after those of the processing system's own
 
 
@@ -116,8 +116,8 @@ def disk(root):
 
 
 def iop(root):
-    """Whether the IOP runs, as its reset pin says: pynq leaves the pin exported in sysfs. The IOP itself is not asked: to
-    read its memory while no overlay is loaded that has one would hang the board."""
+    """Whether the IOP runs, as its reset pin says: pynq leaves the pin exported in sysfs. The IOP itself is not asked:
+    reading its memory while no overlay with an IOP is loaded would hang the board."""
     for chip in glob.glob(os.path.join(root, "sys/class/gpio/gpiochip*")):
         with open(os.path.join(chip, "label")) as label, open(os.path.join(chip, "base")) as base:
             pin = int(base.read()) + EMIO if label.read().strip() == "zynq_gpio" else None

@@ -125,7 +125,7 @@ def uninstall(root="/"):
 
 
 def add_nbval(python):
-    """Gives the image's Python nbval, with which `make test` re-executes the notebooks, and changes no other package."""
+    """Installs nbval into the image's Python, for `make test` to re-execute the notebooks, and changes no other package."""
     if image.output(python, "-c", "import nbval") is not None:
         return
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as there_already:

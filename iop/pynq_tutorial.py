@@ -86,7 +86,7 @@ class Pynq_Tutorial:
         try:
             # Not the names of the interrupt: pynq would then wait for one in a thread of its own.
             return PynqMicroblaze({name: mb_info[name] for name in ("ip_name", "rst_name")}, program, force=True)
-        except Exception:  # of whatever type: pynq does not expect that another process downloads an overlay just now
+        except Exception:  # any type: pynq does not expect another process to download an overlay at this moment
             _end_talk()
             self._check_overlay()
             _check_iop(mb_info)
@@ -135,7 +135,7 @@ class Pynq_Tutorial:
         return self._words[MAILBOX // 4 + word]
 
     def reset(self):
-        """Starts the program afresh, whatever state the IOP is in. TimeoutError if it does not start, RuntimeError if another
+        """Restarts the program, whatever state the IOP is in. TimeoutError if it does not start, RuntimeError if another
         process has the IOP or another overlay was downloaded."""
         with self._lock.threads, self._lock:
             self._check_overlay()

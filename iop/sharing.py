@@ -124,7 +124,7 @@ class _Downloads:
             self._count += 1
             try:
                 os.read(self._events, 1 << 16)
-            except BlockingIOError:  # another thread has
+            except BlockingIOError:  # another thread has read it
                 pass
         return self._count
 

@@ -64,7 +64,7 @@ except ImportError:
             self._allocated.pop(self._address(pointer)).freebuffer()
 
         def cma_get_buffer(self, pointer, length):
-            """`length` bytes of what cma_alloc() returned, for Python: bytearray() and memoryview() take it."""
+            """A Python buffer of `length` bytes at a pointer of cma_alloc(), for bytearray() or memoryview()."""
             self._address(pointer)
             return self.ffi.buffer(pointer, length)
 

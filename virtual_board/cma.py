@@ -1,4 +1,4 @@
-"""The CMA pool: the part of DDR from which Linux hands out physically contiguous buffers, and what lies outside them."""
+"""The CMA pool: the part of DDR from which Linux allocates physically contiguous buffers. Also finds writes outside of them."""
 
 import collections
 import threading

@@ -144,5 +144,5 @@ class Stub:
             return None
         packet = self._received[start + 1:end]
         self._received = self._received[end + 3:]
-        self._acknowledgement = b"+"  # before anything else: until then the stub drops what it gets
+        self._acknowledgement = b"+"  # sent before anything else: until then the stub drops its input
         return packet

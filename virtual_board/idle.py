@@ -43,7 +43,7 @@ def find_wait(debugger, words, steps, interrupted, served):
             return None
         instruction = int(words[pc // 4])
         address = _address_accessed(instruction, before, registers)
-        if address is not None and address // 4 < len(words):  # beyond is no memory
+        if address is not None and address // 4 < len(words):  # there is no memory beyond
             found = int(words[address // 4])
             if instruction >> 26 & 4 and not _stores_the_same(instruction, address, registers, found):
                 return None

@@ -60,7 +60,7 @@ class PmodIop:
         self.will_serve()
         try:
             self._served[found.group(1) == b"r", int(found.group(2), 16)][1]()
-        except BaseException:  # from a device, past Connector's own care
+        except BaseException:  # from a device, in a way that Connector does not catch
             self._tell_once(traceback.format_exc())
         return True
 

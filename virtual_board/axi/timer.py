@@ -6,7 +6,7 @@ from .counter import CAPT, CASC, ENALL, ENIT, ENT, GENT, MDT, PWMA, TINT, Counte
 from .peripheral import Peripheral
 
 HZ = 100 * 10**6
-AHEAD = HZ // 2000  # ticks by which an event may be ahead of the PC's clock: Linux cannot wait half a millisecond exactly
+AHEAD = HZ // 2000  # ticks that an event may be early by the PC's clock, because threads wake up to half a millisecond late
 AT_ONCE = HZ // 10  # ticks: a program that enables a counter and then, within these, a capture counts as doing both at once
 
 
