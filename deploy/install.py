@@ -1,6 +1,7 @@
 """Installs the tutorial into the folder of a board's Jupyter, or removes it. `make install` and `make uninstall` call it.
 
 Runs on the board, as root, under any Python 3.6 or later, from the folder above: python3 -m deploy.install [--uninstall]
+On a PC that has a class, a student's server runs it before it starts: python3 -m deploy.install --into FOLDER
 """
 
 import argparse
@@ -81,6 +82,12 @@ def install(root="/", bit=None, answers=True):
     settle(target, root)
 
 
+def lay_out(folder, answers=True):
+    """Installs into a student's folder on a PC, for the virtual board, and prints what it did. Raises tree.InstallError, and then
+    nothing has changed."""
+    tell(folder, tree.install(folder, files(answers=answers), EDITION))
+
+
 def settle(folder, root="/"):
     """Makes pynq forget a folder whose .bit is replaced or removed (iop/pynq_state.py). This also repairs a board on which edition
     1.0.0 ran: there pynq 3 took the tutorial's description for the base overlay's, because the two .bit files were the same."""
@@ -146,10 +153,13 @@ def main():
     parser.add_argument("--uninstall", action="store_true")
     parser.add_argument("--no-answers", action="store_true", help="leave the exercises' solutions out")
     parser.add_argument("--destdir", default="/", help="install into this folder as if it were the image's root")
+    parser.add_argument("--into", metavar="FOLDER", help="on a PC: the notebooks for the virtual board, into this folder")
     parser.add_argument("--base-overlay", help="base.bit to make the overlay from, with base.hwh beside it")
     given = parser.parse_args()
     root = os.path.abspath(given.destdir)
     try:
+        if given.into:
+            return lay_out(given.into, not given.no_answers)
         if root == "/" and not os.path.isdir("/sys/class/fpga_manager/fpga0"):
             raise tree.InstallError("This machine is not a PYNQ board: give the board's address, as in HOST=192.168.2.99, or "
                                     "say where its files are, as in DESTDIR=/path/to/root.")
