@@ -7,7 +7,10 @@ pynq compiles the cell's C, loads the program, and calls its functions. This mod
 - The IOP's lock, and a mark in its memory, as for Pynq_Tutorial. Without them pynq would wait for ever for the answer of a program
   that another notebook has replaced.
 
-It replaces names of the imported package; pynq's files stay as they are. pynq itself leaves /tmp/last.c and /tmp/last.elf behind.
+- Nothing in /tmp. pynq would copy each cell's C and program to last.c and last.elf there, for everyone to read. On a machine that a
+  class shares, cells would work only for the student who came first, because nobody else may replace these files.
+
+It replaces names of the imported package; pynq's files stay as they are.
 """
 
 import asyncio
@@ -15,6 +18,7 @@ import functools
 import os
 import shutil
 import time
+import types
 from contextlib import contextmanager
 
 import numpy as np
@@ -237,6 +241,7 @@ def with_compiler(find_bsp):
 
 if "bsp_iop_pmod" in BSPs:  # otherwise pynq was installed without it, and answers a cell with "BSP not found"
     BSPs["bsp_iop1"] = BSPs["bsp_iop_pmod"]
+compiling.shutil = types.SimpleNamespace(copy=lambda made, left: None)
 compiling._find_bsp = with_compiler(getattr(compiling._find_bsp, "__wrapped__", compiling._find_bsp))
 rpc.MicroblazeProgram, rpc.InterruptMBStream = Program, Stream
 rpc.MicroblazeFunction, rpc.FuncDefVisitor = Function, Visitor

@@ -53,6 +53,14 @@ def test_integers_of_every_size_and_floats(cell):
     assert c.nothing() is None
 
 
+def test_it_leaves_nothing_for_others_in_tmp(cell):
+    """pynq would leave a copy of the C there, by a name that on a shared machine is another user's."""
+    left = ["/tmp/last.c", "/tmp/last.elf"]
+    before = [os.path.exists(path) and os.stat(path).st_mtime_ns for path in left]
+    assert cell("int secret(void) { return 42; }").secret() == 42
+    assert [os.path.exists(path) and os.stat(path).st_mtime_ns for path in left] == before
+
+
 def test_arrays_and_strings(cell):
     c = cell("""
         #include <string.h>
