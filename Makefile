@@ -28,8 +28,8 @@ PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-slow executed test-long test-images test-board test-systems test-browser test-deploy install uninstall classroom
-.PHONY: collect report doctor compiler firmware edition firmware-check bench requirements clean
+.PHONY: help lab run test test-slow executed test-long test-images test-board test-systems test-browser test-deploy test-hub install
+.PHONY: uninstall classroom collect report doctor compiler firmware edition firmware-check bench requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -91,6 +91,11 @@ test-deploy: ## the installer when it is killed, over SSH, and in a classroom; t
 	$(PC_ONLY)
 	$(SETUP) kit deploy
 	@$(BIN)python3 -m pytest tests -m deploy --timeout=1200 -v
+
+test-hub: ## a class of twenty on a real JupyterHub, each with a server and a board of his own; makes users, so root alone can
+	$(PC_ONLY)
+	$(SETUP) kit hub
+	@sh tests/hub/machine.sh .hub/bin/python -m pytest -c tests/hub/pytest.ini tests/hub
 
 # ANSWERS=no leaves the exercises' solutions out. A later installation without it brings them.
 ANSWERS ?= yes
@@ -180,7 +185,7 @@ requirements: ## writes requirements.txt and the hub's, with every version and h
 # checkpoints, which are the only copy of a notebook as it was before it was saved.
 MADE := .venv .browser .deploy .hub .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
 MADE_FILES := bench/bench.json teaching/first_twenty_minutes.slides.html mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
-HAVE_PYTHON := . bench bitstream deploy iop mb_src notebooks/checks tests tests/board tests/browser virtual_board
+HAVE_PYTHON := . bench bitstream deploy iop mb_src notebooks/checks tests tests/board tests/browser tests/hub virtual_board
 
 clean: ## removes the files that the kit made here; the compiler in the user's cache folder stays
 	rm -rf $(MADE)

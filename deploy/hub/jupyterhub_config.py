@@ -47,7 +47,7 @@ c.Spawner.args = ["--KernelManager.transport=ipc"]
 c.Spawner.start_timeout = c.Spawner.http_timeout = 180
 c.Spawner.poll_interval = 10  # seconds until the hub sees that a server was killed, and starts another one
 
-# Limits for all that a student runs together; systemd alone enforces these. An idle student needs 330 MB and no CPU.
+# Limits for all that a student runs together; systemd alone enforces these. A student who has run notebook 2 has 260 MB.
 if SYSTEMD:
     c.JupyterHub.spawner_class = "systemd"
     c.Spawner.mem_limit = "1G"

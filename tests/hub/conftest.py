@@ -1,0 +1,129 @@
+"""A class: the hub as README.md of deploy/hub/ has it started, and twenty users of this machine (machine.sh)."""
+
+import pathlib
+import pwd
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+import requests
+
+from student import Student
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+LOG = pathlib.Path("/tmp/hub.log")  # this machine is the test's own
+STUDENTS = 20
+# What a school writes, but for the ports, of which free ones are taken here
+SCHOOLS_OWN = """
+load_subconfig({root!r} + "/deploy/hub/jupyterhub_config.py")
+c.JupyterHub.bind_url = "http://127.0.0.1:{ports[0]}"
+c.JupyterHub.hub_port = {ports[1]}
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{ports[2]}"
+"""
+
+
+def soon(condition, seconds=20):
+    """Asks until the answer is true, or for so many seconds; returns the last answer."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer or time.monotonic() > deadline:
+            return answer
+        time.sleep(0.1)
+
+
+def processes_of(name):
+    """{pid: command line} of a user's processes."""
+    uid, found = pwd.getpwnam(name).pw_uid, {}
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if process.stat().st_uid == uid and words:  # one that has ended has none
+                found[int(process.name)] = words
+        except OSError:
+            pass  # it has ended
+    return found
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def make_user(name, *options):
+    """A user with a password, which is returned."""
+    password = secrets.token_urlsafe()
+    subprocess.run(["useradd", "-m", "-K", "HOME_MODE=0700", *options, name], check=True)
+    subprocess.run(["chpasswd"], input="{}:{}".format(name, password), text=True, check=True)
+    return password
+
+
+class Hub:
+    """A running JupyterHub. address: of its front door; proxys_own: of its proxy's other one, for the hub; pid"""
+
+    def __init__(self):
+        ports = free_ports(3)
+        own = pathlib.Path("/tmp/schools_own.py")
+        own.write_text(SCHOOLS_OWN.format(root=str(ROOT), ports=ports))
+        self.address, self.proxys_own = ("http://127.0.0.1:{}/".format(port) for port in (ports[0], ports[2]))
+        with open(LOG, "w") as log:
+            self.process = subprocess.Popen([ROOT / ".hub/bin/jupyterhub", "-f", own], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, start_new_session=True)
+        self.pid = self.process.pid
+        if not soon(self.answers, 60):
+            pytest.exit("the hub did not start:\n" + LOG.read_text(), 1)
+
+    def answers(self):
+        try:
+            return requests.get(self.address + "hub/api", timeout=10, proxies={"http": ""}).ok
+        except requests.ConnectionError:
+            return False
+
+    def end(self):
+        """As with Ctrl-C: it ends the students' servers first."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def hub():
+    hub = Hub()
+    yield hub
+    hub.end()
+    left = {name: found for name in map(student_name, range(STUDENTS)) for found in [processes_of(name)] if found}
+    assert not left, "the hub has ended, and these go on: {}".format(left)
+
+
+@pytest.fixture(scope="session")
+def students(hub):
+    """They have not signed in."""
+    subprocess.run(["groupadd", "pynq-students"], check=True)
+    students = [Student(hub.address, name, make_user(name, "-G", "pynq-students"))
+                for name in map(student_name, range(STUDENTS))]
+    # One has a full disk soon. This is in place of a quota, which not every file system has.
+    home = pwd.getpwnam(students[DISK].name)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=700,uid={},gid={}".format(home.pw_uid, home.pw_gid), "home",
+                    home.pw_dir], check=True)
+    yield students
+    for student in students:
+        student.close()
+
+
+def student_name(number):
+    return "student-{}".format(number)
+
+
+MEMORY, DISK, PROCESSES, KILLED = range(4)  # the students who have these troubles
+
+
+def pytest_runtest_logreport(report):
+    if report.failed and LOG.exists():
+        said = [line for line in LOG.read_text().splitlines() if not re.match(r".*\[ConfigProxy\]|\[I |.*XSRF", line)]
+        report.sections.append(("the hub and the students' servers", "\n".join(said)[-6000:]))
