@@ -28,8 +28,8 @@ PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-slow executed test-long test-images test-board test-systems test-browser test-deploy test-hub install
-.PHONY: uninstall classroom collect report doctor compiler firmware edition firmware-check bench requirements clean
+.PHONY: help lab run test test-slow executed test-long test-images test-board test-systems test-browser test-deploy test-container
+.PHONY: test-hub install uninstall classroom collect report image doctor compiler firmware edition firmware-check bench requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -143,11 +143,26 @@ collect: ## brings the changed notebooks of all boards into collected/BOARD/: ma
 report: ## who has solved which exercise, from the notebooks in collected/: also as a page and for a spreadsheet; DIR=... elsewhere
 	@python3 -B -m deploy.report $(call quoted,$(DIR))
 
+# More of the build's options, as in make image BUILD='--build-arg BASE=debian:13-slim'
+BUILD ?=
+
+image: ## a container image of the kit, pynq-tutorial, for a class without boards; with podman, buildah or Docker
+	$(PC_ONLY)
+	@engine=$$(command -v podman || command -v buildah || command -v docker) || { echo "make image needs podman, buildah or" \
+		"Docker, and none is here: sudo apt-get install podman, or Docker Desktop on Windows and macOS." >&2; exit 1; }; \
+		BUILDAH_FORMAT=docker "$$engine" build --tag pynq-tutorial $(BUILD) .
+
+test-container: ## the image, built and run with podman: a student's work, a hub's student; needs root and Debian
+	$(PC_ONLY)
+	$(SETUP)
+	@$(BIN)python3 tests/container $(if $(ONLY),-k '$(ONLY)')
+
 doctor: ## checks what the kit needs on this machine, and prints remedies
 	@python3 doctor.py $(if $(DESTDIR),$(call quoted,$(DESTDIR)))
 
-# The folders that an installation needs. A board needs neither the links in notebooks/ that lead to the others, nor a class's server.
-EDITION_FOLDERS := notebooks iop mb_src bitstream deploy ':!deploy/hub'
+# The folders that an installation needs. A board needs neither the links in notebooks/ that lead to the others, nor a container or a
+# class's server.
+EDITION_FOLDERS := notebooks iop mb_src bitstream deploy ':!deploy/container' ':!deploy/hub'
 
 compiler: ## builds the compiler for notebooks 4, 7 and 8 into the user's cache folder, once
 	@python3 mb_src/compiler.py
@@ -183,9 +198,10 @@ requirements: ## writes requirements.txt and the hub's, with every version and h
 
 # By name, because other files in these folders, and folders of these names elsewhere, are a student's. So are Jupyter's
 # checkpoints, which are the only copy of a notebook as it was before it was saved.
-MADE := .venv .browser .deploy .hub .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
+MADE := .venv .browser .deploy .container .hub .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
 MADE_FILES := bench/bench.json teaching/first_twenty_minutes.slides.html mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
-HAVE_PYTHON := . bench bitstream deploy iop mb_src notebooks/checks tests tests/board tests/browser tests/hub virtual_board
+HAVE_PYTHON := . bench bitstream deploy deploy/container iop mb_src notebooks/checks tests tests/board tests/browser tests/container \
+	tests/hub virtual_board
 
 clean: ## removes the files that the kit made here; the compiler in the user's cache folder stays
 	rm -rf $(MADE)

@@ -186,8 +186,9 @@ def test_what_is_mounted_inside_is_named_before_anything_begins(root, installed,
 
 def test_the_editions_list_is_gits():
     listed = (ROOT / "deploy" / "edition.txt").read_text().splitlines()
-    tracked = subprocess.run(["git", "ls-files", "-s", "notebooks", "iop", "mb_src", "bitstream", "deploy", ":!deploy/hub"],
-                             cwd=str(ROOT), stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout.splitlines()
+    tracked = subprocess.run(["git", "ls-files", "-s", "notebooks", "iop", "mb_src", "bitstream", "deploy",
+                              ":!deploy/container", ":!deploy/hub"], cwd=str(ROOT), stdout=subprocess.PIPE, universal_newlines=True,
+                             check=True).stdout.splitlines()
     files_of_git = [line.split("\t")[1] for line in tracked if not line.startswith("120000 ")]  # a link
     assert listed == sorted(files_of_git), "type `git add` and `make edition`"
 

@@ -1,0 +1,102 @@
+"""The image as a student and a hub run it: without a network, as an ordinary user, its root read-only."""
+
+import re
+import shutil
+import subprocess
+import time
+import uuid
+
+import pytest
+
+from conftest import OFFLINE, ROOT, make, podman
+
+READ_ONLY = OFFLINE + ["--read-only"]
+
+
+def soon(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.3)
+    return condition()
+
+
+def test_notebooks_show_what_is_stored_in_them(image, volume):
+    """2, and those with C: 4 builds with mb-gcc, 8 compiles cells with mb-g++."""
+    said = podman("run", *READ_ONLY, volume, "--volume={}/tests/sanitize.cfg:/sanitize.cfg:ro".format(ROOT), image, "sh", "-c",
+                  "id -u && python3 -m pytest -q -p no:cacheprovider --nbval --nbval-cell-timeout=60 "
+                  "--nbval-sanitize-with=/sanitize.cfg 2_*.ipynb 4_*.ipynb 8_*.ipynb", status=None)
+    assert re.search(r"^1000$", said, re.M) and re.search(r"^\d{2,} passed(, \d+ warnings?)? in", said, re.M), said[-3000:]
+
+
+def test_work_survives_a_newer_image(image, volume, options, tmp_path):
+    """What was edited stays, and the new edition comes beside it; what was not is replaced. And the rebuild takes no package anew."""
+    podman("run", *READ_ONLY, volume, image, "sh", "-c", "echo ' ' >> 2_iop_example.ipynb && echo mine > mine.txt && echo conf > ~/.mine")
+    newer = tmp_path / "newer"
+    names = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=str(ROOT),
+                           stdout=subprocess.PIPE, text=True, check=True).stdout.split("\0")[:-1]
+    for name in names:
+        (newer / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(str(ROOT / name), str(newer / name), follow_symlinks=False)
+    for name in "1_memory", "2_iop_example":
+        path = newer / "notebooks" / (name + ".ipynb")
+        path.write_text(path.read_text().replace("## Set-up", "## Set-up, in a newer edition"))
+    start = newer / "deploy/__init__.py"
+    start.write_text(re.sub('EDITION = ".*"', 'EDITION = "99.0.0"', start.read_text()))
+    podman("tag", image, image + ":before")
+    try:
+        make("image", options, folder=newer)
+        said = podman("run", *READ_ONLY, volume, image, "sh", "-c", "tail -c 2 2_iop_example.ipynb; cat mine.txt ~/.mine; "
+                      "grep -l newer.edition *.ipynb")
+    finally:
+        podman("tag", image, image + ":newer")
+        podman("tag", image + ":before", image)
+        podman("rmi", image + ":before", image + ":newer")
+    assert "edition 99.0.0; 0 files new, 1 replaced, 0 removed." in said
+    assert "changed here: 2_iop_example.ipynb" in said and "one of these:   2_iop_example-new-edition.ipynb" in said
+    assert said.endswith(" \nmine\nconf\n1_memory.ipynb\n2_iop_example-new-edition.ipynb\n"), said
+
+
+@pytest.fixture
+def running(request, image, volume):
+    """The name of a container that serves JupyterLab."""
+    name = "lab-{}".format(uuid.uuid4().hex)
+    podman("run", "--detach", "--name", name, *[word for word in READ_ONLY if word not in ("--rm", "--no-healthcheck")], volume, image)
+    yield name
+    podman("rm", "--force", name)
+
+
+def test_the_server_is_healthy_and_ends_at_once(running, image):
+    assert soon(lambda: subprocess.call(["podman", "healthcheck", "run", running]) == 0, 60), podman("logs", running)
+    assert "/lab?token=" in podman("logs", running)
+    podman("exec", running, "sh", "-c",
+           "! touch /x 2>/dev/null && ! touch /opt/pynq_tutorial/x 2>/dev/null && touch ~/x && [ $(id -u) = 1000 ]")
+    start = time.monotonic()
+    podman("kill", "--signal", "TERM", running)
+    assert podman("wait", running, limit=60).strip() in ("0", "143"), podman("logs", running)
+    assert time.monotonic() - start < 5
+    podman("healthcheck", "run", running, status=125)
+
+
+def test_without_a_server_it_is_not_healthy(image):
+    said = podman("run", *READ_ONLY, "--entrypoint=python3", image, "/opt/pynq_tutorial/deploy/container/healthy.py", status=1)
+    assert "http://127.0.0.1:8888/api: <urlopen error" in said
+
+
+def test_any_user_may_run_it(image, volume):
+    say = ["sh", "-c", "id -u && ls 2_iop_example.ipynb"]
+    assert podman("run", *READ_ONLY, volume, "--user=12345", image, *say).endswith("12345\n2_iop_example.ipynb\n")
+    home = "--env=HOME=/tmp/home", "--tmpfs=/tmp/home:mode=1777"
+    assert podman("run", *READ_ONLY, *home, "--user=23:45", image, *say).endswith("23\n2_iop_example.ipynb\n")
+
+
+def test_without_a_volume_it_says_what_is_missing(image):
+    said = podman("run", *READ_ONLY, image, status=1)
+    assert "/home/student cannot be written to by user 1000" in said and "-v pynq_tutorial:/home/student" in said
+    assert "Traceback" not in said
+
+
+def test_under_a_hub_it_is_the_hubs_single_user_server(image, volume):
+    """That it serves a real hub's students, make test-hub tries."""
+    assert "jupyterhub==" + podman("run", *READ_ONLY, volume, "--env=JUPYTERHUB_API_TOKEN=x", image, "--version").split()[-1] in \
+        (ROOT / "deploy/hub/requirements.txt").read_text()
+    assert "jupyterlab==" + podman("run", *READ_ONLY, volume, image, "--version").split()[-1] in (ROOT / "requirements.txt").read_text()
