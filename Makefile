@@ -140,8 +140,12 @@ collect: ## brings the changed notebooks of all boards into collected/BOARD/: ma
 	@to=$$(python3 -c 'import json, os, sys; print(json.dumps({"to": os.path.abspath(sys.argv[1])}))' $(call quoted,$(DIR))) && \
 		$(PLAYBOOK) deploy/collect.yml -e "$$to" $(ANSIBLE)
 
-report: ## who has solved which exercise, from the notebooks in collected/: also as a page and for a spreadsheet; DIR=... elsewhere
-	@python3 -B -m deploy.report $(call quoted,$(DIR))
+# EXECUTE=yes runs the notebooks again, in the image that make image builds, in place of reading what is stored in them.
+EXECUTE ?= no
+EXECUTED = $(if $(filter yes,$(EXECUTE)),--execute,$(if $(filter no,$(EXECUTE)),,$(error EXECUTE is $(EXECUTE): give yes or no)))
+
+report: ## who has solved which exercise, from the notebooks in collected/, also as files; DIR=... elsewhere; EXECUTE=yes runs them
+	@python3 -B -m deploy.report $(call quoted,$(DIR)) $(EXECUTED)
 
 # More of the build's options, as in make image BUILD='--build-arg BASE=debian:13-slim'
 BUILD ?=
@@ -152,7 +156,7 @@ image: ## a container image of the kit, pynq-tutorial, for a class without board
 		"Docker, and none is here: sudo apt-get install podman, or Docker Desktop on Windows and macOS." >&2; exit 1; }; \
 		BUILDAH_FORMAT=docker "$$engine" build --tag pynq-tutorial $(BUILD) .
 
-test-container: ## the image, built and run with podman: a student's work, a hub's student; needs root and Debian
+test-container: ## the image, built and run with podman: a student's work, a hub's student, make report EXECUTE=yes; needs root and Debian
 	$(PC_ONLY)
 	$(SETUP)
 	@$(BIN)python3 tests/container $(if $(ONLY),-k '$(ONLY)')

@@ -1,8 +1,9 @@
-"""Prints who has solved which exercise, and writes it to report.csv and report.html: python3 -m deploy.report collected
+"""Prints who has solved which exercise, and writes it to report.csv and report.html: python3 -m deploy.report collected [--execute]
 
 The folder has one folder for each student or board, as `make collect` makes it, with notebooks at any depth. The verdicts are the
 stored outputs of the cells that call a check. No student's code is executed, so a student who edits an output by hand can forge
-it.
+it. With --execute, each notebook with a check first runs again, in a container of its own without a network (deploy/execute.py),
+and the verdicts are that run's.
 """
 
 import csv
@@ -11,8 +12,10 @@ import json
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from . import execute
 from .changed import LARGEST
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
@@ -23,6 +26,8 @@ VERDICTS = NOT_TRIED, NOT_YET, RIGHT  # from worst to best: of two notebooks wit
 SHORT = {RIGHT: "R", NOT_YET: "-", NOT_TRIED: "."}
 UNTOUCHED = "Not yet: fill in the cell above"
 FORGED = "The verdicts are the outputs that are stored in the notebooks, which can be forged."
+EXECUTED = ("The verdicts are the outputs of a new run of each notebook, in a container without a network; code that is written to deceive "
+            "a check can still do so.")
 
 
 def joined(text):
@@ -33,20 +38,26 @@ def joined(text):
     return text
 
 
-def code_cells(path):
-    """[(source, output or name of the error), ...] of a notebook. ValueError, with the reason, if it cannot be read."""
+def contents(path):
+    """A notebook's text. ValueError, with the reason, if it cannot be read."""
     if not path.is_file() or path.is_symlink():
         raise ValueError("it is not a file")
     if path.stat().st_size > LARGEST:
         raise ValueError("it has more than {} MB".format(LARGEST >> 20))
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(error.strerror) from None
+
+
+def code_cells(text):
+    """[(source, what it printed, or the name of its error), ...] of a notebook. ValueError, with the reason, if the text is not one's."""
+    try:
+        cells = json.loads(text)["cells"]
         return [(joined(cell["source"]), "".join(joined(output.get("text", output.get("ename", ""))) for output in cell["outputs"]))
                 for cell in cells if cell["cell_type"] == "code"]
     except ValueError:
         raise
-    except OSError as error:
-        raise ValueError(error.strerror) from None
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
         raise ValueError("it is not a notebook ({})".format(type(error).__name__)) from None
 
@@ -62,7 +73,7 @@ def all_exercises():
     """{(checks' module, check's name): (number of the notebook, check's name, the cell's output in the kit's own notebook)}, in the
     order of the notebooks."""
     return {exercise: (path.name.partition("_")[0], exercise[1], printed)
-            for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")) for exercise, printed in exercises_in(code_cells(path)).items()}
+            for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")) for exercise, printed in exercises_in(code_cells(contents(path))).items()}
 
 
 def verdict(printed, untouched):
@@ -72,15 +83,19 @@ def verdict(printed, untouched):
     return RIGHT if printed.startswith("Right: ") else NOT_YET
 
 
-def verdicts_in(folder, exercises):
-    """({exercise: its verdict}, ["name: why it cannot be read", ...]) of the notebooks in a student's folder."""
+def verdicts_in(folder, exercises, engine=None):
+    """({exercise: its verdict}, ["name: why it cannot be read", ...]) of the notebooks in a student's folder; engine: the program that
+    runs containers, if they are to be executed."""
     verdicts, unread = dict.fromkeys(exercises, NOT_TRIED), []
     for place, folders, names in os.walk(str(folder)):
         # .ipynb_checkpoints has older versions, and the solutions are the kit's.
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "solutions")
         for path in (Path(place, name) for name in sorted(names) if name.endswith(".ipynb")):
             try:
-                found = exercises_in(code_cells(path))
+                text = contents(path)
+                found = exercises_in(code_cells(text))
+                if engine and found:
+                    found = exercises_in(code_cells(execute.executed(text, engine)))
             except ValueError as error:
                 unread.append("{}: {}".format(path.relative_to(folder), error))
                 continue
@@ -125,7 +140,7 @@ def write_csv(path, students, exercises):
         table.writerows([in_a_cell(printable(student))] + list(verdicts.values()) for student, (verdicts, _) in students.items())
 
 
-def write_html(path, students, exercises):
+def write_html(path, students, exercises, source):
     def row(tag, texts):
         return "<tr>{}</tr>".format("".join("<{0} class='{1}'>{2}</{0}>".format(tag, text.replace(" ", "-") if text in VERDICTS else "",
                                                                                html.escape(text)) for text in texts))
@@ -147,10 +162,10 @@ body {{ font-family: sans-serif }} table {{ border-collapse: collapse }} th, td 
 <p>{}</p>
 {}
 </html>
-""".format("\n".join(rows), FORGED, "<h2>Not read</h2><ul>{}</ul>".format("".join(unread)) if unread else ""), encoding="utf-8")
+""".format("\n".join(rows), source, "<h2>Not read</h2><ul>{}</ul>".format("".join(unread)) if unread else ""), encoding="utf-8")
 
 
-def main(folder):
+def main(folder, option=""):
     collected = Path(folder)
     students = sorted(path.name for path in collected.iterdir() if path.is_dir() and not path.is_symlink()) \
         if collected.is_dir() else []
@@ -158,14 +173,22 @@ def main(folder):
         sys.exit("report: {} has no folder of a student's: bring the boards' notebooks there with make collect, or make a folder for "
                  "each student.".format(folder))
     exercises = all_exercises()
-    table = {student: verdicts_in(collected / student, exercises) for student in students}
+    source, engine = FORGED, None
+    if option == "--execute":
+        try:
+            source, engine = EXECUTED, execute.find_engine()
+        except execute.NoContainer as error:
+            sys.exit("report: {}".format(error))
+    with ThreadPoolExecutor(os.cpu_count() if engine else 1) as pool:
+        found = pool.map(lambda student: verdicts_in(collected / student, exercises, engine), students)
+        table = dict(zip(students, found))
     print_table(table, exercises)
     for student, (_, unread) in table.items():
         for line in unread:
             print(printable("not read: {}/{}".format(student, line)))
     write_csv(collected / "report.csv", table, exercises)
-    write_html(collected / "report.html", table, exercises)
-    print("{} {} has the same table, as report.csv and report.html.".format(FORGED, folder))
+    write_html(collected / "report.html", table, exercises, source)
+    print("{} {} has the same table, as report.csv and report.html.".format(source, folder))
 
 
 if __name__ == "__main__":
