@@ -54,27 +54,28 @@ def executed(notebook, engine):
         for piece in iter(lambda: run.stderr.read1(1 << 16), b""):
             complaint[:] = (complaint + piece)[-2000:]
 
-    with tempfile.TemporaryFile() as given:
+    # From a folder of its own: conmon, which podman starts, may leave a file named oom where it was started.
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as given:
         given.write(notebook.encode())
         given.seek(0)
         run = subprocess.Popen([engine, "run", "--rm", "--interactive", "--name", name] + BOUNDS + [IMAGE] + EXECUTE, stdin=given,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    bound, listener = threading.Timer(SECONDS, end), threading.Thread(target=listen)
-    bound.start()
-    listener.start()
-    try:
-        text = run.stdout.read(LARGEST + 1)
-        if len(text) <= LARGEST:
-            run.wait()
-    finally:
-        bound.cancel()
-        if run.poll() is None:
-            remove()
-            run.kill()
-            run.wait()
-        listener.join()
-        run.stdout.close()
-        run.stderr.close()
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder)
+        bound, listener = threading.Timer(SECONDS, end), threading.Thread(target=listen)
+        bound.start()
+        listener.start()
+        try:
+            text = run.stdout.read(LARGEST + 1)
+            if len(text) <= LARGEST:
+                run.wait()
+        finally:
+            bound.cancel()
+            if run.poll() is None:
+                remove()
+                run.kill()
+                run.wait()
+            listener.join()
+            run.stdout.close()
+            run.stderr.close()
     if late.is_set():
         raise ValueError("its run had not ended after {} s".format(SECONDS))
     if len(text) > LARGEST:
