@@ -18,7 +18,7 @@ FROM system AS kit
 WORKDIR /opt/pynq_tutorial
 # What the set-up reads, and no more: a change to a notebook does not have the packages installed again.
 COPY setup.sh environment.py requirements.txt ./
-COPY virtual_board/venv virtual_board/venv
+COPY jupyter_settings jupyter_settings
 COPY deploy/hub/requirements.txt deploy/hub/package.json deploy/hub/package-lock.json deploy/hub/
 # Of the hub's environment a student's server needs no proxy, and so no Node.js. And QEMU comes without the 40 other processors that
 # are in its package, but with packages of its libraries.
