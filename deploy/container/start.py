@@ -12,7 +12,7 @@ import sys
 
 from deploy import install, tree
 
-LAB = ["jupyter-lab", "--no-browser", "--ip=0.0.0.0", "--port=8888", "--ServerApp.answer_yes=True"]  # no question after Ctrl-C
+LAB = ["jupyter-lab", "--no-browser", "--ip=0.0.0.0", "--ServerApp.answer_yes=True"]  # no question after Ctrl-C
 
 SKELETON = "/etc/skel/.cache"  # Matplotlib's list of fonts: where it has none, it makes one, and says so in somebody's notebook
 
