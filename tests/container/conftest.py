@@ -46,10 +46,14 @@ def make(*words, folder=ROOT):
 @pytest.fixture(scope="session", autouse=True)
 def tidy():
     """At the end no container is left, no volume, and no cgroup of theirs."""
+    def remove():
+        podman("rm", "--all", "--force")
+        podman("volume", "rm", "--all", "--force")
+
+    remove()  # what a run that was killed has left in podman's list
     yield
     left = podman("ps", "--all", "--quiet").split()
-    podman("rm", "--all", "--force")
-    podman("volume", "rm", "--all", "--force")
+    remove()
     for folder in glob.glob("/sys/fs/cgroup/*/libpod_parent"):
         for place, _, _ in os.walk(folder, topdown=False):
             os.rmdir(place)
