@@ -212,7 +212,8 @@ def see_to(part):
     folder, requirements = os.path.join(ROOT, PARTS[part][0]), PARTS[part][1]
     kit = os.path.join(ROOT, PARTS["kit"][0])
     settings = sorted(os.path.join(there, name) for there, _, names in os.walk(SETTINGS) for name in names)
-    wanted = stamp(requirements, *{"kit": settings + [__file__], "hub": ("requirements.txt", __file__) + HUBS_PROXY}.get(part, []))
+    also = {"kit": settings + [__file__], "hub": ["requirements.txt", __file__, *HUBS_PROXY]}
+    wanted = stamp(requirements, *also.get(part, []))
     made_from = os.path.join(folder, "made-from")  # written last: if it is missing or differs, everything is made again
 
     def is_there():

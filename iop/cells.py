@@ -6,7 +6,6 @@ pynq compiles the cell's C, loads the program, and calls its functions. This mod
 - A compiler: on a board the image's, otherwise the kit's own.
 - The IOP's lock, and a mark in its memory, as for Pynq_Tutorial. Without them pynq would wait for ever for the answer of a program
   that another notebook has replaced.
-
 - Nothing in /tmp. pynq would copy each cell's C and program to last.c and last.elf there, for everyone to read. On a machine that a
   class shares, cells would work only for the student who came first, because nobody else may replace these files.
 

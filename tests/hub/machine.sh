@@ -6,16 +6,15 @@
 # Without root, or in a container that may not mount, it says that it cannot, and that is no failure.
 set -eu
 kit=$(cd "$(dirname "$0")/../.." && pwd)
-alone() { unshare --mount --pid --fork --kill-child --propagation private "$@"; }
+alone="unshare --mount --pid --fork --kill-child --propagation private"
 
 if [ "$1" != --inside ]; then
-    if ! alone mount -t tmpfs try /mnt 2>/dev/null; then
+    if ! $alone mount -t tmpfs try /mnt 2>/dev/null; then
         echo "SKIPPED: make test-hub makes users and a class of them, and for that needs root and the right to mount."
         exit 0
     fi
     compiler=${XDG_CACHE_HOME:-$HOME/.cache}/pynq-tutorial
-    alone sh "$0" --inside "$compiler" "$@"
-    exit
+    exec $alone sh "$0" --inside "$compiler" "$@"
 fi
 
 compiler=$2

@@ -117,7 +117,7 @@ def ways_to(student):
     sockets = [path for path in runtime.iterdir() if path.is_socket()]
     files += [path for path in runtime.iterdir() if path.is_file()] + [home / "pynq_tutorial" / "2_iop_example.ipynb"]
     server = next(pid for pid, words in processes_of(student.name).items() if "jupyterhub-singleuser" in words)
-    environment = dict(pair.split("=", 1) for pair in pathlib.Path("/proc", str(server), "environ").read_text().split("\0") if pair)
+    environment = dict(re.findall(r"(\w+)=([^\0]*)\0", pathlib.Path("/proc", str(server), "environ").read_text()))
     return {"files": list(map(str, files)), "memory": list(map(str, memory)), "sockets": list(map(str, sockets)),
             "folders": list(map(str, [home, home / "pynq_tutorial", runtime] + ["/proc/{}/fd".format(pid) for pid in pids])),
             "processes": pids, "urls": [environment["JUPYTERHUB_SERVICE_URL"] + "api/contents",
@@ -142,8 +142,9 @@ def test_nobody_sees_what_is_anothers(hub, students):
     state = pathlib.Path("/var/lib/jupyterhub")
     hubs = [str(path) for path in state.iterdir()] + ["/proc/{}/environ".format(hub.pid), "/etc/shadow"]
     assert {"jupyterhub.sqlite", "cookie_secret"} <= {path.name for path in state.iterdir()}
-    got, refused = tried(thief, {"files": hubs, "memory": ["/proc/{}/mem".format(hub.pid)], "folders": [str(state)], "sockets": [],
-                                 "urls": [hub.proxys_own + "api/routes", hub.address + "hub/api/users"], "processes": [hub.pid]})
+    got, refused = tried(thief, {
+        "files": hubs, "memory": ["/proc/{}/mem".format(hub.pid)], "folders": [str(state)], "sockets": [], "processes": [hub.pid],
+        "urls": [hub.proxys_own + "api/routes", hub.address + "hub/api/users"]})
     assert not got
 
 
