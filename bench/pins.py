@@ -1,5 +1,5 @@
-"""What the virtual board's peripherals take: an access that is served, pynq's own drivers, and what a program pays for the
-peripherals' watchpoints that uses none. `python -m bench.pins with` and `without` measure the last, each in a process of its own."""
+"""What the virtual board's peripherals take: an access that is served, pynq's own drivers, and how much the watchpoints slow down
+a program that uses no peripheral. `python -m bench.pins with` and `without` measure the last, each in a process of its own."""
 
 import os
 import sys

@@ -65,7 +65,7 @@ class Pynq_Tutorial:
         if the program does not start.
         """
         program = os.path.abspath(program or PROGRAM)
-        self._program = _check_program(program)
+        self._program = _read_program(program)
         _check_iop(mb_info)
         self._lock = board_lock()
         with self._lock.threads, self._lock:
@@ -142,9 +142,11 @@ class Pynq_Tutorial:
             self._start()
 
     def _start(self):
-        """Does what pynq's program() does, and marks the IOP's memory with this program while the IOP is in reset. Not every notebook
-        takes the lock: notebook 3 loads its program by hand, which clears the mark. If it does so before the mark is made, comparing
-        the memory with the program shows it. So no request counts as answered that another start has cleared."""
+        """Does what pynq's program() does, and marks the IOP's memory with this program while the IOP is in reset.
+
+        Notebook 3 loads its program by hand, without the lock. If it does so after the mark was made, the mark is gone; if before, the
+        memory is not this program. Both are checked, so a mailbox that a load has cleared is never taken for an answer.
+        """
         try:
             self._microblaze.reset()
             PL.load_ip_data(self._microblaze.ip_name, self._microblaze.mb_program, zero=True)  # clears all of the mailbox, too
@@ -248,7 +250,7 @@ def _check_timeout(timeout):
         raise ValueError("timeout is {}: give a number of seconds that is more than 0 and has an end.".format(timeout))
 
 
-def _check_program(path):
+def _read_program(path):
     """The contents of a program file. RuntimeError if it is missing or not as long as its header says."""
     remedy = ("get it again with `git checkout iop` or `make install`" if path == PROGRAM else
               "build it with iop.firmware.build()")
@@ -275,7 +277,7 @@ def _check_iop(mb_info):
                            'Overlay("./bitstream/pynq_tutorial.bit").'.format(name.split("/")[0]))
     try:
         if iop["state"] not in (None, PROGRAM):
-            _check_program(iop["state"])
+            _read_program(iop["state"])
     except RuntimeError:
         raise RuntimeError("{} runs {}: to end that program, load the overlay again, with overlay = Overlay(...)."
                            .format(name.split("/")[0], iop["state"])) from None

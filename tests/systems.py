@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """systems.py [NAME ...]: the kit from a fresh clone on bare systems of other releases than this machine's, a line each.
 
-A bare system has git, make and Python, and nothing else. NAME chooses the rows in whose names it is, as trixie, arm64 or
+A bare system has git, make and Python, and nothing else. NAME selects the rows whose name contains it, such as trixie, arm64 or
 user. Needs root and Debian; installs debootstrap and, for another processor, an emulator. The bare systems are made once,
 a minute each, and kept in the user's cache folder; every run starts from one afresh, in namespaces of its own, which
-end with it and all that it started. What cannot be had is skipped, with the reason.
+end with it and all that it started. A system that cannot be made here is skipped, with the reason.
 """
 
 import fcntl

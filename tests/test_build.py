@@ -1,4 +1,4 @@
-"""Programs of the student's own: what iop.firmware makes of C, and what it says where that does not go."""
+"""Programs of the student's own: what iop.firmware makes of C, and its error messages."""
 
 import importlib.util
 import os

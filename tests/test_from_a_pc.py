@@ -284,7 +284,7 @@ def test_a_board_cannot_write_outside_its_folder(boards, classroom, servers, tmp
     classroom()
     playbook = tmp_path / "playbook"
     playbook.mkdir()
-    for name in "inventory.yml", "collect.yml", "image.py":
+    for name in "check_inventory.yml", "collect.yml", "image.py":
         shutil.copy(str(ROOT / "deploy" / name), str(playbook))
     said = json.dumps(["../../../secret", "/etc/hostname", "x/../../../../secret", "../secret", "fine.ipynb"])
     (playbook / "changed.py").write_text("print({!r})".format(said))

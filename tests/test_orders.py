@@ -1,4 +1,4 @@
-"""A student runs cells in any order, twice, after Clean up and after a restart: no cell may write where it has no business, and
+"""A student runs cells in any order, twice, after Clean up and after a restart: no cell may write outside its buffers, and
 a notebook that is run again in the same kernel shows the same again."""
 
 import json

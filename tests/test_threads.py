@@ -12,7 +12,7 @@ from pynq import Device, Overlay, allocate
 
 import virtual_board
 from conftest import OVERLAY, run_python
-from interrupts import at_each_line
+from stop_button import at_each_line
 from iop.pynq_tutorial import Pynq_Tutorial
 from iop.xlnk import Xlnk
 from virtual_board.cma import POOL_BASE, POOL_SIZE

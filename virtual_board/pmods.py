@@ -4,7 +4,7 @@
     Pmod_OLED(overlay.iop1.mb_info).write("Hello")    # pynq's own driver
     oled                                              # as the last line of a cell: the picture
 
-Derive your own device from I2cDevice or SpiDevice. The thread that serves the IOP calls its methods, one at a time, while the
+Derive your own device from I2cDevice, SpiDevice or PmodDevice. The thread that serves the IOP calls its methods, one at a time, while the
 IOP's program waits; any thread may set its attributes. It answers at once: on the virtual board no transfer takes time.
 """
 

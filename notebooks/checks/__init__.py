@@ -8,7 +8,7 @@
         raise case.wrong("the buffer holds 5, 4, 4")
 
 A check prints one line, which begins with "Right: " or with "Not yet: ". It never raises, not even if the answer does, and it
-ends, even if the answer does not. (limit.py says how. What nothing ends is one call of a C library that does not return.)
+ends, even if the answer does not. (limit.py says how. It cannot end a call into a C library that does not return.)
 """
 
 import contextlib

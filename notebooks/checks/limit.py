@@ -1,6 +1,6 @@
 """Ends a student's code after some seconds, whatever it does to go on.
 
-A signal raises TooLong in it. It is no Exception, so `except Exception: pass` lets it through. Code that catches all there is
+A signal raises TooLong in it. It derives from BaseException, not from Exception, so `except Exception: pass` lets it through. Code that catches all there is
 has it raised again and again at random moments, and soon one of these is outside of its `try`. What the kit itself does
 meanwhile, above all cleaning up behind the student's code, is never interrupted.
 """

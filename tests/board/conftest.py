@@ -1,5 +1,5 @@
 """One fixture for the scenarios: `power_up` gives a board that was just switched on, under each pynq of the stock images and with
-both base overlays. What is not known of a board is a parameter of it."""
+both base overlays. What nobody knows about a real board, such as its state after power-up, is a parameter."""
 
 import fcntl
 import os

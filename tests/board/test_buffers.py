@@ -1,4 +1,4 @@
-"""Buffers as each pynq hands them out and takes them back: what is freed is refused, and the statistics say the truth."""
+"""Buffers as each pynq hands them out and takes them back: a freed buffer is refused, and the statistics are true."""
 
 from conftest import NAME
 

@@ -11,9 +11,9 @@ AT_ONCE = HZ // 10  # ticks: a program that enables a counter and then, within t
 
 
 class Timer(Peripheral):
-    """Events come in exact order and at exact ticks, each about when the PC's clock reaches it. While a captured edge waits for
+    """Events keep their order and have exact ticks; by the PC's clock each comes up to half a millisecond early. While a captured edge waits for
     the program to acknowledge it, time stands still for both counters, so that no edge is lost however slow the emulation
-    is. A read of TCR0 or TCR1 gives the count at the access before.
+    is. A read of TCR0 or TCR1 returns the count at the access before, not the current one.
 
     capture_period: a function that returns the ticks between rising edges on the capture pin of the first counter, 0 if there
     are none; the second counter's has no pin (base.tcl)

@@ -10,7 +10,7 @@ from pynq import Overlay, allocate
 
 import virtual_board
 from conftest import OVERLAY
-from interrupts import at_each_line
+from stop_button import at_each_line
 from iop.pynq_tutorial import Pynq_Tutorial
 from test_idle import sleeps_within
 from test_threads import qemus
