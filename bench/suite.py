@@ -15,7 +15,7 @@ LIMIT = 1200  # seconds
 def slowest(quick):
     """(seconds of all, [(seconds, test), ...]), the slowest first. A test's set-up and its end count on their own."""
     began = time.perf_counter()
-    output = run("-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--durations={}".format(NUMBER),
+    output = run("-m", "pytest", "-q", "--tb=no", "-rfE", "-n", "2", "--dist", "loadfile", "--durations={}".format(NUMBER),
                  *(QUICK if quick else ("tests", "notebooks")), timeout=LIMIT)
     found = re.findall(r"^ *([\d.]+)s (?:call|setup|teardown) +(.*)", output, re.M)
     return time.perf_counter() - began, [(float(seconds), test) for seconds, test in found]
