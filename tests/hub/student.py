@@ -26,7 +26,7 @@ class Student:
         self.browser.close()
 
     def sign_in(self):
-        """Fills in the form, which also starts the student's server; returns the page's status: 200 if it let him in."""
+        """Fills in the form, which also starts the student's server; returns the page's status: 200 if it let the student in."""
         self.browser.get(self.hub + "login", timeout=self.WAITS).raise_for_status()
         self.signed_in = time.monotonic()
         form = {"username": self.name, "password": self.password, "_xsrf": self.xsrf("/hub/")}

@@ -1,4 +1,4 @@
-"""Twenty students sign in at once and run notebook 2, each on a server and a virtual board of his own; and then they try what
+"""Twenty students sign in at once and run notebook 2, each on a server and a virtual board of their own; and then they try what
 they should not."""
 
 import json
@@ -198,7 +198,7 @@ def run_out_of_processes(student):
 
 
 def be_killed(student):
-    """Everything of his; and then he signs in again, and finds his work, and that a new server was started for him."""
+    """Every process of the student's. After signing in again, the student finds the work, and a new server."""
     assert student.api("PUT", "contents/notes.txt", json=NOTES).ok
     student.kernel.close()
     subprocess.run(["pkill", "-KILL", "-u", student.name], check=True)
