@@ -78,7 +78,7 @@ class MicroBlaze:
 
     QUIET = 0.1  # seconds without a write before a program is looked at, so that requests in a row are never delayed
     SETTLED = 0.005  # seconds after it used a peripheral before it is looked at
-    WATCH = 0.003  # seconds between two looks at the words that a sleeping program waits for
+    WATCH = 0.005  # seconds between two looks at the words that a sleeping program waits for
 
     def __init__(self, memory, peripherals=None):
         """QemuError if QEMU does not start."""
