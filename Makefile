@@ -92,7 +92,7 @@ test-deploy: ## the installer when it is killed, over SSH, and in a classroom; t
 	$(SETUP) kit deploy
 	@$(BIN)python3 -m pytest tests -m deploy --timeout=1200 -v
 
-test-hub: ## a class of twenty on a real JupyterHub, each with a server and a board of his own; makes users, so root alone can
+test-hub: ## a class of twenty on a real JupyterHub, each with a server and a board of their own; needs root on Linux
 	$(PC_ONLY)
 	$(SETUP) kit hub
 	@sh tests/hub/machine.sh .hub/bin/python -m pytest -c tests/hub/pytest.ini tests/hub
