@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
@@ -157,7 +158,9 @@ def furnish_hub(folder, kit):
     for name in "lab", "labextensions", "nbconvert":
         os.makedirs(os.path.join(folder, "share", "jupyter"), exist_ok=True)  # novm
         os.symlink(os.path.join(kit, "share", "jupyter", name), os.path.join(folder, "share", "jupyter", name))
-    _run([os.path.join(kit, "bin", "python"), "-m", "ipykernel", "install", "--prefix", folder], os.environ)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:  # ipykernel leaves a folder there
+        _run([os.path.join(kit, "bin", "python"), "-m", "ipykernel", "install", "--prefix", folder],
+             dict(os.environ, TMPDIR=temporary))
 
 
 def _packages(folder):

@@ -16,7 +16,7 @@ def slowest(quick):
     """(seconds of all, [(seconds, test), ...]), the slowest first. A test's set-up and its end count on their own."""
     began = time.perf_counter()
     output = run("-m", "pytest", "-q", "--tb=no", "-rfE", "-n", "2", "--dist", "loadfile", "--durations={}".format(NUMBER),
-                 *(QUICK if quick else ("tests", "notebooks")), timeout=LIMIT)
+                 "--durations-min=0", *(QUICK if quick else ("tests", "notebooks")), timeout=LIMIT)
     found = re.findall(r"^ *([\d.]+)s (?:call|setup|teardown) +(.*)", output, re.M)
     return time.perf_counter() - began, [(float(seconds), test) for seconds, test in found]
 

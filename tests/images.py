@@ -46,10 +46,10 @@ class Failed(Exception):
     """What did not work, with the end of what it said."""
 
 
-def run(what, command, folder=ROOT):
-    """Runs a command and returns (stdout, stderr). Failed if it fails."""
+def run(what, command, folder=ROOT, **variables):
+    """Runs a command, with these environment variables too, and returns (stdout, stderr). Failed if it fails."""
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               universal_newlines=True, env=dict(os.environ, PYTHONPATH=ROOT))
+                               universal_newlines=True, env=dict(os.environ, PYTHONPATH=ROOT, **variables))
     try:
         out, error = process.communicate(timeout=LIMIT)
     except subprocess.TimeoutExpired:
@@ -100,14 +100,18 @@ def _make(folder, pynq, wanted, pins, python):
             raise Failed(str(error))
         return
     shutil.rmtree(folder, ignore_errors=True)
-    run("making the environment", [python, "-m", "venv", folder])
+    temporary = os.path.join(folder, "tmp")  # the pip that comes with an old Python leaves files there
+    os.makedirs(temporary)
+    run("making the environment", [python, "-m", "venv", folder], TMPDIR=temporary)
     pip = [os.path.join(folder, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # These releases import what they need while they are built, so all else comes first. Nothing is resolved: the
     # pins are complete, and some releases ask for packages that a PC has no use for.
     lines = [line for line in wanted.splitlines() if line and not line.startswith("#")]
-    run("installing", pip + [line for line in lines if line.startswith("pip==")])
-    run("installing", pip + ["--no-deps"] + [line for line in lines if not line.startswith(("pynq==", "pip=="))])
-    run("installing pynq", pip + ["--no-deps", "--no-build-isolation", "pynq==" + pynq])
+    for packages in ([line for line in lines if line.startswith("pip==")],
+                     ["--no-deps"] + [line for line in lines if not line.startswith(("pynq==", "pip=="))],
+                     ["--no-deps", "--no-build-isolation", "pynq==" + pynq]):
+        run("installing", pip + packages, TMPDIR=temporary)
+    shutil.rmtree(temporary)
 
 
 def check(python):
