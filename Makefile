@@ -94,7 +94,7 @@ test-deploy: ## the installer when it is killed, over SSH, and in a classroom; t
 
 test-hub: ## a class of twenty on a real JupyterHub, each with a server and a board of their own; needs root on Linux
 	$(PC_ONLY)
-	$(SETUP) kit hub
+	$(SETUP) hub
 	@sh tests/hub/machine.sh .hub/bin/python -m pytest -c tests/hub/pytest.ini tests/hub
 
 # ANSWERS=no leaves the exercises' solutions out. A later installation without it brings them.

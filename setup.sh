@@ -4,10 +4,11 @@
 #   board    make test-board: a C compiler and FUSE's library; where they are missing, the tests say so and are skipped
 #   browser  make test-browser: Chromium, and what drives it in .browser/
 #   deploy   make classroom: an ssh client, and Ansible in .deploy/
-#   hub      JupyterHub with its proxy in .hub/, over .venv/: give kit, too (deploy/hub/README.md)
+#   hub      JupyterHub with its proxy in .hub/, and kit, whose packages it uses (deploy/hub/README.md)
 # Prints what it installs, and nothing if everything is there. PYTHON=... chooses the Python (3.10 to 3.14).
 set -eu
 parts=" ${*:-kit} "
+case $parts in *" hub "*) parts=" kit$parts" ;; esac
 cd "$(dirname "$0")"
 
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
