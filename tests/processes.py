@@ -1,7 +1,6 @@
 """For tests that start processes of their own, and look whether these end."""
 
-import time
-
+import waiting
 from conftest import OVERLAY
 
 PROGRAM_THAT = """
@@ -28,7 +27,4 @@ def state(pid):
 
 def soon(pid, states, seconds=5):
     """Whether a process comes to one of these states."""
-    deadline = time.monotonic() + seconds
-    while state(pid) not in states and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return state(pid) in states
+    return waiting.soon(lambda: state(pid) in states, seconds, pause=0.01)

@@ -16,6 +16,7 @@ import base_overlay
 from conftest import ROOT
 from deploy import EDITION
 from sshd import Servers
+from waiting import soon
 
 pytestmark = pytest.mark.deploy
 
@@ -185,17 +186,6 @@ def waiting_writer(fifo):
         return os.open(str(fifo), os.O_WRONLY | os.O_NONBLOCK)
     except OSError:
         return None
-
-
-def soon(condition, seconds):
-    """What a function returns as soon as that is true, or after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    return condition()
 
 
 def test_no_answers_over_ssh(boards, ssh):

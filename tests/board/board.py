@@ -20,6 +20,9 @@ from iop import firmware
 
 HERE = Path(__file__).resolve().parent
 KIT = HERE.parent.parent
+sys.path.append(str(KIT / "tests"))
+import checkout  # noqa: E402
+
 MOUNT_POINT = KIT / ".images" / "board"  # of every board: each has a mount namespace to itself, and the folder stays empty
 NOTEBOOKS = "/home/xilinx/jupyter_notebooks"
 HOME_KIT = "/home/xilinx/kit"  # a checkout on the board, for `make install` and the like
@@ -117,12 +120,7 @@ class Board:
 
     def copy(self, kit, to):
         """Copies what belongs to a checkout, changed or not yet committed files too, to a folder of the board's."""
-        names = subprocess.check_output(["git", "-C", str(kit), "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-        names = [name for name in names.decode().split("\0") if name and os.path.lexists(os.path.join(str(kit), name))]
-        for name in names:
-            there = os.path.join(self.path(to), name)
-            os.makedirs(os.path.dirname(there), exist_ok=True)
-            shutil.copy2(os.path.join(str(kit), name), there, follow_symlinks=False)
+        checkout.copy(kit, self.path(to))
         self.run("chown", "-R", "xilinx:xilinx", to)
 
     def power_up(self, state="unknown", boot=None):

@@ -15,12 +15,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import sysconfig
 import tempfile
-import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.append(str(ROOT / "tests"))
+from waiting import soon  # noqa: E402
 
 # How to start it and where it shows a notebook; then, as CSS selectors: its cells, the number of a code cell's run, where a
 # cell's text, outputs and errors are, and what says that the kernel is ready.
@@ -37,16 +39,6 @@ FRONT_ENDS = [
              text=".output_text:not(.output_stderr):not(.output_error)", error=".output_stderr, .output_error",
              ready=".kernel_idle_icon"),
 ]
-
-
-def soon(condition, seconds=10):
-    """Asks until the answer is true, or for so many seconds; returns the last answer."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if answer or time.monotonic() > deadline:
-            return answer
-        time.sleep(0.05)
 
 
 def started_with(folder):

@@ -30,6 +30,7 @@ netns = "host"
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "none"
+lock_type = "file"
 tmp_dir = "{store}/tmp"
 [network]
 network_config_dir = "{store}/networks"

@@ -1,23 +1,17 @@
 """The image as a student and a hub run it: without a network, as an ordinary user, its root read-only."""
 
 import re
-import shutil
 import subprocess
 import time
 import uuid
 
 import pytest
 
+import checkout
 from conftest import OFFLINE, ROOT, make, podman
+from waiting import soon
 
 READ_ONLY = OFFLINE + ["--read-only"]
-
-
-def soon(condition, seconds):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.3)
-    return condition()
 
 
 def test_notebooks_show_what_is_stored_in_them(image, volume):
@@ -32,11 +26,7 @@ def test_work_survives_a_newer_image(image, volume, options, tmp_path):
     """What was edited stays, and the new edition comes beside it; what was not is replaced. And the rebuild takes no package anew."""
     podman("run", *READ_ONLY, volume, image, "sh", "-c", "echo ' ' >> 2_iop_example.ipynb && echo mine > mine.txt && echo conf > ~/.mine")
     newer = tmp_path / "newer"
-    names = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=str(ROOT),
-                           stdout=subprocess.PIPE, text=True, check=True).stdout.split("\0")[:-1]
-    for name in names:
-        (newer / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(str(ROOT / name), str(newer / name), follow_symlinks=False)
+    checkout.copy(ROOT, newer)
     for name in "1_memory", "2_iop_example":
         path = newer / "notebooks" / (name + ".ipynb")
         path.write_text(path.read_text().replace("## Set-up", "## Set-up, in a newer edition"))

@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 import subprocess
-import time
+import sys
 
 import pytest
 import requests
@@ -15,25 +15,18 @@ import requests
 from student import Student
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.append(str(ROOT / "tests"))
+from waiting import soon  # noqa: E402
+
 LOG = pathlib.Path("/tmp/hub.log")  # this machine is the test's own
 STUDENTS = 20
-# What a school writes, but for the ports, of which free ones are taken here
+# What a school writes, with free ports in place of its own
 SCHOOLS_OWN = """
 load_subconfig({root!r} + "/deploy/hub/jupyterhub_config.py")
 c.JupyterHub.bind_url = "http://127.0.0.1:{ports[0]}"
 c.JupyterHub.hub_port = {ports[1]}
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{ports[2]}"
 """
-
-
-def soon(condition, seconds=20):
-    """Asks until the answer is true, or for so many seconds; returns the last answer."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if answer or time.monotonic() > deadline:
-            return answer
-        time.sleep(0.1)
 
 
 def processes_of(name):
