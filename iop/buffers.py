@@ -26,8 +26,8 @@ _known = [0], [lambda: None], None
 def locate(buffer):
     """Returns where a buffer lies: (physical address, room in bytes, the allocated buffer that owns the memory).
 
-    buffer: a PynqBuffer of a 32-bit dtype, a contiguous view of one (of any shape), or the physical address of a word in an
-    allocated buffer. The room reaches to the end of the view or of the buffer.
+    buffer: a PynqBuffer of 32-bit integers in this machine's byte order, a contiguous view of one (of any shape), or the
+    physical address of a word in one. The room reaches to the end of the view or of the buffer.
     Raises TypeError for anything else, and ValueError for memory that the IOP must not write.
     Any thread may call it. The first call for an address in a buffer may take milliseconds, and so may an address in no buffer.
     """
@@ -57,9 +57,7 @@ def _locate_array(buffer):
             raise ValueError("buffer was freed, and its memory may belong to something else now: allocate a new one.")
         raise TypeError("buffer is the result of a computation or a copy, whose memory the IOP cannot reach: {}."
                         .format(ADVICE))
-    if buffer.dtype.itemsize != 4:
-        raise ValueError("buffer has dtype {}, and the IOP writes words of 32 bits: allocate it with dtype=np.int32, "
-                         "np.uint32 or np.float32.".format(buffer.dtype))
+    _check_dtype(buffer.dtype)
     if not buffer.flags.c_contiguous:
         raise ValueError("buffer is a view with gaps (strides {}), and the IOP writes words one after the other: give a "
                          "part that is in one piece, like buffer[10:20].".format(buffer.strides))
@@ -70,6 +68,14 @@ def _locate_array(buffer):
             raise ValueError("buffer is a view whose words begin at {:#x}, and a 32-bit word begins at a multiple of 4: "
                              "give a part that begins at a word.".format(address))
     return address, buffer.nbytes, owner
+
+
+def _check_dtype(dtype):
+    """ValueError unless numpy shows what the IOP writes, integers of 32 bits, as the same integers."""
+    if dtype.kind not in "iu" or dtype.itemsize != 4 or not dtype.isnative:
+        raise ValueError(
+            f"buffer has dtype {dtype}, and the IOP writes integers of 32 bits in this machine's byte order: allocate it with "
+            "dtype=np.int32 or np.uint32, or give buffer.view(np.uint32).")
 
 
 def _locate_address(address):
@@ -85,6 +91,7 @@ def _locate_address(address):
     if found is None:
         raise ValueError("address is {:#x}, which lies in no buffer that is allocated now; Linux itself may be there: {}."
                          .format(address, ADVICE))
+    _check_dtype(found.dtype)
     return address, found.physical_address + found.nbytes - address, found
 
 

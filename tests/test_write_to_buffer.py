@@ -37,11 +37,29 @@ def test_length_0_writes_nothing_and_asks_nothing(iop, by_hand, buffer):
     assert not buffer.any()
 
 
-@pytest.mark.parametrize("dtype", ["i4", "u4", "f4"])
-def test_any_dtype_of_32_bits(board, iop, dtype):
+@pytest.mark.parametrize("dtype", ["i4", "u4", "<u4", np.intc])
+def test_integers_of_32_bits(board, iop, dtype):
     buffer = allocate((4,), dtype)
-    iop.write_to_buffer(buffer, 4, 1)
-    assert buffer.view("u4").tolist() == [1, 2, 3, 4]
+    for target in buffer, buffer.physical_address:
+        buffer[:] = 0
+        iop.write_to_buffer(target, 4, 1)
+        assert buffer.tolist() == [1, 2, 3, 4]
+
+
+NO_WORDS = [">u4", ">i4", "f4", "U1", "S4", "V4", [("a", "u2"), ("b", "u2")], [("a", "u4")], "u1", "u2", "i8", "f8", "c8", "M8[s]"]
+
+
+@pytest.mark.parametrize("dtype", NO_WORDS, ids=str)
+def test_elements_that_would_show_other_values_are_refused(board, iop, dtype):
+    """The IOP's words would be there, and Python would show something else. A view of the same memory as integers will do."""
+    buffer = allocate((4,), dtype)
+    buffer.view(np.uint8)[:] = 0
+    for target in buffer, buffer.physical_address:
+        with pytest.raises(ValueError, match="(?s)has dtype .*integers of 32 bits.*dtype=np.int32.*buffer.view"):
+            iop.write_to_buffer(target, 1, 1)
+    assert not buffer.view(np.uint8).any() and board.stray_writes() == []
+    iop.write_to_buffer(buffer.view(np.uint32), 1, 1)
+    assert buffer.view(np.uint32)[0] == 1
 
 
 def test_views_in_one_piece(board, iop, buffer):
