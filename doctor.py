@@ -7,6 +7,7 @@ with 1 if something is missing that `make test` needs.
 
 import os
 import shutil
+import subprocess
 import sys
 
 import environment
@@ -46,7 +47,10 @@ def packages():
 
 def qemu():
     found = emulator.find()
-    version = emulator.version(found) if found else None
+    try:
+        version = emulator.version(found) if found else None
+    except emulator.QemuError as error:
+        return False, str(error)
     if version and version[:2] >= emulator.OLDEST:
         return True, "version {}.{}.{}".format(*version)
     remedy = next((line for manager, line in INSTALL if shutil.which(manager)), "install QEMU with its MicroBlaze")
@@ -54,10 +58,15 @@ def qemu():
 
 
 def virtual_board():
-    run = "import virtual_board; board = virtual_board.activate(); board.download(); board.close()"
-    if output(VENV_PYTHON, "-c", run) is not None:
+    source = "import virtual_board; board = virtual_board.activate(); board.download(); board.close()"
+    try:
+        run = subprocess.run([VENV_PYTHON, "-c", source], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             universal_newlines=True)
+    except OSError:
+        return False, "cannot be tried without .venv"
+    if not run.returncode:
         return True, "its MicroBlaze starts"
-    return False, "does not start: follow the remedies above first"
+    return False, "does not start: {}".format((run.stdout.strip().splitlines() or ["it does not say why"])[-1])
 
 
 def links():

@@ -39,6 +39,9 @@ def main(path):
         client.execute()
     except CellExecutionError:
         sys.exit(1)  # the traceback has been printed
+    except BrokenPipeError:  # whoever reads the output has enough, as in make run | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes at its end
+        sys.exit(1)
 
 
 if __name__ == "__main__":

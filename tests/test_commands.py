@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from conftest import ROOT
+from virtual_board import qemu as emulator
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +25,11 @@ def test_run_prints_what_the_iop_wrote():
     run = command("make", "run")
     assert run.returncode == 0, run.stdout
     assert "State of buffer after IOP write\n" + "".join("{}\n".format(i) for i in range(1, 11)) in run.stdout
+
+
+def test_run_ends_quietly_when_its_reader_has_enough():
+    run = command("sh", "-c", ".venv/bin/python run.py notebooks/2_iop_example.ipynb | head -1")
+    assert run.returncode == 0 and "Traceback" not in run.stdout and len(run.stdout.splitlines()) < 3, run.stdout
 
 
 def test_run_ends_with_an_error_when_a_cell_does(tmp_path):
@@ -46,6 +52,17 @@ def test_doctor_names_what_is_missing_and_the_remedy(tmp_path):
     assert run.returncode == 1
     assert re.search("^MISSING .*QEMU.*apt-get install qemu-system-misc$", run.stdout, re.M)
     assert re.search("^MISSING .*virtual board.*does not start", run.stdout, re.M)
+
+
+def test_doctor_does_not_call_a_qemu_that_cannot_start_old(tmp_path):
+    """Another version would not help: what it said does."""
+    for name in emulator.NAMES:
+        (tmp_path / name).write_text("#!/bin/sh\necho 'libpixman-1.so.0: cannot open shared object file' >&2; exit 127\n")
+        (tmp_path / name).chmod(0o755)
+    said = command(sys.executable, "doctor.py", env=dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}")).stdout
+    for row in "QEMU", "virtual board":
+        line, = re.findall(f"^MISSING  {row} .*", said, re.M)
+        assert "libpixman-1.so.0: cannot open shared object file" in line and "older" not in line and "install" not in line
 
 
 def test_help_lists_every_command():

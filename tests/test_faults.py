@@ -168,7 +168,7 @@ def test_qemu_cannot_be_executed(board, tmp_path, monkeypatch):
     broken.chmod(0o755)
     with monkeypatch.context() as context:
         context.setenv("PATH", str(tmp_path))
-        with pytest.raises(QemuError, match="cannot be started .*Exec format error.*make doctor"):
+        with pytest.raises(QemuError, match="qemu-system-[a-z]* cannot be started: Exec format error.$"):
             Overlay(OVERLAY)
     assert serves(Overlay(OVERLAY))
 

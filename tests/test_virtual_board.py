@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from pynq import GPIO, MMIO, Clocks, Device, Overlay, allocate
+from pynq import GPIO, MMIO, PL, Bitstream, Clocks, Device, Overlay, allocate
 
 import virtual_board
 from conftest import OVERLAY, ROOT, run_python
@@ -182,6 +182,20 @@ def test_a_path_that_leads_elsewhere_is_not_the_kits_own_overlay(board, tmp_path
     assert Overlay("./bitstream/pynq_tutorial.bit").iop1  # from whatever folder
 
 
+def test_a_bitstream_is_downloaded_without_an_overlay(board, tmp_path):
+    """Bitstream does not read the .hwh, as Overlay does."""
+    bitstream = Bitstream(OVERLAY)
+    bitstream.gen_cache()
+    bitstream.download()
+    assert PL.bitfile_name == OVERLAY and "iop1/mb_bram_ctrl" in PL.mem_dict
+    (tmp_path / "other.bit").write_bytes(b"")
+    with pytest.raises(RuntimeError, match="other.hwh is missing"):
+        Bitstream(str(tmp_path / "other.bit")).download()
+    with pytest.raises(RuntimeError, match="is a partial bitstream"):
+        Bitstream(OVERLAY, partial=True).download()
+    assert PL.bitfile_name == OVERLAY
+
+
 def test_gpio_pins_have_the_numbers_linux_gives_them(board):
     assert GPIO.get_gpio_pin(0) == 906 + 54
     pin = GPIO(GPIO.get_gpio_pin(4), "out")
@@ -309,8 +323,35 @@ echo "Property 'microblaze-cpu.use-div' not found" >&2; exit 1
 
 def test_qemu_that_fails_says_why(board, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", programs_named(qemu.NAMES[:1], tmp_path, "echo 'unsupported machine type' >&2; exit 1\n"))
-    with pytest.raises(QemuError, match="QEMU ended .unsupported machine type. .*make doctor"):
+    with pytest.raises(QemuError, match="QEMU ended when it was started, as .*, and said: unsupported machine type.$"):
         Overlay(OVERLAY)
+
+
+def another_library(folder):
+    """A library with the name of one that QEMU needs and nothing in it, as an older tool's may be."""
+    linked = subprocess.run(["ldd", qemu.find()], stdout=subprocess.PIPE, universal_newlines=True).stdout
+    if shutil.which("cc") is None or "libpixman-1.so.0" not in linked:
+        pytest.skip("needs a C compiler, and a QEMU that is linked with libpixman")
+    (folder / "nothing.c").write_text("int nothing(void) { return 0; }")
+    subprocess.check_call(["cc", "-shared", "-fPIC", "-Wl,-soname,libpixman-1.so.0", "-o", str(folder / "libpixman-1.so.0"),
+                           str(folder / "nothing.c")])
+    return str(folder)
+
+
+def test_another_tools_libraries_do_not_reach_the_systems_qemu(board, monkeypatch, tmp_path):
+    monkeypatch.setenv("LD_LIBRARY_PATH", another_library(tmp_path))
+    assert Overlay(OVERLAY).iop1.mb_info
+    assert qemu.version(qemu.find()) >= qemu.OLDEST
+
+
+def test_another_tools_libraries_are_named_where_they_may_be_needed(board, monkeypatch, tmp_path):
+    """A QEMU that lies elsewhere: it gets them, because it may need them, and the sentence says what they may do."""
+    real = qemu.find()
+    monkeypatch.setenv("LD_LIBRARY_PATH", another_library(tmp_path))
+    monkeypatch.setenv("PATH", programs_named(qemu.NAMES[:1], tmp_path, f'exec {real} "$@"\n'))
+    with pytest.raises(QemuError, match="symbol lookup error.* LD_LIBRARY_PATH is set.*try again without it.$") as raised:
+        Overlay(OVERLAY)
+    assert "\n" not in str(raised.value)
 
 
 def test_qemu_goes_by_either_name(board, monkeypatch, tmp_path):

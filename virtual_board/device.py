@@ -310,11 +310,21 @@ class VirtualDevice(Device):
                                "bitstream`.".format(hwh, error)) from None
 
     def download(self, bitstream, parser=None):
-        """Configures the fabric: the IOP's memory is empty and the IOP stands still."""
+        """Configures the fabric: the IOP's memory is empty and the IOP stands still.
+
+        parser: what the .hwh says; Overlay has read it, and Bitstream has not. RuntimeError, with nothing changed, if it cannot be
+        read or the bitstream is a partial one.
+        """
+        if bitstream.partial:
+            raise RuntimeError(f"{bitstream.bitfile_name} is a partial bitstream, and the virtual board loads whole ones only.")
+        parser = parser or self.get_bitfile_metadata(bitstream.bitfile_name)
         with self._downloading:
             self._board.download()
             self.interrupt_controller.reset()
             pynq_versions.downloaded(self, bitstream, parser)
+
+    def gen_cache(self, bitstream, parser=None):
+        """Does nothing: a board's device keeps a .hwh's contents on the disk, and this one reads them anew."""
 
     def gpio(self, pin, value):
         """Drives an EMIO GPIO pin of the PS."""

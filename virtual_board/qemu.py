@@ -39,20 +39,41 @@ def find():
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
+def environment(path):
+    """The variables that the QEMU at `path` is started with. The system's own gets no LD_LIBRARY_PATH: tools such as Vivado set that
+    for libraries of theirs, which need not be QEMU's. A QEMU that lies elsewhere may need it."""
+    variables = dict(os.environ)
+    if os.path.realpath(path).startswith(("/usr/", "/bin/")):
+        variables.pop("LD_LIBRARY_PATH", None)
+    return variables
+
+
 def version(path):
-    """(major, minor, patch) of the QEMU at `path`, all 0 if it does not print its version."""
+    """(major, minor, patch) of the QEMU at `path`. QemuError, with the reason, if it does not start."""
     try:
-        said = subprocess.check_output([path, "--version"], stderr=subprocess.DEVNULL, timeout=20).decode(errors="replace")
-    except (OSError, subprocess.SubprocessError):
-        said = ""
+        run = subprocess.run([path, "--version"], env=environment(path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise QemuError(f"{path} cannot be started: {getattr(error, 'strerror', error)}.") from None
+    said = run.stdout.decode(errors="replace").strip()
     found = re.search(r"version (\d+)\.(\d+)\.(\d+)", said)
-    return tuple(map(int, found.groups())) if found else (0, 0, 0)
+    if not found:
+        raise QemuError(_does_not_start(path, said.split("\n")[0] or f"status {run.returncode}"))
+    return tuple(map(int, found.groups()))
+
+
+def _does_not_start(path, said):
+    """A sentence about a QEMU that ended when it was started. said: its own, in one line"""
+    remedy = ""
+    if "LD_LIBRARY_PATH" in environment(path) and re.search("librar|symbol|version `", said):
+        remedy = " LD_LIBRARY_PATH is set, and may lead it to another program's libraries: try again without it."
+    return f"QEMU ended when it was started, as {path}, and said: {said.rstrip('.')}.{remedy}"
 
 
 def command(program, memory_size, memory_path, reset_address, debug_fd):
     """The command line, as a list. One can type it too, with a file of memory_size bytes for memory_path, and `-s` in place of the
     last four words."""
-    return [program, "-nodefaults", "-display", "none", "-S",
+    return [program, "-nodefaults", "-no-user-config", "-display", "none", "-S",
             "-M", "none,memory-backend=ram", "-m", str(memory_size >> 20),
             "-object", "memory-backend-file,id=ram,size={},mem-path={},share=on".format(memory_size, memory_path),
             "-cpu", CPU, "-device", "loader,cpu-num=0,addr={:#x}".format(reset_address),
@@ -87,12 +108,12 @@ class Qemu:
             try:
                 self._process = subprocess.Popen(
                     command(program, memory_size, "/dev/fd/{}".format(memory_fd), reset_address, far_end.fileno()),
-                    pass_fds=[memory_fd, far_end.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                    env=environment(program), pass_fds=[memory_fd, far_end.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE, start_new_session=True,  # Ctrl-C in the terminal is for Python alone
                     preexec_fn=die_with_parent if libc else None)
             except (OSError, subprocess.SubprocessError) as error:
                 self.connection.close()
-                raise QemuError("{} cannot be started ({}): {}.".format(program, error, GET_QEMU)) from None
+                raise QemuError(f"{program} cannot be started: {getattr(error, 'strerror', error)}.") from None
         self.pid = self._process.pid
         self.complains = self._process.stderr
         self._complaints = b""
@@ -112,11 +133,14 @@ class Qemu:
 
     @staticmethod
     def _failed_to_start(program, reason):
-        found = version(program)
-        if (0, 0) < found[:2] < OLDEST:
+        try:
+            found = version(program)
+        except QemuError as error:
+            return error
+        if found[:2] < OLDEST:
             return QemuError("{} is QEMU {}.{}.{}, and the virtual board needs {}.{} or newer: {}.".format(
                 program, *(found + OLDEST + (GET_QEMU,))))
-        return QemuError("QEMU ended ({}) when it was started, as {}: {}.".format(reason, program, GET_QEMU))
+        return QemuError(_does_not_start(program, " ".join(reason.split("\n"))))
 
     def complaints(self):
         """Its latest output on standard error."""
