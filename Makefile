@@ -1,7 +1,28 @@
 # The kit's commands; `make help` lists them. Each does its own set-up first (setup.sh) and works from a fresh clone.
 
-# A board can load its FPGA, and has Python with pynq in its image; a PC uses .venv/.
+# A board can load its FPGA.
 BOARD_HERE := $(wildcard /sys/class/fpga_manager/fpga0/firmware)
+
+# What users set for other programs, and what would change what the kit's own do. (Settings that say how something is reached, such as
+# a proxy, stay: docs say which.)
+# Python, pytest and Jupyter: other packages, options and kernels than those of .venv
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE PYTHONINSPECT PYTHONUSERBASE PYTHONPLATLIBDIR
+unexport PYTEST_ADDOPTS PYTEST_PLUGINS PYTEST_DISABLE_PLUGIN_AUTOLOAD JUPYTER_PATH JUPYTERLAB_DIR
+export JUPYTER_PREFER_ENV_PATH := 1
+# pynq: accelerator cards, boards on a network
+ifeq ($(BOARD_HERE),)
+unexport XILINX_XRT PYNQ_REMOTE_DEVICES
+endif
+# GCC: headers and libraries of the PC's own processor
+unexport CPATH C_INCLUDE_PATH CPLUS_INCLUDE_PATH LIBRARY_PATH COMPILER_PATH GCC_EXEC_PREFIX
+# The dynamic linker: other tools' libraries (Vivado's settings64.sh sets it), unless this Python itself needs it
+ifdef LD_LIBRARY_PATH
+ifeq ($(shell env -u LD_LIBRARY_PATH $(or $(wildcard .venv/bin/python),$(PYTHON),python3) -c 'print(1)' 2>&1),1)
+unexport LD_LIBRARY_PATH
+endif
+endif
+
+# A board has Python with pynq in its image; a PC uses .venv/.
 ifdef BOARD_HERE
 VENV   := $(wildcard /usr/local/share/pynq-venv)
 BIN    := $(if $(VENV),$(VENV)/bin/)
@@ -55,6 +76,10 @@ test-slow: ## the tests that look into every corner: exercises' checks, set-up, 
 	$(PC_ONLY)
 	$(SETUP)
 	@$(BIN)python3 -m pytest -n 2 --dist loadfile tests -m 'slow and not long and not deploy'
+
+# The user's own start-up files and settings are for make lab.
+run executed: export IPYTHONDIR = $(CURDIR)/.venv/ipython
+run executed: export JUPYTER_CONFIG_DIR = $(CURDIR)/.venv/etc/jupyter
 
 executed: ## every notebook, executed here and now, into executed/
 	$(SETUP)

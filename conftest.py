@@ -44,6 +44,10 @@ def pytest_configure(config):
         if hasattr(os, "register_at_fork"):  # Python 3.7
             os.register_at_fork(after_in_child=lambda: [signal.signal(number, signal.SIG_DFL)
                                                         for number in (signal.SIGHUP, signal.SIGTERM)])
+    # A user's own start-up files and settings would change what the notebooks print.
+    os.environ.update(IPYTHONDIR=str(config.run_folder / "ipython"), JUPYTER_CONFIG_DIR=str(config.run_folder / "jupyter"),
+                      JUPYTER_PREFER_ENV_PATH="1")
+    os.environ.pop("JUPYTER_PATH", None)
     _execute_a_copy(config.run_folder)
 
 

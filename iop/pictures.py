@@ -1,13 +1,49 @@
 """Pictures for the notebooks, drawn by matplotlib."""
 
-import matplotlib.pyplot as plt
+import contextlib
+import io
+
 import numpy as np
+from IPython.display import display
+from matplotlib import style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from .buffers import DDR_SIZE
 from .pynq_tutorial import MAILBOX_WORDS
 
 SHOWN = 12  # words; more do not fit under a notebook's cell
 CHANGED, WRONG = "#f6c667", "#f6a5a5"  # orange and red, each with one meaning
+
+
+class Picture:
+    """A finished picture, as the last value of a cell or for display()."""
+
+    def __init__(self, png, text):
+        self._png, self._text = png, text
+
+    def _repr_png_(self):
+        return self._png
+
+    def __repr__(self):
+        return self._text
+
+
+@contextlib.contextmanager
+def picture(width, height):
+    """Yields matplotlib's Axes of a picture of so many inches, and shows it at the end of the block.
+
+    It does without pyplot, and with matplotlib's own defaults: a user's MPLBACKEND may name windows that no notebook shows, and a
+    matplotlibrc may ask for LaTeX.
+    """
+    png = io.BytesIO()
+    with style.context("default"):
+        figure = Figure((width, height), dpi=110)
+        FigureCanvasAgg(figure)
+        yield figure.add_subplot(1, 1, 1)
+        figure.savefig(png, format="png", dpi=figure.dpi, bbox_inches="tight")
+    display(Picture(png.getvalue(), repr(figure)))
 
 
 def draw_words(rows, columns=SHOWN, names=None, expected=None):
@@ -21,26 +57,25 @@ def draw_words(rows, columns=SHOWN, names=None, expected=None):
     """
     color, meaning = (CHANGED, "orange: not what it was in the row above") if expected is None else (WRONG, "red: not as expected")
     drawn = ([] if expected is None else [("expected", expected)]) + list(rows.items())
-    figure, axes = plt.subplots(figsize=(9, 0.75 * len(drawn) + 0.2), dpi=110)
-    other = None  # the row that the next one is compared with
-    for y, (title, words) in enumerate(drawn):
-        words = np.asarray(words).ravel()[:columns]
-        for x, word in enumerate(words):
-            differs = other is not None and x < len(other) and other[x] != word
-            axes.add_patch(plt.Rectangle((x, -y), 1, -0.8, facecolor=color if differs else "#f2f2f2", edgecolor="#777777"))
-            size = 9 if len(str(word)) * columns < 8 * SHOWN else 6  # seven characters fit into a twelfth
-            axes.text(x + 0.5, -y - 0.4, str(word), ha="center", va="center", fontsize=size)
-        axes.text(-0.15, -y - 0.4, title, ha="right", va="center", fontsize=10)
-        if expected is None or y == 0:
-            other = words
-    for x in range(columns):
-        name = names[x] if names else "[{}]".format(x)
-        axes.text(x + 0.5, 0.15, name, ha="center", va="bottom", fontsize=8, color="#777777")
-    axes.text(columns, -len(drawn) + 0.05, meaning, ha="right", va="top", fontsize=8, color="#777777")
-    axes.set_xlim(0, columns)
-    axes.set_ylim(-len(drawn) - 0.27, 0.5)
-    axes.axis("off")
-    plt.show()
+    with picture(9, 0.75 * len(drawn) + 0.2) as axes:
+        other = None  # the row that the next one is compared with
+        for y, (title, words) in enumerate(drawn):
+            words = np.asarray(words).ravel()[:columns]
+            for x, word in enumerate(words):
+                differs = other is not None and x < len(other) and other[x] != word
+                axes.add_patch(Rectangle((x, -y), 1, -0.8, facecolor=color if differs else "#f2f2f2", edgecolor="#777777"))
+                size = 9 if len(str(word)) * columns < 8 * SHOWN else 6  # seven characters fit into a twelfth
+                axes.text(x + 0.5, -y - 0.4, str(word), ha="center", va="center", fontsize=size)
+            axes.text(-0.15, -y - 0.4, title, ha="right", va="center", fontsize=10)
+            if expected is None or y == 0:
+                other = words
+        for x in range(columns):
+            name = names[x] if names else "[{}]".format(x)
+            axes.text(x + 0.5, 0.15, name, ha="center", va="bottom", fontsize=8, color="#777777")
+        axes.text(columns, -len(drawn) + 0.05, meaning, ha="right", va="top", fontsize=8, color="#777777")
+        axes.set_xlim(0, columns)
+        axes.set_ylim(-len(drawn) - 0.27, 0.5)
+        axes.axis("off")
 
 
 def draw_mailbox(moments):
@@ -64,48 +99,45 @@ def draw_ddr(buffers, strays=()):
     while first // part != (last - 1) // part:  # up to the aligned power of two that holds them all
         part *= 2
     window = first // part * part
-    figure, axes = plt.subplots(figsize=(9, 2.9), dpi=110)
-    for y, left, width in (2.2, 0, DDR_SIZE), (0.4, window, part):
-        axes.add_patch(plt.Rectangle((0, y), 1, 0.6, facecolor="#d9dde3", edgecolor="#777777"))
-        for name, start, size in places:
-            x, wide = (start - left) / width, size / width
-            axes.add_patch(plt.Rectangle((x, y), wide, 0.6, facecolor="#f6c667", edgecolor="#b9852a"))
-            if y < 1:
-                axes.text(x + wide / 2, y + 0.3, name, ha="center", va="center", fontsize=10, fontweight="bold")
-        for start, size in strays:
-            if left <= start < left + width:
-                axes.add_patch(plt.Rectangle(((start - left) / width, y), size / width, 0.6, facecolor=WRONG,
+    with picture(9, 2.9) as axes:
+        for y, left, width in (2.2, 0, DDR_SIZE), (0.4, window, part):
+            axes.add_patch(Rectangle((0, y), 1, 0.6, facecolor="#d9dde3", edgecolor="#777777"))
+            for name, start, size in places:
+                x, wide = (start - left) / width, size / width
+                axes.add_patch(Rectangle((x, y), wide, 0.6, facecolor="#f6c667", edgecolor="#b9852a"))
+                if y < 1:
+                    axes.text(x + wide / 2, y + 0.3, name, ha="center", va="center", fontsize=10, fontweight="bold")
+            for start, size in strays:
+                if left <= start < left + width:
+                    axes.add_patch(Rectangle(((start - left) / width, y), size / width, 0.6, facecolor=WRONG,
                                              edgecolor="#b34747", linewidth=2))
-        for quarter in range(5):
-            address = left + quarter * width // 4
-            axes.text(quarter / 4, y - 0.12, "{:#010x}".format(address), ha="center", va="top", fontsize=8, color="#555555")
-    for x in (0, 1):
-        axes.plot([(window + x * part) / DDR_SIZE, x], [2.2, 1.0], color="#777777", linewidth=0.8, linestyle="--")
-    axes.text(0, 2.9, "DDR memory, {} MB".format(DDR_SIZE >> 20), fontsize=10)
-    axes.text(0, -0.05, "the {} KB around the buffers".format(part >> 10), fontsize=10, va="top")
-    axes.set_xlim(-0.07, 1.07)
-    axes.set_ylim(-0.3, 3.2)
-    axes.axis("off")
-    plt.show()
+            for quarter in range(5):
+                address = left + quarter * width // 4
+                axes.text(quarter / 4, y - 0.12, "{:#010x}".format(address), ha="center", va="top", fontsize=8, color="#555555")
+        for x in (0, 1):
+            axes.plot([(window + x * part) / DDR_SIZE, x], [2.2, 1.0], color="#777777", linewidth=0.8, linestyle="--")
+        axes.text(0, 2.9, "DDR memory, {} MB".format(DDR_SIZE >> 20), fontsize=10)
+        axes.text(0, -0.05, "the {} KB around the buffers".format(part >> 10), fontsize=10, va="top")
+        axes.set_xlim(-0.07, 1.07)
+        axes.set_ylim(-0.3, 3.2)
+        axes.axis("off")
 
 
 def draw_image(words):
     """Draws a two-dimensional array of words as an image: the larger a word, the brighter its pixel."""
-    figure, axes = plt.subplots(figsize=(5, 4), dpi=110)
-    axes.imshow(words, cmap="cividis")
-    axes.set_xlabel("column")
-    axes.set_ylabel("row")
-    plt.show()
+    with picture(5, 4) as axes:
+        axes.imshow(words, cmap="cividis")
+        axes.set_xlabel("column")
+        axes.set_ylabel("row")
 
 
 def draw_signal(words):
     """Draws words of memory as a signal: the value of each, held until the next."""
-    figure, axes = plt.subplots(figsize=(9, 2), dpi=110)
-    axes.step(range(len(words) + 1), np.append(words, words[-1]), where="post", color="#3b6fb6")
-    axes.set_xlim(0, len(words))
-    axes.set_xlabel("word")
-    axes.set_ylabel("value")
-    plt.show()
+    with picture(9, 2) as axes:
+        axes.step(range(len(words) + 1), np.append(words, words[-1]), where="post", color="#3b6fb6")
+        axes.set_xlim(0, len(words))
+        axes.set_xlabel("word")
+        axes.set_ylabel("value")
 
 
 def draw_curves(words, curves, models=None, unit="seconds"):
@@ -115,13 +147,12 @@ def draw_curves(words, curves, models=None, unit="seconds"):
     curves: {title: values, ...}, up to three, each with points of its own shape
     models: {title: values, ...}, computed ones, as broken lines without points
     """
-    figure, axes = plt.subplots(figsize=(9, 4.5), dpi=110)
-    for style, color, (title, values) in zip("osD", ("#3b6fb6", "#4f8a3a", "#b9852a"), curves.items()):
-        axes.loglog(words, values, style + "-", color=color, label=title)
-    for title, values in (models or {}).items():
-        axes.loglog(words, values, "--", color="#333333", label=title)
-    axes.set_xlabel("words")
-    axes.set_ylabel(unit)
-    axes.grid(color="#d9dde3")
-    axes.legend()
-    plt.show()
+    with picture(9, 4.5) as axes:
+        for style, color, (title, values) in zip("osD", ("#3b6fb6", "#4f8a3a", "#b9852a"), curves.items()):
+            axes.loglog(words, values, style + "-", color=color, label=title)
+        for title, values in (models or {}).items():
+            axes.loglog(words, values, "--", color="#333333", label=title)
+        axes.set_xlabel("words")
+        axes.set_ylabel(unit)
+        axes.grid(color="#d9dde3")
+        axes.legend()

@@ -25,6 +25,6 @@ def state(pid):
         return "X"
 
 
-def soon(pid, states, seconds=5):
+def soon(pid, states, seconds=60):
     """Whether a process comes to one of these states."""
     return waiting.soon(lambda: state(pid) in states, seconds, pause=0.01)

@@ -3,7 +3,7 @@
 import time
 
 
-def soon(condition, seconds=10, pause=0.05):
+def soon(condition, seconds=60, pause=0.05):
     """Calls a function again and again, until what it returns is true or for so many seconds; returns its last answer."""
     deadline = time.monotonic() + seconds
     while True:

@@ -4,6 +4,15 @@
 import os
 import sys
 
+# Plots appear in the notebook and look the same for everyone, whatever a user's shell or matplotlibrc asks for.
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+os.environ["MATPLOTLIBRC"] = os.path.join(sys.prefix, "etc", "matplotlibrc")
+
+# pynq would look for accelerator cards and for boards on a network, and GCC for headers and libraries of the PC's own processor.
+for name in ("XILINX_XRT", "PYNQ_REMOTE_DEVICES", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH",
+             "COMPILER_PATH", "GCC_EXEC_PREFIX"):
+    os.environ.pop(name, None)
+
 
 def say_why_there_is_no_board(error):
     from pynq.pl_server.device import DeviceMeta
