@@ -74,7 +74,7 @@ def by_hand(iop):
 @pytest.fixture
 def unchecked(iop):
     """A function (address, length, data) that makes a request which write_to_buffer refuses, as one outside every buffer."""
-    return lambda *request: iop._request(*request, timeout=2)
+    return lambda *request: iop._request(*request, timeout=60)
 
 
 @pytest.fixture

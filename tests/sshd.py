@@ -85,7 +85,7 @@ class Servers:
             process = subprocess.Popen((drop if os.geteuid() == 0 else []) + [str(self.sshd), "-D", "-e", "-f", str(config)],
                                        env=self.environment, stdout=log, stderr=log, start_new_session=True)
         self.processes.append(process)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()

@@ -151,7 +151,7 @@ class Storm:
             raise Wrong("words outside every buffer: {}".format(self.board.stray_writes()[:3]))
         if self.board.cma.available() != 128 << 20:
             raise Wrong("{} bytes of memory are lost".format((128 << 20) - self.board.cma.available()))
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not self.board.microblaze.is_asleep:
             if time.monotonic() > deadline:
                 raise Wrong("the processor does not fall asleep")

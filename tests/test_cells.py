@@ -337,7 +337,7 @@ def test_it_waits_for_the_iop(overlay, iop, cell):
 def test_a_program_that_waits_for_a_call_sleeps(board, cell):
     c = cell("int add(int a, int b) { return a + b; }")
     for value in range(3):
-        assert sleeps_within(board, 5)
+        assert sleeps_within(board)
         assert c.add(value, 1) == value + 1
 
 

@@ -20,6 +20,7 @@ import checks
 from checks import iop_example, limit, mailbox, memory, safety
 from iop.pynq_tutorial import MAILBOX, PROGRAM
 from iop.xlnk import Xlnk
+from waiting import soon
 
 pytestmark = pytest.mark.slow
 
@@ -170,9 +171,10 @@ def test_code_that_does_not_end(said, board, monkeypatch, answer):
     line = said(memory.write, answer)
     assert re.fullmatch(FOUR_PARTS, line)
     assert "your code had not ended after 0.1 s" in line or "your code raised RecursionError" in line
-    assert time.monotonic() - began < 10
     assert (os._exit, signal.getsignal(signal.SIGALRM)) == before
-    assert signal.getitimer(signal.ITIMER_REAL)[0] == pytest.approx(max(of_others - (time.monotonic() - began), 0), abs=0.2)
+    least = time.monotonic() - began
+    left = signal.getitimer(signal.ITIMER_REAL)[0]
+    assert max(of_others - (time.monotonic() - began), 0) - 0.1 <= left <= max(of_others - least, 0) + 0.1
 
 
 def test_what_is_interrupted_is_the_students_code_and_not_what_the_kit_does_after_it(said, microblaze, monkeypatch):
@@ -198,10 +200,7 @@ def test_a_thread_that_goes_on(said, board, monkeypatch):
     before = threading.active_count()
     passes = checks.says("all is well")(lambda answer: answer())
     assert said(passes, leaves_a_thread) == "Not yet: your code had ended, but a thread that it started had not."
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() == before and mine.is_alive()
+    assert soon(lambda: threading.active_count() == before) and mine.is_alive()
     assert said(passes, lambda: threading.Thread(target=time.sleep, args=(0.1,)).start()) == "Right: all is well"
     stays.set()
     mine.join(60)

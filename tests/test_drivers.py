@@ -86,7 +86,7 @@ class I2c(I2cDevice):
         return taken
 
 
-def until(true, seconds=30):
+def until(true, seconds=60):
     """Waits until a function gives something true; what it gave."""
     deadline = time.monotonic() + seconds
     while not true() and time.monotonic() < deadline:

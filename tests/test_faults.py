@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from pynq import Overlay, allocate
 
+import waiting
 from conftest import OVERLAY, ROOT
 from iop.pynq_tutorial import Pynq_Tutorial
 from processes import PROGRAM_THAT, soon, state
@@ -35,20 +36,16 @@ def test_qemu_hit_in_the_middle_of_a_request(overlay, iop, board, sent):
     buffer = allocate((30 * 10**6,), "u4")
     pid = board.microblaze.pid
     threading.Timer(0.005, os.kill, (pid, sent)).start()
-    start = time.monotonic()
     with pytest.raises(TimeoutError, match="did not answer within 0.5 s.*next call starts it again"):
         for _ in range(50):  # one of them is being served when the signal comes
             iop.write_to_buffer(buffer, len(buffer), 1, timeout=0.5)
-    assert time.monotonic() - start < 10
     assert serves(overlay, iop) and serves(overlay)
     assert soon(pid, "ZX") and board.microblaze.pid != pid
     assert board.stray_writes() == []
 
 
 def test_qemu_killed_while_its_program_sleeps(overlay, iop, board):
-    deadline = time.monotonic() + 5
-    while not board.microblaze.is_asleep and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert waiting.soon(lambda: board.microblaze.is_asleep)
     os.kill(board.microblaze.pid, signal.SIGKILL)
     buffer = allocate((5,))
     with pytest.raises(TimeoutError):
@@ -73,7 +70,7 @@ print(buffer.tolist())
     assert lines[1] == "waiting\n"
     time.sleep(0.3)
     run.send_signal(signal.SIGINT)
-    assert run.communicate(timeout=20)[0] == "stopped STOPPED\n{}\n".format(list(range(8, 18)))
+    assert run.communicate(timeout=60)[0] == "stopped STOPPED\n{}\n".format(list(range(8, 18)))
     assert soon(int(lines[0]), "ZX")
 
 
@@ -105,7 +102,7 @@ def test_garbage_in_every_word_of_the_mailbox(overlay, iop, board):
         # Whatever is asked for lies beyond DDR or across words, so that the program has to refuse it.
         mailbox[1:] = random.integers(0, 2**32, len(mailbox) - 1, dtype="u4")
         mailbox[0] = random.integers(1, 2**31) | (random.choice([1, 2, 0x20000000, 0x80000000]))
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 60
         while mailbox[0] and time.monotonic() < deadline:
             time.sleep(0.001)
         assert mailbox[0] == 0
@@ -183,9 +180,9 @@ def test_a_kernel_restarted_and_killed():
                     lambda: os.kill(manager.provisioner.process.pid, signal.SIGKILL)):
             client = manager.blocking_client()
             client.start_channels()
-            client.wait_for_ready(timeout=30)
+            client.wait_for_ready(timeout=120)
             said = []
-            client.execute_interactive(PROGRAM_THAT, timeout=30,
+            client.execute_interactive(PROGRAM_THAT, timeout=120,
                                        output_hook=lambda message: said.append(message["content"].get("text", "")))
             pids.append(int("".join(said)))
             assert state(pids[-1]) not in "ZX"

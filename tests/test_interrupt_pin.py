@@ -64,7 +64,7 @@ async def wakes_for(devmode, pulses):
         await asyncio.sleep(0.02)
         assert not task.done()
         pulse(devmode)
-        await within(20, task)
+        await within(60, task)
     return pulses
 
 
@@ -183,7 +183,7 @@ woken = asyncio.ensure_future(devmode.microblaze.interrupt.wait())  # in the bac
 assert not woken.done()
 pulse(devmode)
 ===
-await within(20, woken)
+await within(60, woken)
 print(await wakes_for(devmode, 1), "more")""".format(root=str(ROOT))
     if any_board is None:
         pytest.skip("only the virtual board can tell")

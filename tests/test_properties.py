@@ -137,7 +137,7 @@ class Requests(RuleBasedStateMachine):
         mailbox[1:3] = words
         mailbox[0] = address
         self.board.microblaze.written()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while mailbox[0] and time.monotonic() < deadline:
             pass
         assert mailbox[0] == 0 and mailbox[3] == 2

@@ -213,7 +213,7 @@ def test_reset_holds_and_releases(iop, by_hand, board, buffer):
     time.sleep(0.05)
     assert by_hand.read(0xF000) == buffer.physical_address and by_hand.read(0xF00C) == 0
     by_hand.run()
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 60
     while by_hand.read(0xF00C) != STATUS_READY and time.monotonic() < deadline:
         pass
     assert by_hand.read(0xF000) == 0 and not buffer.any()  # it forgets what came before it was ready
@@ -223,7 +223,7 @@ def test_a_second_program_replaces_the_first(load):
     for value in (5, 6, 7):  # addik r3, r0, value; imm 0; swi r3, r0, 0xF010; bri 0
         program = [0x30600000 | value, 0xB0000000, 0xF860F010, 0xB8000000]
         microblaze = load(program)
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 60
         while microblaze.read(0xF010) != value and time.monotonic() < deadline:
             pass
         assert microblaze.read(0xF010) == value
@@ -437,10 +437,10 @@ def test_the_command_line_can_be_typed_by_hand(tmp_path):
                            stderr=subprocess.PIPE)
     try:
         with socket.socket(socket.AF_UNIX) as connection:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while connection.connect_ex(str(tmp_path / "gdb")) and time.monotonic() < deadline:
                 time.sleep(0.02)
-            connection.settimeout(20)
+            connection.settimeout(60)
             assert Stub(connection).registers()[32] in (0x1000, 0x100000)  # in QEMU 11's byte order
     finally:
         run.kill()

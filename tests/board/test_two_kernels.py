@@ -225,7 +225,7 @@ IOLoop.current().run_sync(main)
 """, NAME)
     assert looking.stdout.readline() == "looks\n"
     board.python("from pynq import Overlay; Overlay('base.bit')", NAME)
-    assert looking.communicate(timeout=30)[0] == "stopped\n"
+    assert looking.communicate(timeout=60)[0] == "stopped\n"
 
 
 def test_after_the_kernel_is_killed_the_iop_is_free(power_up):
