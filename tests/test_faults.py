@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import pytest
 from pynq import Overlay, allocate
 
 import waiting
-from conftest import OVERLAY, ROOT
+from conftest import OVERLAY, ROOT, run_python
 from iop.pynq_tutorial import Pynq_Tutorial
 from processes import PROGRAM_THAT, soon, state
 from virtual_board import qemu
@@ -157,6 +159,12 @@ def test_memory_of_the_pc_exhausted(board, tmp_path, monkeypatch):
         with pytest.raises(QemuError, match="QEMU ended .*emory"):
             Overlay(OVERLAY)
     assert serves(Overlay(OVERLAY))
+
+
+def test_a_shell_that_allows_only_small_files():
+    run = run_python("import virtual_board; virtual_board.activate()", preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))
+    assert re.search("OSError: .* the board's memory is a file of 1104 MB: `ulimit -f` shows the most", run.stderr)
 
 
 def test_qemu_cannot_be_executed(board, tmp_path, monkeypatch):

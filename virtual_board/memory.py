@@ -32,7 +32,12 @@ class SharedMemory:
         else:
             with tempfile.TemporaryFile() as unnamed:
                 self.file = os.dup(unnamed.fileno())
-        os.ftruncate(self.file, SIZE)
+        try:
+            os.ftruncate(self.file, SIZE)
+        except OSError as error:  # such as EFBIG
+            os.close(self.file)
+            raise OSError(error.errno, f"{error.strerror}, and the board's memory is a file of {SIZE >> 20} MB: `ulimit -f` shows "
+                                       "the most that this shell allows") from None
         self.closed = False
         self._lock = threading.Lock()  # once the file is closed, its number may be another file's
         everything = np.frombuffer(mmap.mmap(self.file, SIZE), np.uint8)
