@@ -20,7 +20,6 @@ from iop.xlnk import Xlnk
 pytestmark = pytest.mark.slow
 
 OBJECTS = 300000  # in the process of a notebook that has drawn something
-LISTS_THE_YOUNGEST = sys.version_info >= (3, 8)
 
 BY = {"pynq.allocate": lambda: allocate((50,), "u4"),
       "Xlnk": lambda: Xlnk().cma_array((50,), "u4"),
@@ -213,7 +212,6 @@ def test_two_buffers_over_the_same_memory(board):
     assert not found(address + 40) and not found(address + 120)
 
 
-@pytest.mark.skipif(not hasattr(gc, "freeze"), reason="Python 3.6 has no gc.freeze()")
 def test_what_gc_freeze_has_put_aside(board):
     buffer, freed = new_buffer(), new_buffer()
     address = freed.physical_address
@@ -232,7 +230,6 @@ def test_what_gc_freeze_has_put_aside(board):
         gc.unfreeze()
 
 
-@pytest.mark.skipif(not LISTS_THE_YOUNGEST, reason="before Python 3.8 the youngest cannot be listed alone")
 def test_a_thousand_refusals_look_at_all_objects_a_few_times(looks):
     for number in range(1000):
         assert not found(0x1000 + 4 * number)

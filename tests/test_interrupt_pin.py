@@ -26,12 +26,12 @@ def in_a_loop(coroutine):
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         try:
-            results.append(loop.run_until_complete(asyncio.wait_for(coroutine, 30)))
+            results.append(loop.run_until_complete(asyncio.wait_for(coroutine, 120)))
         except BaseException as error:
             results.append(error)
         finally:
-            for task in asyncio.Task.all_tasks(loop) if hasattr(asyncio.Task, "all_tasks") else asyncio.all_tasks(loop):
-                task.cancel()  # Python 3.6, and since 3.7
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
                 loop.run_until_complete(asyncio.wait([task]))
             loop.close()
             asyncio.set_event_loop(None)

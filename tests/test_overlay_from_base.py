@@ -30,14 +30,9 @@ def derived(base, tmp_path):
 
 def parsed_by_pynq(path):
     """{field: value} of a .bit's header, and what goes to the FPGA manager, by the installed release's own board class."""
-    try:
-        from pynq.pl_server.embedded_device import bit2bin, parse_bit_header
-    except ImportError:  # before 2.7 it writes a file, and for that it wants a Bitstream
-        from pynq.pl_server.device import parse_bit_header
-        bit2bin = None
-    data = path.read_bytes() if bit2bin else str(path)
-    header = parse_bit_header(data)
-    return header, bit2bin(data) if bit2bin else header["data"]
+    from pynq.pl_server.embedded_device import bit2bin, parse_bit_header
+    data = path.read_bytes()
+    return parse_bit_header(data), bit2bin(data)
 
 
 @pytest.mark.parametrize("base", BASES, indirect=True)

@@ -1,4 +1,4 @@
-"""Xlnk's calls, over pynq.allocate where pynq has no Xlnk of its own, and the CMA pool behind them."""
+"""Xlnk's calls over pynq.allocate, and the CMA pool behind them."""
 
 import gc
 import threading
@@ -12,16 +12,11 @@ from virtual_board.cma import MOST_ALIGNED, POOL_BASE, POOL_SIZE
 
 POOL_KB = POOL_SIZE // 1024
 
-# pynq 2.6 brings an Xlnk of its own, which says and counts some things in its own way.
-OF_PYNQ = Xlnk.__module__ == "pynq.xlnk"
-ours = pytest.mark.skipif(OF_PYNQ, reason="this pynq has an Xlnk of its own")
-
 
 def kb(xlnk):
     return xlnk.cma_stats()["CMA Memory Available"] // 1024
 
 
-@ours
 def test_statistics_follow_what_is_allocated(xlnk):
     assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE, "CMA Memory Usage": 0, "Buffer Count": 0}
     first = xlnk.cma_array((1000,), dtype=np.int32)
@@ -42,7 +37,6 @@ def test_each_xlnk_counts_its_own_buffers_and_sees_the_memory_of_all(xlnk):
     del mine, direct
 
 
-@ours
 def test_buffer_is_an_array_at_a_physical_address(xlnk):
     buffer = xlnk.cma_array((4, 6), dtype=np.int16)
     assert buffer.shape == (4, 6) and buffer.dtype == np.int16 and not buffer.any()
@@ -63,7 +57,6 @@ def test_a_buffer_nobody_refers_to_is_freed(xlnk):
     assert kb(xlnk) == POOL_KB
 
 
-@ours
 def test_freeing_twice_does_nothing_more(xlnk):
     buffer = xlnk.cma_array((10,))
     buffer.freebuffer()
@@ -74,7 +67,6 @@ def test_freeing_twice_does_nothing_more(xlnk):
     assert kb(xlnk) == POOL_KB - 4 and other.physical_address == POOL_BASE
 
 
-@ours
 def test_with_frees_at_the_end(xlnk):
     with allocate((10,)) as buffer:
         assert kb(xlnk) == POOL_KB - 4
@@ -82,14 +74,12 @@ def test_with_frees_at_the_end(xlnk):
     assert buffer.freed
 
 
-@ours
 def test_reset_frees_all(xlnk):
     buffers = [xlnk.cma_array((10,)), type(xlnk)().cma_array((10,))]
     type(xlnk)().xlnk_reset()
     assert kb(xlnk) == POOL_KB and all(buffer.freed for buffer in buffers)
 
 
-@ours
 def test_memory_is_reused_and_handed_out_zeroed(xlnk):
     buffer = xlnk.cma_array((1000,))
     address = buffer.physical_address
@@ -120,7 +110,6 @@ def test_buffers_do_not_overlap(xlnk):
         assert address + size <= following
 
 
-@ours
 def test_exhaustion_is_one_sentence_and_loses_nothing(xlnk):
     buffer = xlnk.cma_array((POOL_SIZE,), dtype=np.uint8)
     with pytest.raises(RuntimeError, match="4000 bytes were asked for.* 0 are free"):
@@ -131,7 +120,6 @@ def test_exhaustion_is_one_sentence_and_loses_nothing(xlnk):
     xlnk.cma_array((1000,))
 
 
-@ours
 @pytest.mark.parametrize("shape", [0, (0,), (4, 0), (-1,), (-2, 3)])
 def test_no_buffer_of_nothing(xlnk, shape):
     with pytest.raises(RuntimeError, match="at least 1"):
@@ -156,7 +144,6 @@ def test_memory_as_c_has_it(xlnk, board):
     assert kb(xlnk) == POOL_KB
 
 
-@ours
 def test_a_pointer_that_is_no_buffer(xlnk):
     pointer = xlnk.cma_alloc(10)
     xlnk.cma_free(pointer)
@@ -171,7 +158,6 @@ def test_a_pointer_that_is_no_buffer(xlnk):
     assert kb(xlnk) == POOL_KB and xlnk.cma_stats()["Buffer Count"] == 0
 
 
-@ours
 def test_threads_that_allocate_with_one_xlnk(xlnk):
     def work():
         for _ in range(100):
@@ -200,26 +186,3 @@ def test_cacheable_buffer_needs_flush_and_invalidate(board):
     assert buffer.tolist() == [5, 5, 5, 5]
     buffer[2:].invalidate()
     assert buffer.tolist() == [5, 5, 6, 6]
-
-
-@pytest.mark.skipif(not OF_PYNQ, reason="this pynq has no Xlnk of its own")
-def test_the_xlnk_of_pynq_takes_its_buffers_from_the_board(xlnk, board):
-    buffer = xlnk.cma_array((1000,), dtype=np.int32)
-    assert POOL_BASE <= buffer.physical_address < POOL_BASE + POOL_SIZE and not buffer.any()
-    assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE - 4096, "CMA Memory Usage": 4000, "Buffer Count": 1}
-    buffer[3] = 7
-    assert board.memory.ddr[buffer.physical_address:].view("i4")[3] == 7
-    with pytest.raises(RuntimeError, match="Failed to allocate Memory"):
-        xlnk.cma_array((POOL_SIZE,), dtype=np.uint8)
-    buffer.freebuffer()
-    del buffer  # the memory is given back with the last reference
-    gc.collect()
-    assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE, "CMA Memory Usage": 0, "Buffer Count": 0}
-
-
-@pytest.mark.skipif(not OF_PYNQ, reason="this pynq has no Xlnk of its own")
-def test_the_xlnk_of_pynq_resets(xlnk):
-    buffer = xlnk.cma_array((10,))
-    xlnk.xlnk_reset()
-    assert kb(xlnk) == POOL_KB
-    del buffer

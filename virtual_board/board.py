@@ -21,7 +21,6 @@ class VirtualBoard:
     def __init__(self):
         from pynq.pl_server import Device
         from . import pynq_patches  # noqa: F401 (puts the stand-ins in place)
-        from . import pynq_versions
         from .device import VirtualDevice, give_way
 
         self._process = os.getpid()
@@ -32,7 +31,6 @@ class VirtualBoard:
         self.connector = Connector()
         self._device = Device.active_device = VirtualDevice(self)
         self.iop1 = PmodIop(self.memory.words, self.connector, self._device.iop_interrupt, give_way)
-        self._ended = pynq_versions.closed
         atexit.register(self.close)
 
     @property
@@ -120,8 +118,6 @@ class VirtualBoard:
                 if self._microblaze is not None:
                     self._microblaze.close()
                     self._microblaze = None
-                if self.is_open():
-                    self.memory.close()
-                    self._ended(self._device)
-                    atexit.unregister(self.close)
+                self.memory.close()
+                atexit.unregister(self.close)
         self._device.free_all()

@@ -192,7 +192,7 @@ class VirtualDevice(Device):
         return cls._devices_here
 
     def __init__(self, board):
-        super().__init__("virtual_board", **pynq_versions.DEVICE_OPTIONS)
+        super().__init__("virtual_board")
         VirtualDevice._devices_here[:] = [self]
         self.name = "virtual_board"
         self.arch = "armv7l"  # decides between a Zynq's registers and an UltraScale's
@@ -321,7 +321,7 @@ class VirtualDevice(Device):
         with self._downloading:
             self._board.download()
             self.interrupt_controller.reset()
-            pynq_versions.downloaded(self, bitstream, parser)
+            self.post_download(bitstream, parser, self.name)
 
     def gen_cache(self, bitstream, parser=None):
         """Does nothing: a board's device keeps a .hwh's contents on the disk, and this one reads them anew."""
