@@ -2,7 +2,6 @@
 
 import gc
 import statistics
-import sys
 import threading
 import timeit
 import weakref

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from pynq import allocate
 
-from iop.xlnk import Xlnk
 from virtual_board.cma import MOST_ALIGNED, POOL_BASE, POOL_SIZE
 
 POOL_KB = POOL_SIZE // 1024
