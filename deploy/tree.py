@@ -243,7 +243,6 @@ class _Folder:
                     os.replace(ready[MANIFEST], self.at(MANIFEST))
                     os.sync()
                 return
-            self.recover()
         raise InstallError(f"{self.path} is written to all the time, so it is not complete: close what "
                            "writes there, and give the same command again.")
 
@@ -300,8 +299,7 @@ class _Folder:
             os.chmod(path, mode)
 
     def change(self, expected, ready):
-        """Removes files, then has others take their places. An error with one does not keep the rest
-        from it.
+        """Removes files, then has others take their places, all but those that raise an error.
 
         Args:
             expected: {name: SHA-256 now; None if nothing is there}
@@ -314,36 +312,32 @@ class _Folder:
         for names in sorted(expected.keys() - ready.keys()), sorted(expected.keys() & ready.keys()):
             for name in names:
                 try:
-                    if self.change_one(name, expected[name], ready.get(name)):
-                        done.add(name)
+                    self.change_one(name, expected[name], ready.get(name))
+                    done.add(name)
                 except (FileExistsError, FileNotFoundError):
                     pass
                 except OSError as error:
                     failed = failed or error
             self.tidy()  # an empty folder may have to make room for a file
+        if len(done) < len(expected):
+            self.recover()
         if failed:
             raise failed
         return done
 
     def change_one(self, name, expected, ready):
-        leaving = self.leaving(name)
         if expected:
-            os.rename(self.at(name), leaving)
+            os.rename(self.at(name), self.leaving(name))
             self.changed = True
-        try:
-            if expected and _hash(leaving) != expected:
-                return False
-            if ready:
-                for folder in reversed(list(_above(name))):
-                    self.make_folder(folder)
-                _move(ready, self.at(name))
-                self.changed = True
-            if expected:
-                os.remove(leaving)
-            return True
-        finally:
-            if os.path.lexists(leaving):
-                self.give_back(name)
+            if _hash(self.leaving(name)) != expected:
+                raise FileExistsError
+        if ready:
+            for folder in reversed(list(_above(name))):
+                self.make_folder(folder)
+            _move(ready, self.at(name))
+            self.changed = True
+        if expected:
+            os.remove(self.leaving(name))
 
     def leaving(self, name):
         return self.at(os.path.join(os.path.dirname(name), f".{os.path.basename(name)}{LEAVING}"))
