@@ -212,14 +212,14 @@ class _Folder:
         anything meanwhile. Without an edition it only removes."""
         for _ in range(PASSES):
             have = self.look(files)
-            put, manifest = {}, {"files": {}, "beside": {}}
+            put, kept, manifest = {}, set(), {"files": {}, "beside": {}}
             for name, contents in files.items():
                 delivered, wanted = self.old["files"].get(name), hashlib.sha256(contents).hexdigest()
                 manifest["files"][name] = wanted
                 if name not in have or have[name] != wanted and have[name] in self.known(name):
                     put[name] = contents
                 elif have[name] != wanted:
-                    report["kept"].add(name)
+                    kept.add(name)
                     beside = self.beside(name, wanted, have)
                     if delivered != wanted and have.get(beside) != wanted:
                         put[beside] = contents
@@ -229,6 +229,7 @@ class _Folder:
             gone = {name for name in have if name not in stay and self.is_ours(name, have[name])}
             if not put and not gone and self.old == dict(manifest, coming={}):
                 return
+            report["kept"] = kept
             self.refuse_clashes(set(have) - gone - set(put), put)
             words = {name: "beside" if name in manifest["beside"] else "replaced" if name in have else
                      "new" for name in put}
@@ -389,7 +390,7 @@ def _json(manifest):
 
 
 def _above(name):
-    while os.path.dirname(name):
+    while os.path.dirname(name) not in ("", name):
         name = os.path.dirname(name)
         yield name
 
