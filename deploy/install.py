@@ -114,8 +114,8 @@ def tell(target, report):
 
 def tell_left_over(target):
     for path in tree.left_over(target):
-        print(f"{path} is left of an earlier edition's run that was cut off. It may hold what a student "
-              "saved at that moment: look into it, then remove it.")
+        print(f"{path} is left of an earlier edition's run that was cut off. It may hold what a "
+              "student saved at that moment: look into it, then remove it.")
 
 
 def printable(name):

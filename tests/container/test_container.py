@@ -46,6 +46,17 @@ def test_work_survives_a_newer_image(image, volume, options, tmp_path):
     assert said.endswith(" \nmine\nconf\n1_memory.ipynb\n2_iop_example-new-edition.ipynb\n"), said
 
 
+def test_a_clone_of_umask_077(base, tmp_path):
+    """All may read what the image has of it."""
+    checkout.copy(ROOT, tmp_path / "kit")
+    subprocess.run(["chmod", "-R", "go=", str(tmp_path / "kit")], check=True)
+    podman("build", "--build-arg", "BASE=" + base, "--target=files", "--tag=files", str(tmp_path / "kit"), limit=600)
+    try:
+        assert podman("run", *OFFLINE, "--user=1000", "files", "find", "/opt/pynq_tutorial", "!", "-readable") == ""
+    finally:
+        podman("rmi", "files")
+
+
 @pytest.fixture
 def running(request, image, volume):
     """The name of a container that serves JupyterLab."""
