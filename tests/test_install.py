@@ -1,11 +1,10 @@
-"""The installer's care for a folder in which students work: what changes, what stays, and that no work is lost.
+"""The installer's care for a folder in which students work: what changes, what stays, and that no work is
+lost. What happens when a run is cut off, test_kill.py tries."""
 
-Some tests replace a step of tree.py's, by its private name: no other way has something happen just before or after that step.
-"""
-
-import errno
+import fcntl
+import hashlib
+import json
 import os
-import threading
 
 import pytest
 
@@ -158,141 +157,101 @@ def test_a_link_or_an_empty_folder_counts_as_a_students_too(target, name):
     assert not [path for path in contents(target) if "new-edition-new-edition" in path]
 
 
-@pytest.mark.parametrize("manifest", ["", "{", "[]", '{"files": 1, "beside": {}, "generation": 1}'])
+def sha(text):
+    return hashlib.sha256(text).hexdigest()
+
+
+@pytest.mark.parametrize("manifest", [
+    "", "{", "[]", "[" * 100000, "\udc80", '{"files": 1, "beside": {}}', '{"files": {}, "beside": {}, "coming": 1}',
+    json.dumps({"files": dict.fromkeys(OLD), "beside": {"1.ipynb": [], "iop": None}})])
 def test_without_a_manifest_all_counts_as_a_students(target, manifest):
-    (target / tree.MANIFEST).write_text(manifest)
+    (target / tree.MANIFEST).write_bytes(manifest.encode("utf-8", "surrogateescape"))
     tree.install(str(target), NEW, "new")
     assert contents(target)["1.ipynb"] == b"one" and contents(target)["1-new-edition.ipynb"] == b"ONE"
 
 
-@pytest.mark.parametrize("saved", ["1.ipynb", "iop/b.py", "mine.ipynb", "brand/new.ipynb"])
-@pytest.mark.parametrize("killed", [False, True])
-def test_what_is_saved_in_the_last_moment_is_not_lost(target, monkeypatch, saved, killed):
-    """A student saves between the copy and the exchange, as Jupyter does: a new file takes the old one's name."""
-    (target / "mine.ipynb").write_bytes(b"mine")
-    exchange = tree._exchange
+def test_a_manifest_leads_to_nothing_outside_the_folder(target):
+    outside = target.parent / "outside"
+    (outside / "empty").mkdir(parents=True)
+    (outside / "x").write_bytes(b"x")
+    (target / "link").symlink_to(str(outside))
+    names = "../outside/x", str(outside / "x"), "link/x", "../outside/empty/y", "/", "", ".", "..", "a\0b", "x" * 5000
+    for part in "files", "beside", "coming":
+        manifest = {"files": {}, "beside": {}, "coming": {}}
+        manifest[part] = dict.fromkeys(names, sha(b"x"))
+        (target / tree.MANIFEST).write_text(json.dumps(manifest))
+        before = snapshot(outside)
+        tree.install(str(target), NEW, "new")
+        tree.uninstall(str(target))
+        assert snapshot(outside) == before
 
-    def save_then_exchange(one, other):
-        (target / saved).parent.mkdir(exist_ok=True)
-        (target / "saving").write_bytes(b"saved late")
-        os.replace(str(target / "saving"), str(target / saved))
-        exchange(one, other)
-        if killed:
-            raise KeyboardInterrupt
 
-    monkeypatch.setattr(tree, "_exchange", save_then_exchange)
+def test_a_folder_of_edition_1_1_0(target):
+    """Its manifest has more in it. And what it left when it was killed is named, and not touched."""
+    (target / "iop/b.py").write_bytes(b"b, by a student")
+    manifest = json.loads((target / tree.MANIFEST).read_text())
+    manifest.update(generation=1, linked={"iop/b.py": [1, 2, 3]})
+    (target / tree.MANIFEST).write_text(json.dumps(manifest))
+    left = [target.parent / ".tutorial.staging", target.parent / ".tutorial.staging.part"]
+    for folder in left:
+        folder.mkdir()
+        (folder / "saved.ipynb").write_bytes(b"saved")
+    tree.install(str(target), NEW, "new")
+    assert contents(target) == dict(NEW, **{"iop/b.py": b"b, by a student"})
+    assert tree.left_over(str(target)) == [str(folder) for folder in left]
+    assert [contents(folder) for folder in left] == [{"saved.ipynb": b"saved"}] * 2
+
+
+ODD = {
+    "a pipe": os.mkfifo,
+    "a dangling link": lambda path: os.symlink("nowhere", path),
+    "a link to itself": lambda path: os.symlink(path, path),
+    "an empty folder": os.mkdir,
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("name", ["1.ipynb", "iop/a.py", "images/y.svg", tree.MANIFEST, "mine"])
+def test_what_is_no_file_is_neither_read_nor_replaced(target, what, name):
+    if (target / name).exists():
+        (target / name).unlink()
+    ODD[what](str(target / name))
+    before = os.lstat(str(target / name))
     try:
         tree.install(str(target), NEW, "new")
-    except KeyboardInterrupt:
-        monkeypatch.undo()
-        tree.install(str(target), NEW, "new")
-    there = contents(target)
-    assert there[saved] == b"saved late"
-    assert there["iop/a.py"] == b"A"
-    if saved == "1.ipynb":
-        assert there["1-new-edition.ipynb"] == b"ONE"
-    assert [path.name for path in target.parent.iterdir()] == ["tutorial"]
+    except tree.InstallError as error:
+        assert what == "an empty folder" and name == tree.MANIFEST and "nothing was changed" in str(error)
+    if name != tree.MANIFEST:
+        assert os.path.samestat(os.lstat(str(target / name)), before)
+        assert contents(target)["iop/b.py"] == b"b"
 
 
-@pytest.mark.parametrize("saved", ["1.ipynb", "brand/new.ipynb"])
-def test_what_is_saved_while_all_else_is_uninstalled_is_not_lost(target, monkeypatch, saved):
-    exchange = tree._exchange
-
-    def save_then_exchange(one, other):
-        (target / saved).parent.mkdir(exist_ok=True)
-        (target / saved).write_bytes(b"saved late")
-        exchange(one, other)
-
-    monkeypatch.setattr(tree, "_exchange", save_then_exchange)
-    report = tree.uninstall(str(target))
-    assert contents(target) == {saved: b"saved late"} and report["kept"] == [saved] and saved not in report["removed"]
-
-
-def test_an_uninstallation_that_was_killed_at_the_end_is_completed(target, monkeypatch):
-    monkeypatch.setattr(tree, "_remove_empty", lambda folder: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        tree.uninstall(str(target))
-    monkeypatch.undo()
-    tree.uninstall(str(target))
-    assert list(target.parent.iterdir()) == []
+@pytest.mark.parametrize("what", ["a file", *ODD])
+def test_what_is_in_the_folders_place(tmp_path, what):
+    path = tmp_path / "tutorial"
+    ODD.get(what, lambda name: open(name, "w").close())(str(path))
+    if what in ("an empty folder", "a dangling link"):
+        tree.install(str(path), OLD, "old")
+        assert contents(path) == OLD
+        return
+    with pytest.raises(tree.InstallError, match="tutorial is not a folder, .*nothing was changed: rename yours"):
+        tree.install(str(path), OLD, "old")
+    assert not any(tree.uninstall(str(tmp_path / "elsewhere")).values())
 
 
-def test_what_is_saved_after_a_kill_wins_over_what_was_before(target, monkeypatch):
-    (target / "mine.ipynb").write_bytes(b"mine")
-    settle = tree._settle
-    monkeypatch.setattr(tree, "_settle", lambda *paths: 1 / 0 if os.path.exists(paths[1]) else settle(*paths))
-    with pytest.raises(ZeroDivisionError):
-        tree.install(str(target), NEW, "new")
-    monkeypatch.undo()
-    (target / "saving").write_bytes(b"mine, later")
-    os.replace(str(target / "saving"), str(target / "mine.ipynb"))
-    tree.install(str(target), NEW, "new")
-    assert contents(target) == dict(NEW, **{"mine.ipynb": b"mine, later"})
-    assert [path.name for path in target.parent.iterdir()] == ["tutorial"]
-
-
-def killed_after_the_exchange(target, monkeypatch, before_exchange=lambda: None):
-    settle, exchange = tree._settle, tree._exchange
-    monkeypatch.setattr(tree, "_exchange", lambda *paths: (before_exchange(), exchange(*paths)))
-    monkeypatch.setattr(tree, "_settle", lambda *paths: 1 / 0 if os.path.exists(paths[1]) else settle(*paths))
-    with pytest.raises(ZeroDivisionError):
-        tree.install(str(target), NEW, "new")
-    monkeypatch.undo()
-
-
-@pytest.mark.parametrize("mine", [lambda path: path.write_bytes(b"mine"), lambda path: path.symlink_to("nowhere")])
-def test_a_clock_that_stood_still_without_power_costs_no_work(target, monkeypatch, mine):
-    mine(target / "mine.ipynb")
-    (target / "deleted.ipynb").write_bytes(b"deleted later")
-    killed_after_the_exchange(target, monkeypatch)
-    (target / "deleted.ipynb").unlink()
-    (target / "saving").write_bytes(b"mine, later")
-    os.utime(str(target / "saving"), (0, 0))
-    os.replace(str(target / "saving"), str(target / "mine.ipynb"))
-    tree.install(str(target), NEW, "new")
-    assert contents(target) == dict(NEW, **{"mine.ipynb": b"mine, later"})
-    assert [path.name for path in target.parent.iterdir()] == ["tutorial"]
-
-
-def test_what_is_saved_both_before_and_after_a_kill_is_all_kept(target, monkeypatch):
-    def save(text):
-        (target / "saving").write_bytes(text)
-        os.replace(str(target / "saving"), str(target / "mine.ipynb"))
-
-    save(b"mine")
-    killed_after_the_exchange(target, monkeypatch, lambda: save(b"mine, late"))
-    save(b"mine, later")
-    tree.install(str(target), NEW, "new")
-    assert contents(target) == dict(NEW, **{"mine.ipynb": b"mine, later", "mine-new-edition.ipynb": b"mine, late"})
-
-
-def test_what_is_saved_late_where_a_folder_is_now_goes_beside_it(target, monkeypatch):
-    (target / "mine.ipynb").write_bytes(b"mine")
-    killed_after_the_exchange(target, monkeypatch, lambda: (target / "mine.ipynb").write_bytes(b"mine, late"))
-    (target / "mine.ipynb").unlink()
-    (target / "mine.ipynb").mkdir()
-    (target / "mine.ipynb/x").write_bytes(b"x")
-    tree.install(str(target), NEW, "new")
-    assert contents(target) == dict(NEW, **{"mine.ipynb/x": b"x", "mine-new-edition.ipynb": b"mine, late"})
-
-
-@pytest.mark.parametrize("step", [lambda target: tree.install(str(target), NEW, "new"),
-                                  lambda target: tree.uninstall(str(target))])
-def test_an_error_after_the_exchange_does_not_say_that_nothing_was_changed(target, monkeypatch, step):
-    (target / "mine.ipynb").write_bytes(b"mine")
-
-    def fails(path, *options, **more):
-        raise OSError(errno.EIO, "Input/output error", path)
-    rmtree = tree.shutil.rmtree
-    monkeypatch.setattr(tree.shutil, "rmtree", lambda path, ignore_errors=False: ignore_errors or fails(path))
-    with pytest.raises(tree.InstallError) as raised:
-        step(target)
-    assert "nothing was changed" not in str(raised.value)
-    assert "Input/output error" in str(raised.value) and "the same command again" in str(raised.value)
-    assert contents(target) in (dict(NEW, **{"mine.ipynb": b"mine"}), {"mine.ipynb": b"mine"})
-    monkeypatch.setattr(tree.shutil, "rmtree", rmtree)
-    step(target)
-    assert "mine.ipynb" in contents(target) and [path.name for path in target.parent.iterdir()] == ["tutorial"]
+@pytest.mark.parametrize("umask", [0o077, 0o000])
+def test_a_users_umask_and_a_clock_of_1970(target, umask):
+    mine = target / "a\nb"
+    mine.write_bytes(b"mine")
+    for path in target.rglob("*"):
+        os.utime(str(path), (0, 0))
+    before = os.umask(umask)
+    try:
+        tree.install(str(target), dict(NEW, **{"more/z.py": b"z"}), "new")
+    finally:
+        os.umask(before)
+    assert oct((target / "1.ipynb").stat().st_mode)[-3:] == oct((target / "more/z.py").stat().st_mode)[-3:] == "644"
+    assert oct((target / "more").stat().st_mode)[-3:] == "755" and mine.read_bytes() == b"mine"
 
 
 def test_what_is_not_pythons_own_in_its_cache_folder_is_kept(target):
@@ -336,32 +295,13 @@ def test_an_edition_that_makes_a_folder_of_a_file_and_the_reverse(target):
     assert contents(target) == OLD
 
 
-@pytest.mark.parametrize("step", ["_hash", "_make_folders"])
-def test_a_file_that_goes_away_meanwhile(target, monkeypatch, step):
-    """As Jupyter's temporary files do, while a student saves."""
-    temporary, meant = target / "iop" / ".~saving", getattr(tree, step)
-    temporary.write_bytes(b"half")
-
-    def go_away(*given):
-        if ".~saving" in str(given) or step == "_make_folders":
-            if temporary.exists():
-                temporary.unlink()
-        return meant(*given)
-
-    monkeypatch.setattr(tree, step, go_away)
+def test_two_at_once(target):
+    other = os.open(str(target.parent), os.O_RDONLY)
+    try:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(tree.InstallError, match="Another installation into .* is under way"):
+            tree.install(str(target), NEW, "new")
+    finally:
+        os.close(other)
     tree.install(str(target), NEW, "new")
-    assert contents(target) == NEW
-
-
-def test_two_at_once(target, monkeypatch):
-    inside, go_on = threading.Event(), threading.Event()
-    build = tree._build
-    monkeypatch.setattr(tree, "_build", lambda *given: (inside.set(), go_on.wait(10), build(*given)))
-    first = threading.Thread(target=tree.install, args=(str(target), NEW, "new"))
-    first.start()
-    inside.wait(10)
-    with pytest.raises(tree.InstallError, match="Another installation into .* is under way"):
-        tree.install(str(target), NEW, "new")
-    go_on.set()
-    first.join(60)
     assert contents(target) == NEW

@@ -137,7 +137,7 @@ set -e
 mkdir "$1/disk"; mount -t tmpfs -o size=10m disk "$1/disk"; cp -a "$1/home" "$1/disk"; cd "$1/disk"
 rm home/xilinx/jupyter_notebooks/pynq_tutorial/iop/xlnk.py
 {filled}
-list() {{ find . -type f ! -name filler -exec sha256sum {{}} + | sort; find . -name "*.staging*"; }}
+list() {{ find . -type f ! -name filler -exec sha256sum {{}} + | sort; find . -type d | sort; }}
 list; cd "$3"; "$2" -m deploy.install --destdir "$1/disk" --base-overlay "$4" || code=$?
 cd "$1/disk"; list; exit ${{code:-0}}"""
 
@@ -158,30 +158,50 @@ def test_a_disk_that_takes_nothing_more(root, installed, filled, words):
     assert len(there) > 10 and there[:len(there) // 2] == there[len(there) // 2:]
 
 
+# $4: the installed folder. The installer runs twice, and then prints what it left under temporary names.
 MOUNTED = """
 set -e
 mount --make-rprivate /
 {mount}
-cd "$3"; "$2" -m deploy.install --destdir "$1" {option} """
+cd "$3"
+for option in "" --uninstall; do "$2" -m deploy.install --destdir "$1" $option || code=$?; done
+find "$4" -name "*.pynq_tutorial-*"; cat "$4/mine.ipynb"; exit ${{code:-0}}"""
+
+
+def mounted(mount, root, installed):
+    (installed / "iop/xlnk.py").unlink()
+    (installed / "mine.ipynb").write_text("mine")
+    run = subprocess.run(["unshare", "-m", "sh", "-c", MOUNTED.format(mount=mount), "sh", str(root),
+                          sys.executable, str(ROOT), str(installed)], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, universal_newlines=True)
+    if "permitted" in run.stderr or "permission denied" in run.stderr:
+        pytest.skip("nothing may be mounted here")
+    return run
 
 
 @ROOT_ONLY
-@pytest.mark.parametrize("option", ["", "--uninstall"])
-@pytest.mark.parametrize("mount, named", [
-    ('mkdir "$4/my data"; mount -t tmpfs mine "$4/my data"', "/my data is a file system that is mounted there"),
-    ('mount --bind "$4/iop" "$4/iop"', "/iop is a file system"),  # the same device, and no link leads into it all the same
-    ('mount --bind "$4" "$4"', "/pynq_tutorial is a file system"),
+@pytest.mark.parametrize("mount", [
+    'mkdir "$4/my data"; mount -t tmpfs mine "$4/my data"',
+    'mount --bind "$4/iop" "$4/iop"',
+    'mount --bind "$4" "$4"',
+    'mount -t tmpfs other "$4"; echo mine > "$4/mine.ipynb"',
+    'mount -t tmpfs other /mnt; mkdir /mnt/upper /mnt/work; '
+    'mount -t overlay -o lowerdir="$4",upperdir=/mnt/upper,workdir=/mnt/work overlay "$4"',
 ])
-def test_what_is_mounted_inside_is_named_before_anything_begins(root, installed, mount, named, option):
-    (installed / "iop/xlnk.py").unlink()
-    before = contents(installed)
-    run = subprocess.run(["unshare", "-m", "sh", "-c", MOUNTED.format(mount=mount, option=option), "sh", str(root),
-                          sys.executable, str(ROOT), str(installed)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         universal_newlines=True)
-    if "permitted" in run.stderr or "permission denied" in run.stderr:
-        pytest.skip("nothing may be mounted here")
-    assert refused(run, named, "nothing was changed", "umount")
-    assert contents(installed) == before and not list(installed.parent.glob(".*"))
+def test_file_systems_in_the_folder_and_of_its_own(root, installed, mount):
+    run = mounted(mount, root, installed)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert " files new" in run.stdout and "files removed" in run.stdout and run.stdout.strip().endswith("mine")
+    assert "-coming" not in run.stdout and "-leaving" not in run.stdout
+
+
+@ROOT_ONLY
+def test_a_file_that_cannot_be_replaced_does_not_keep_the_others_from_it(root, installed):
+    """A mount stands for what the kernel refuses, as for an immutable file."""
+    run = mounted('mount --bind "$4/iop/cells.py" "$4/iop/cells.py"', root, installed)
+    assert run.returncode == 1 and "iop/cells.py" in run.stderr and "same command again" in run.stderr
+    assert "-coming" not in run.stdout and (installed / "iop/cells.py").exists()
+    assert not (installed / "iop/pynq_tutorial.py").exists()
 
 
 def test_the_editions_list_is_gits():

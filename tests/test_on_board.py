@@ -67,6 +67,8 @@ def test_the_doctor_finds_nothing_missing_on_a_whole_board(root):
     ("CMA", "proc/meminfo", "CmaFree: 4096 kB\n", "4 MB free, and the largest buffer needs 40"),
     ("base overlay", VENV + "/lib/python3.10/site-packages/pynq/overlays/base/base.hwh", "", "is not a hardware description"),
     ("tutorial", "home/xilinx/jupyter_notebooks/pynq_tutorial/.pynq_tutorial.json", None, "sudo make install"),
+    ("tutorial", "home/xilinx/jupyter_notebooks/pynq_tutorial/.pynq_tutorial.json",
+     '{"files": {}, "beside": {}, "coming": {"1_memory.ipynb": "0"}}', "an installation was cut off: sudo make install"),
     ("pynq", VENV + "/bin/python3", "#!/bin/sh\nexit 1\n", "write the SD card with an image up to v3.1"),
     ("pynq", VENV + "/bin/python3", "#!/bin/sh\necho 4.0.0\n", "4.0.0 in "),
     ("pycparser", VENV + "/bin/python3", "#!/bin/sh\necho 3.0\n", "pip install 'pycparser<3'"),

@@ -6,14 +6,33 @@ lets nobody in: it asks for a password of this machine and for a group that you 
 
 import glob
 import os
+import pwd
+import shutil
+import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-HUB = os.path.join(os.path.dirname(os.path.dirname(HERE)), ".hub")
+KIT = os.path.dirname(os.path.dirname(HERE))
+HUB = os.path.join(KIT, ".hub")
 SYSTEMD = os.path.isdir("/run/systemd/system")  # sd_booted(3): whether it runs here
 STATE = os.environ.get("STATE_DIRECTORY", "/var/lib/jupyterhub")  # systemd sets it for a service
 COMPILER = glob.glob("/var/cache/pynq-tutorial/mb-g++-*")  # XDG_CACHE_HOME=/var/cache make compiler
 
 c = get_config()  # noqa: F821 (JupyterHub's)
+
+# What a student's server reads, looked at as the user nobody. A clone that was made with umask 077 is
+# its owner's alone, and so is a Python in /root. Drafts beside the notebooks may stay private.
+if os.geteuid() == 0:
+    with open(os.path.join(KIT, "deploy", "edition.txt")) as listed:
+        needed = [".venv", ".hub", "deploy", "virtual_board", *listed.read().splitlines()]
+    unreadable = subprocess.run(
+        ["find", *[os.path.join(KIT, name) for name in needed],
+         "-name", "__pycache__", "-prune", "-o", "(", "!", "-readable", "-o", "-type", "d", "!",
+         "-executable", ")", "-print", "-quit"], user=65534, group=65534, extra_groups=[], cwd="/",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+    if unreadable:
+        raise SystemExit(f"Students may not read all of the kit ({unreadable.splitlines()[0]}): "
+                         f"type chmod -R a+rX {KIT}, and see that they can enter the folders above "
+                         "it and read its Python.")
 
 # Sign-in: a user of this machine, in this group, with that user's password. To use the school's own sign-in instead:
 #     c.JupyterHub.authenticator_class = "oauthenticator.generic.GenericOAuthenticator"
@@ -35,11 +54,20 @@ c.ConfigurableHTTPProxy.command = glob.glob(HUB + "/lib/python3*/site-packages/n
 # board's memory is a file of 1.1 GB, of which it uses 20 MB) and, nproc, for all processes and threads of a student together.
 c.Spawner.cmd = ["prlimit", "--data={}".format(2 << 30), "--fsize={}".format(2 << 30), "--nproc=400", "--core=0",
                  os.path.join(HERE, "start.sh")]
-c.Spawner.notebook_dir = "~/pynq_tutorial"
 c.Spawner.default_url = "/lab"
 c.Spawner.environment = {"PATH": os.pathsep.join(
     [path + end for path in COMPILER for end in ("/bin", "/unprefixed")] + ["/usr/local/bin:/usr/bin:/bin"])}
-# Kernels are reached by sockets in the student's home. Ports of the machine, the default, are open to all its users, of whom
+c.Spawner.disable_user_config = True  # the kit's kernel, whatever is in the student's home
+
+
+def remove_private_folder(spawner):
+    """What start.py made for this server. With systemd it goes with the student's own /tmp."""
+    user = pwd.getpwnam(spawner.user.name)
+    shutil.rmtree(f"/tmp/pynq_tutorial-{user.pw_uid}", ignore_errors=True)
+
+
+c.Spawner.post_stop_hook = remove_private_folder
+# Kernels are reached by sockets in a folder of the student. Ports of the machine, the default, are open to all its users, of whom
 # any could read what a kernel prints; and kernels that start at the same time would take one another's.
 c.Spawner.args = ["--KernelManager.transport=ipc"]
 # A whole class that comes in at once takes its time on a small machine.

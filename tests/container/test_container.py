@@ -46,6 +46,17 @@ def test_work_survives_a_newer_image(image, volume, options, tmp_path):
     assert said.endswith(" \nmine\nconf\n1_memory.ipynb\n2_iop_example-new-edition.ipynb\n"), said
 
 
+def test_a_clone_of_umask_077(base, tmp_path):
+    """All may read what the image has of it."""
+    checkout.copy(ROOT, tmp_path / "kit")
+    subprocess.run(["chmod", "-R", "go=", str(tmp_path / "kit")], check=True)
+    podman("build", "--build-arg", "BASE=" + base, "--target=files", "--tag=files", str(tmp_path / "kit"), limit=600)
+    try:
+        assert podman("run", *OFFLINE, "--user=1000", "files", "find", "/opt/pynq_tutorial", "!", "-readable") == ""
+    finally:
+        podman("rmi", "files")
+
+
 @pytest.fixture
 def running(request, image, volume):
     """The name of a container that serves JupyterLab."""
@@ -80,10 +91,26 @@ def test_any_user_may_run_it(image, volume):
     assert podman("run", *READ_ONLY, *home, "--user=23:45", image, *say).endswith("23\n2_iop_example.ipynb\n")
 
 
-def test_without_a_volume_it_says_what_is_missing(image):
-    said = podman("run", *READ_ONLY, image, status=1)
-    assert "/home/student cannot be written to by user 1000" in said and "-v pynq_tutorial:/home/student" in said
-    assert "Traceback" not in said
+WITHOUT_ROOM = ["--tmpfs=/home/student:size=64k,mode=1777"], ["--tmpfs=/home/student:ro"]
+
+
+@pytest.mark.parametrize("home", [[], *WITHOUT_ROOM, ["--env=HOME="], ["--env=HOME=/nowhere"]])
+def test_without_a_home_that_takes_files_it_starts_all_the_same(image, home):
+    said = podman("run", *READ_ONLY, *home, image, "sh", "-c", "ls *.ipynb *.txt && touch x && cd ~ && touch x && jupyter-lab --version")
+    assert "-v pynq_tutorial:/" in said and "Traceback" not in said
+    assert "2_iop_example.ipynb\n" in said and "READ_ME_FIRST.txt" in said
+
+
+def test_without_any_place_to_write_to_it_shows_the_images_own_notebooks(image):
+    said = podman("run", *READ_ONLY, "--read-only-tmpfs=false", image, "sh", "-c", "pwd && ls 2_*.ipynb && jupyter-lab --version")
+    assert "/opt/pynq_tutorial/notebooks\n2_iop_example.ipynb\n" in said and "Traceback" not in said
+
+
+def test_the_kits_kernel_is_used_whatever_is_in_the_home(image, volume):
+    podman("run", *READ_ONLY, volume, image, "sh", "-c", "d=~/.local/share/jupyter/kernels/python3 && mkdir -p $d && "
+           """echo '{"argv": ["false"], "display_name": "mine", "language": "python"}' > $d/kernel.json""")
+    said = podman("run", *READ_ONLY, volume, image, "jupyter", "kernelspec", "list")
+    assert "/opt/pynq_tutorial/.venv/share/jupyter/kernels/python3" in said, said
 
 
 def test_under_a_hub_it_is_the_hubs_single_user_server(image, volume):

@@ -1,5 +1,6 @@
 """A class: the hub as README.md of deploy/hub/ has it started, and twenty users of this machine (machine.sh)."""
 
+import os
 import pathlib
 import pwd
 import re
@@ -92,14 +93,21 @@ def hub():
     hub.end()
     left = {name: found for name in map(student_name, range(STUDENTS)) for found in [processes_of(name)] if found}
     assert not left, "the hub has ended, and these go on: {}".format(left)
+    private = [f"/tmp/pynq_tutorial-{pwd.getpwnam(student_name(number)).pw_uid}" for number in range(STUDENTS)]
+    assert not list(filter(os.path.lexists, private))
 
 
 @pytest.fixture(scope="session")
 def students(hub):
     """They have not signed in."""
     subprocess.run(["groupadd", "pynq-students"], check=True)
-    students = [Student(hub.address, name, make_user(name, "-G", "pynq-students"))
-                for name in map(student_name, range(STUDENTS))]
+    students = [Student(hub.address, name, make_user(name, "-G", "pynq-students", *HOMES.get(number, ())))
+                for number, name in enumerate(map(student_name, range(STUDENTS)))]
+    obstruct(pwd.getpwnam(students[OWN_KERNEL].name), {
+        ".local/share/jupyter/kernels/python3/kernel.json":
+            '{"argv": ["false"], "display_name": "mine", "language": "python"}',
+        ".jupyter/jupyter_server_config.py": "c.ServerApp.kernel_manager_class = 'no.such'"})
+    obstruct(pwd.getpwnam(students[NO_FOLDER].name), {"pynq_tutorial": "a file of that name"})
     # One has a full disk soon. This is in place of a quota, which not every file system has.
     home = pwd.getpwnam(students[DISK].name)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=700,uid={},gid={}".format(home.pw_uid, home.pw_gid), "home",
@@ -109,11 +117,21 @@ def students(hub):
         student.close()
 
 
+def obstruct(user, files):
+    """Puts what is in the way into a student's home."""
+    for name, text in files.items():
+        path = pathlib.Path(user.pw_dir, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    subprocess.run(["chown", "-R", user.pw_name, user.pw_dir], check=True)
+
+
 def student_name(number):
     return "student-{}".format(number)
 
 
-MEMORY, DISK, PROCESSES, KILLED = range(4)  # the students who have these troubles
+MEMORY, DISK, PROCESSES, KILLED, DEEP, OWN_KERNEL, NO_FOLDER = range(7)  # the students who have these troubles
+HOMES = {DEEP: ["-d", "/home/" + "d" * 80]}  # in which a socket's path would be too long
 
 
 def pytest_runtest_logreport(report):

@@ -267,3 +267,16 @@ def test_cells_of_c_by_two_students(students):
     assert together(lambda student: student.kernel.says(CELL), students[-2:]) == ["42", "42"]
     # One after the other, too: neither has left the other something in its way.
     assert students[-1].kernel.says(CELL) == "42"
+
+
+def test_a_kit_that_students_may_not_read_is_refused():
+    """As a clone made with umask 077, or a Python in /root."""
+    secret = ROOT / "iop" / "cells.py"
+    mode = secret.stat().st_mode
+    secret.chmod(0o600)
+    try:
+        run = subprocess.run([ROOT / ".hub/bin/jupyterhub", "-f", ROOT / "deploy/hub/jupyterhub_config.py"], timeout=100,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    finally:
+        secret.chmod(mode)
+    assert run.returncode and run.stdout.splitlines()[-1].startswith(f"Students may not read all of the kit ({secret})")
