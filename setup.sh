@@ -149,8 +149,8 @@ base=$("$python" -Ic 'import sys; print(sys._base_executable)')  # no environmen
 here=$(pwd -P)
 root=$(pwd)
 place=$(echo "$here"; "$base" -Ic 'import os, sys; print(os.path.realpath(sys.executable), sys.version)')
-prepared=
-new=  # the folder that is being made
+uv=
+new=  # whether the folder is being made
 
 explain() {  # shows what a program said, from its first error on, and a remedy if the reason is a known one
     first=$(printf '%s\n' "$said" | sed -nE '/[Ee]rror|ERROR|×|Retrying/,$p')
@@ -176,27 +176,35 @@ UV_CACHE_DIR=... puts into another folder."
 }
 
 run() {  # runs a program that needs to say nothing unless it fails
-    said=$("$@" 2>&1 </dev/null) || {
-        explain "$1" >&2
-        if [ -n "$new" ]; then rm -rf "$new"; fi
-        exit 1
-    }
+    said=$("$@" 2>&1 </dev/null) && return
+    if [ -n "$new" ]; then empty; fi  # if the disk is full, that makes room
+    explain "$1" >&2
+    exit 1
 }
 
-prepare() {  # makes sure that environments can be made here, and that there is uv
-    if [ -n "$prepared" ]; then return; fi
-    prepared=yes
-    lock
-    trap 'rm -rf .uv/tmp' EXIT
-    said=$({ rm -rf .uv/tmp && mkdir -p .uv/tmp && echo '#!/bin/sh' | cat >.uv/tmp/program &&
-        chmod +x .uv/tmp/program; } 2>&1) || case $said in
+empty() {  # not the folder itself, which may be a link to another disk
+    rm -f "$folder/made-from"  # first, in case this is interrupted
+    find "$folder/" -mindepth 1 -delete
+}
+
+usable() {  # makes a folder in which files can be written and programs executed
+    said=$({ mkdir -p "$1" && echo '#!/bin/sh' | cat >"$1/program" && chmod +x "$1/program"; } 2>&1) || case $said in
         *"o space left"*|*"uota exceeded"*) fail "$said
 $(no_space)" ;;
-        *) fail "$root cannot be written to, and the packages go into it ($said): clone the kit into a folder of your own, and \
-type the command there." ;;
+        *) fail "$root/$1 cannot be written to, and the packages go into it ($said): clone the kit into a folder of your own, \
+and type the command there." ;;
     esac
-    .uv/tmp/program 2>/dev/null || fail "programs cannot be executed in $root, as on a file system that is mounted noexec: clone \
-the kit into a folder on another one, and type the command there."
+    executable=$("$1/program" 2>&1 && echo yes || true)
+    rm "$1/program"
+    [ "$executable" = yes ] || fail "programs cannot be executed in $root/$1, as on a file system that is mounted noexec: clone \
+the kit into a folder on another file system, and type the command there."
+}
+
+prepare() {  # makes sure that the folder can become an environment, and that there is uv
+    lock
+    usable "$folder"
+    trap 'rm -rf .uv/tmp' EXIT
+    mkdir -p .uv/tmp
     settings=$("$base" -I package_sources.py) || exit 1
     eval "$settings"
     # A link into the cache would let whoever changes a package change it for other kits. An index is as safe as another, because
@@ -205,6 +213,7 @@ the kit into a folder on another one, and type the command there."
         UV_INDEX_STRATEGY=unsafe-best-match PYNQ_BUILD_ARCH=x86_64
     uv=$(find_uv)
     if [ -z "$uv" ]; then
+        usable .uv
         echo "setup: getting uv, which installs packages"
         rm -rf .uv/pip
         run "$python" -Im venv .uv/pip
@@ -266,12 +275,12 @@ see_to() {  # makes an environment, unless it is there: its folder, its pins, an
         fi
         return
     fi
-    prepare
+    if [ -z "$uv" ]; then prepare; else usable "$folder"; fi
     if is_made; then return; fi  # another set-up has just done it
     echo "setup: installing the packages of $pins into $folder, once; about a minute"
-    said=$(rm -rf "$folder" 2>&1) || fail "$folder cannot be made again: $(printf '%s\n' "$said" | head -n 1)"
-    new=$folder
-    run "$uv" -q venv --no-project --python "$base" "$folder"
+    said=$(empty 2>&1) || fail "$folder cannot be made again: $(printf '%s\n' "$said" | head -n 1)"
+    new=yes
+    run "$uv" -q venv --no-project --allow-existing --python "$base" "$folder"
     install
     site=$(echo "$folder"/lib/python*/site-packages)
     case $folder in
