@@ -17,7 +17,7 @@ endif
 unexport CPATH C_INCLUDE_PATH CPLUS_INCLUDE_PATH LIBRARY_PATH COMPILER_PATH GCC_EXEC_PREFIX
 # The dynamic linker: other tools' libraries (Vivado's settings64.sh sets it), unless this Python itself needs it
 ifdef LD_LIBRARY_PATH
-ifeq ($(shell env -u LD_LIBRARY_PATH $(or $(wildcard .venv/bin/python),$(PYTHON),python3) -c 'print(1)' 2>&1),1)
+ifeq ($(shell env -u LD_LIBRARY_PATH $(or $(wildcard .venv/bin/python),$(PYTHON),python3) -Ic 'print(1)' 2>&1),1)
 unexport LD_LIBRARY_PATH
 endif
 endif
@@ -210,24 +210,25 @@ bench: ## measures how fast everything is, beside something comparable; QUICK=1 
 	$(SETUP)
 	@$(BIN)python3 -m bench $(if $(QUICK),--quick)
 
-# Each requirements.in has the reasons. A line in it overrides what a package asks for. Versions stay as they are if they can; remove
-# requirements.txt first to get the newest of everything.
-requirements: ## writes requirements.txt and the hub's, with every version and hash, from each requirements.in
+# Each requirements.in has the reasons. A line in the first overrides what a package asks for. Versions stay as they are if they can;
+# remove a requirements.txt first to get the newest of everything. uv's own version is in requirements-uv.txt alone.
+LOCK = $$(command -v .uv/uv || command -v uv) --no-config pip compile --quiet --universal --python-version 3.10 \
+	--fork-strategy fewest --generate-hashes --custom-compile-command 'make requirements'
+
+requirements: ## writes each requirements.txt, with every version and hash, from the requirements.in beside it
 	$(PC_ONLY)
 	$(SETUP)
-	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && trap 'exit 130' HUP INT TERM && \
-		$(BIN)python3 -m pip install -qq --target "$$tools" uv==0.13.9 && \
-		"$$tools/bin/uv" --no-config pip compile --quiet --universal --python-version 3.10 --fork-strategy fewest \
-			--generate-hashes --custom-compile-command 'make requirements' --override requirements.in \
-			--output-file requirements.txt requirements.in && \
-		sed -n '/^pydantic/d; s/^\([a-z0-9].*\) \\$$/\1/p' requirements.txt > "$$tools/constraints" && \
-		"$$tools/bin/uv" --no-config pip compile --quiet --universal --python-version 3.10 --fork-strategy fewest \
-			--generate-hashes --custom-compile-command 'make requirements' --constraint "$$tools/constraints" \
-			--no-annotate --output-file deploy/hub/requirements.txt deploy/hub/requirements.in
+	@$(LOCK) --override requirements.in --output-file requirements.txt requirements.in
+	@for part in deploy tests/browser; do \
+		$(LOCK) --no-annotate --output-file $$part/requirements.txt $$part/requirements.in || exit; done
+	@sed -n '/^pydantic/d; s/^\([a-z0-9].*\) \\$$/\1/p' requirements.txt | \
+		$(LOCK) --no-annotate --constraint - --output-file deploy/hub/requirements.txt deploy/hub/requirements.in
+	@uv=$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements-uv.txt) && \
+		echo "$$uv" | $(LOCK) --no-annotate --output-file requirements-uv.txt -
 
 # By name, because other files in these folders, and folders of these names elsewhere, are a student's. So are Jupyter's
 # checkpoints, which are the only copy of a notebook as it was before it was saved.
-MADE := .venv .browser .deploy .container .hub .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
+MADE := .venv .uv .browser .deploy .container .hub .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
 MADE_FILES := bench/bench.json teaching/first_twenty_minutes.slides.html mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
 HAVE_PYTHON := . bench bitstream deploy deploy/container iop mb_src notebooks/checks tests tests/board tests/browser tests/container \
 	tests/hub virtual_board

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 
-import environment
 from deploy.doctor import CHECKS as BOARD_CHECKS
 from deploy.image import output
 from iop import firmware
@@ -28,21 +27,31 @@ INSTALL = [  # package manager, and its command that installs QEMU
 
 def python():
     version = "import sys; print('%d.%d.%d' % sys.version_info[:3]); sys.exit(not (3, 10) <= sys.version_info < (3, 15))"
-    for name in [VENV_PYTHON, "python3"] + ["python3.{}".format(minor) for minor in (14, 13, 12, 11, 10)]:
-        found = output(name, "-c", version)
+    for name in [VENV_PYTHON, "python3"] + [f"python3.{minor}" for minor in (14, 13, 12, 11, 10)]:
+        found = output(name, "-I", "-c", version)
         if found:
             return True, found
     return False, "none from 3.10 to 3.14, and the kit works on no other: install one, and give its path with PYTHON=..."
 
 
 def packages():
-    changed = environment.drift()
-    if changed:
-        return False, "not what was pinned any more, {}: rm -rf .venv, then `make lab` or `make test` makes it again".format(
-            changed)
-    if output(VENV_PYTHON, "-c", "import pynq, nbval, jupyterlab") is not None:
-        return True, "has pynq, JupyterLab and nbval"
-    return False, "not made yet, or not whole: `make lab` and `make test` make it (about a minute)"
+    venv = os.path.join(ROOT, ".venv")
+    if not os.path.exists(os.path.join(venv, "made-from")):
+        return False, "not made yet, or not whole: `make lab` and `make test` make it (about a minute)"
+    with open(os.path.join(venv, "pinned")) as file:  # by setup.sh
+        pinned = file.read().splitlines()
+    lost = [os.path.basename(path)[:-len(".dist-info")] for path in pinned if not os.path.exists(os.path.join(venv, path))]
+    if lost:
+        return False, f"no longer has {', '.join(lost)}, which is pinned: `make lab` and `make test` put it back"
+    try:
+        subprocess.run([VENV_PYTHON, "-I", "-c", "import pynq, nbval, jupyterlab"], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.PIPE, universal_newlines=True)
+    except OSError as error:
+        return False, f"its Python does not start ({error.strerror}): `make lab` and `make test` make it again"
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr.strip().splitlines() or [f"exit status {error.returncode}"])[-1]
+        return False, f"its packages do not work ({said}): rm -rf .venv, then `make lab` or `make test` makes it again"
+    return True, "has pynq, JupyterLab and nbval"
 
 
 def qemu():

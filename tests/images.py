@@ -6,6 +6,7 @@ In each environment the IOP example runs (iop_example.py), and the unit tests th
 this machine, its line says that it is skipped. The environments stay in .images/ and are made again when their pins change.
 """
 
+import fcntl
 import glob
 import os
 import shutil
@@ -14,8 +15,6 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, ROOT)
-from environment import SetupError, locked, make  # noqa: E402 (the kit's own)
 
 EXAMPLE = "import sys, runpy, virtual_board; virtual_board.activate(); runpy.run_path(sys.argv[1])"
 ENVIRONMENTS = os.path.join(ROOT, ".images")
@@ -75,35 +74,45 @@ def find_python(version):
 
 def environment(pynq, version, pins, python):
     """The Python of the environment, which is made first if it is not there. Processes may ask for the same one at once."""
-    folder = os.path.join(ENVIRONMENTS, "pynq-{}-python-{}".format(pynq, version))
-    stamp = os.path.join(folder, "made-from")
+    folder = os.path.join(ENVIRONMENTS, f"pynq-{pynq}-python-{version}")
+    os.makedirs(ENVIRONMENTS, exist_ok=True)
+    lock = os.open(ENVIRONMENTS, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if pins == "requirements.txt":
+            return _set_up(folder, python)
+        return _install(folder, pynq, pins, python)
+    finally:
+        os.close(lock)
+
+
+def _set_up(folder, python):
+    """As on a PC with this Python: setup.sh, in a kit that has no more than it reads."""
+    for name in "notebooks", "iop", "bitstream", "mb_src":
+        os.makedirs(os.path.join(folder, name), exist_ok=True)
+    for name in "setup.sh", "package_sources.py", "requirements.txt", "requirements-uv.txt":
+        shutil.copy(os.path.join(ROOT, name), folder)
+    shutil.rmtree(os.path.join(folder, "jupyter_settings"), ignore_errors=True)
+    shutil.copytree(os.path.join(ROOT, "jupyter_settings"), os.path.join(folder, "jupyter_settings"))
+    uv = os.path.join(ROOT, ".uv")  # so that each need not get its own
+    run("setting up", ["sh", "setup.sh"], folder, PYTHON=python, PATH=uv + os.pathsep + os.environ["PATH"])
+    return os.path.join(folder, ".venv", "bin", "python")
+
+
+def _install(folder, pynq, pins, python):
+    """With pip, because uv knows no Python as old."""
+    own, stamp = os.path.join(folder, "bin", "python"), os.path.join(folder, "made-from")
     with open(os.path.join(ROOT, pins)) as file:
-        wanted = "# pynq {}\n{}".format(pynq, file.read())
-    with locked():
-        try:
-            with open(stamp) as file:
-                made_from = file.read()
-        except OSError:
-            made_from = None
-        if made_from != wanted:
-            _make(folder, pynq, wanted, pins, python)
-            with open(stamp, "w") as file:
-                file.write(wanted)
-    return os.path.join(folder, "bin", "python")
-
-
-def _make(folder, pynq, wanted, pins, python):
-    if pins == "requirements.txt":
-        try:
-            make(folder, pins, python)
-        except SetupError as error:
-            raise Failed(str(error))
-        return
+        wanted = f"# pynq {pynq}\n{file.read()}"
+    if os.path.exists(stamp):
+        with open(stamp) as file:
+            if file.read() == wanted:
+                return own
     shutil.rmtree(folder, ignore_errors=True)
     temporary = os.path.join(folder, "tmp")  # the pip that comes with an old Python leaves files there
     os.makedirs(temporary)
     run("making the environment", [python, "-m", "venv", folder], TMPDIR=temporary)
-    pip = [os.path.join(folder, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # These releases import what they need while they are built, so all else comes first. Nothing is resolved: the
     # pins are complete, and some releases ask for packages that a PC has no use for.
     lines = [line for line in wanted.splitlines() if line and not line.startswith("#")]
@@ -112,6 +121,9 @@ def _make(folder, pynq, wanted, pins, python):
                      ["--no-deps", "--no-build-isolation", "pynq==" + pynq]):
         run("installing", pip + packages, TMPDIR=temporary)
     shutil.rmtree(temporary)
+    with open(stamp, "w") as file:
+        file.write(wanted)
+    return own
 
 
 def check(python):

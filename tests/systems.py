@@ -64,7 +64,7 @@ EMULATED = """
 mountpoint -q /proc/sys/fs/binfmt_misc || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
 [ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || update-binfmts --enable qemu-aarch64
 """
-PASSED_ON = ("PIP_", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "http_proxy", "https_proxy", "no_proxy")  # how packages are reached
+PASSED_ON = ("PIP_", "UV_", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "http_proxy", "https_proxy", "no_proxy")  # how packages are reached
 REACHED_BY = ["/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt"]
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,53 +14,68 @@ import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
 import doctor
-import environment
 import images
 from conftest import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+UV = shutil.which(str(ROOT / ".uv" / "uv")) or shutil.which("uv")
+IS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount, or be without a network")
+NO_NETWORK = "is there a network?"
 
 
 def sh_setup(folder, *parts, **options):
     return subprocess.run(["sh", "setup.sh"] + list(parts), cwd=str(folder), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, universal_newlines=True, timeout=120, **options)
+                          stderr=subprocess.STDOUT, universal_newlines=True, timeout=500, **options)
 
 
 @pytest.fixture
 def kit(tmp_path):
-    """A kit with the real set-up and small parts: .deploy has one package, of a folder that pip is told of."""
-    kit = tmp_path / "Ädas kit"
+    """A kit with the real set-up and small parts: .deploy has one package, of a folder that pip is told of.
+
+    Its path has a space and an umlaut, and is too long for the first line of a script."""
+    kit = tmp_path / f"Ädas kit {'x' * 120}"
     for folder in ("deploy", "notebooks", "iop", "bitstream", "mb_src"):
         (kit / folder).mkdir(parents=True)
     for link in ("iop", "bitstream", "mb_src"):
         (kit / "notebooks" / link).symlink_to("../" + link)
-    for name in ("setup.sh", "environment.py"):
+    for name in ("setup.sh", "package_sources.py", "requirements.txt"):
         shutil.copy(str(ROOT / name), str(kit / name))
-    wheel = tmp_path / "wheels" / "toy-1.0-py3-none-any.whl"
-    wheel.parent.mkdir()
-    with zipfile.ZipFile(str(wheel), "w") as file:
-        file.writestr("toy.py", "answer = 42\n")
-        file.writestr("toy-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
-        file.writestr("toy-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\n"
-                                                 "Tag: py3-none-any\n")
-        file.writestr("toy-1.0.dist-info/RECORD", "")
-    pin(kit, hashlib.sha256(wheel.read_bytes()).hexdigest())
+    pin(kit, "deploy/requirements.txt", wheel(tmp_path, "toy", {
+        "toy.py": "answer = 42\n\ndef say():\n    print(answer)\n",
+        "toy-1.0.dist-info/entry_points.txt": "[console_scripts]\ntoy = toy:say\n"}))
     return kit
 
 
-def pin(kit, sha256):
-    (kit / "deploy" / "requirements.txt").write_text("toy==1.0 \\\n    --hash=sha256:{}\n    # via nothing\n".format(sha256))
+def wheel(folder, name, files):
+    """Makes a wheel of version 1.0; returns its pin."""
+    files = dict(files, **{
+        f"{name}-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{name}-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{name}-1.0.dist-info/RECORD": ""})
+    path = folder / "wheels" / f"{name}-1.0-py3-none-any.whl"
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(str(path), "w") as archive:
+        for inner, text in files.items():
+            entry = zipfile.ZipInfo(inner)
+            entry.external_attr = 0o100755 << 16  # one of them may be a program
+            archive.writestr(entry, text)
+    return f"{name}==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+def pin(kit, requirements, text):
+    (kit / requirements).write_text(text)
 
 
 def offline(kit, **more):
     """The variables of a user who has the packages in a folder and no network."""
-    return dict(os.environ, PYTHON=sys.executable, PIP_NO_INDEX="1", PIP_FIND_LINKS=(kit.parent / "wheels").as_uri(),
-                PATH=programs(kit.parent, "ssh", "qemu-system-microblazeel") + ":" + os.environ["PATH"], **more)
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
+    return dict(others, PYTHON=sys.executable, PIP_NO_INDEX="1", PIP_FIND_LINKS=(kit.parent / "wheels").as_uri(),
+                PATH=f"{programs(kit.parent, 'ssh', 'qemu-system-microblazeel')}:{os.path.dirname(UV)}:{os.environ['PATH']}",
+                **more)
 
 
 def programs(folder, *names):
@@ -72,27 +88,49 @@ def programs(folder, *names):
 
 
 def answer(kit):
-    return subprocess.check_output([str(kit / ".deploy/bin/python"), "-I", "-c", "import toy; print(toy.answer)"]).strip()
+    """From the package, by the program that it has."""
+    return subprocess.check_output([str(kit / ".deploy/bin/toy")]).strip()
 
 
 def test_installs_once_whatever_the_folder_is_called(kit):
     first, second = (sh_setup(kit, "deploy", env=offline(kit)) for _ in range(2))
     assert first.returncode == 0 and "installing the packages of deploy/requirements.txt" in first.stdout
     assert (second.returncode, second.stdout) == (0, "") and answer(kit) == b"42"
+    assert list((kit / ".uv").iterdir()) == []
 
 
-def test_settings_of_pip_that_would_install_something_else(kit):
-    (kit.parent / "pip.conf").write_text("[install]\nuser = true\ntarget = {0}/elsewhere\nno-binary = :all:\n"
-                                         "[global]\nrequire-virtualenv = true\nfind-links = {1}\n".format(
-                                             kit.parent, (kit.parent / "wheels").as_uri()))
-    surprising = offline(kit, PIP_CONFIG_FILE=str(kit.parent / "pip.conf"), PIP_USER="1",
-                         PIP_PREFIX=str(kit.parent / "prefix"), PYTHONPATH=str(kit.parent / "wheels"),
-                         PYTHONUSERBASE=str(kit.parent / "user"))
-    del surprising["PIP_FIND_LINKS"]  # it is in the file
+def test_a_kit_that_was_moved_is_set_up_again(kit):
+    assert sh_setup(kit, "deploy", env=offline(kit)).returncode == 0
+    moved = kit.rename(kit.parent / "moved")
+    assert "installing" in sh_setup(moved, "deploy", env=offline(moved)).stdout and answer(moved) == b"42"
+
+
+def test_settings_that_would_install_something_else(kit):
+    """Of pip, which gets uv here, of uv and of Python; a home that cannot be written to; a umask that shuts others out."""
+    wheels, elsewhere = kit.parent / "wheels", kit.parent / "elsewhere"
+    uv = wheel(kit.parent, "uv", {"uv-1.0.data/scripts/uv": f"#!/bin/sh\nexec {shlex.quote(UV)} \"$@\"\n"})
+    pin(kit, "requirements-uv.txt", uv)
+    (kit.parent / "pip.conf").write_text(
+        f"[install]\nuser = true\ntarget = {elsewhere}\nno-binary = :all:\n"
+        f"[global]\nrequire-virtualenv = true\nfind-links = {wheels.as_uri()} /nowhere\n")
+    (kit.parent / "uv.toml").write_text(f'no-build = true\nrequired-version = "==0.0.1"\nexclude-newer = "2010-01-01"\n'
+                                        f'[pip]\ntarget = "{elsewhere}"\npython-version = "3.8"\n')
+    surprising = offline(kit, PIP_CONFIG_FILE=str(kit.parent / "pip.conf"), PIP_USER="1", PIP_TARGET=str(elsewhere),
+                         PIP_PREFIX=str(elsewhere), UV_CONFIG_FILE=str(kit.parent / "uv.toml"), UV_PYTHON="3.7",
+                         UV_PROJECT_ENVIRONMENT=str(elsewhere), UV_NO_BINARY="1", UV_SYSTEM_PYTHON="1",
+                         UV_CONSTRAINT="/nowhere", UV_OVERRIDE="/nowhere", UV_LINK_MODE="symlink",
+                         PYTHONPATH=str(wheels), PYTHONHOME=str(elsewhere), PYTHONUSERBASE=str(elsewhere),
+                         VIRTUAL_ENV=str(elsewhere), CONDA_PREFIX=str(elsewhere), CDPATH=str(kit.parent),
+                         HOME="/proc/nobody", TMPDIR=str(elsewhere / "tmp"))
+    for name in "PIP_FIND_LINKS", "XDG_CACHE_HOME":  # the first is in the file
+        surprising.pop(name, None)
+    surprising["PATH"] = surprising["PATH"].replace(os.path.dirname(UV), "/nowhere")
     run = sh_setup(kit, "deploy", env=surprising, preexec_fn=lambda: os.umask(0o077))
-    assert run.returncode == 0, run.stdout
-    assert answer(kit) == b"42"
-    assert not [name for name in ("elsewhere", "prefix", "user") if (kit.parent / name).exists()]
+    assert run.returncode == 0 and "getting uv" in run.stdout, run.stdout
+    assert answer(kit) == b"42" and not elsewhere.exists()
+    for folder, _, names in os.walk(str(kit / ".deploy")):
+        for path in [folder] + [os.path.join(folder, name) for name in names]:
+            assert os.stat(path).st_mode & 0o044 == 0o044, path
 
 
 class Proxy(BaseHTTPRequestHandler):
@@ -113,73 +151,123 @@ class Proxy(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize("told", ["variable", "pip.conf"])
-def test_a_proxy(kit, told):
+INDEX = "http://packages.invalid/simple"
+PIP_CONF = f"[global]\nindex-url = {INDEX}\ntrusted-host = packages.invalid\n"
+
+
+@pytest.mark.parametrize("file, text, variables", [
+    ("pip.conf", PIP_CONF, {"http_proxy": "PROXY"}),
+    ("pip.conf", PIP_CONF + "proxy = PROXY\n", {}),
+    ("home/.config/pip/pip.conf", PIP_CONF, {"PIP_PROXY": "PROXY"}),
+    ("home/.pip/pip.conf", PIP_CONF, {"ALL_PROXY": "PROXY"}),
+    ("environment/pip.conf", PIP_CONF, {"HTTP_PROXY": "PROXY"}),
+    ("home/.config/uv/uv.toml", f'http-proxy = "PROXY"\n[[index]]\nurl = "{INDEX}"\ndefault = true\n', {}),
+    ("uv.toml", f'index-url = "{INDEX}"\n', {"http_proxy": "PROXY"}),
+    ("pip.conf", "[global]\nindex-url = http://other.invalid\n", {"UV_INDEX_URL": INDEX, "http_proxy": "PROXY"}),
+    ("pip.conf", "", {"UV_DEFAULT_INDEX": INDEX, "http_proxy": "PROXY"}),
+])
+def test_a_mirror_and_a_proxy(kit, file, text, variables):
+    if "toml" in file and sys.version_info < (3, 11):
+        pytest.skip("Python 3.10 cannot read TOML")
     with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
         proxy.wheels, proxy.asked = kit.parent / "wheels", []
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
-        address = "http://127.0.0.1:{}".format(proxy.server_port)
-        (kit.parent / "pip.conf").write_text("[global]\nindex-url = http://packages.invalid/simple\n"
-                                             "trusted-host = packages.invalid\n" +
-                                             ("proxy = {}\n".format(address) if told == "pip.conf" else ""))
-        online = offline(kit, PIP_CONFIG_FILE=str(kit.parent / "pip.conf"))
-        for name in "PIP_NO_INDEX", "PIP_FIND_LINKS", "http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY":
-            online.pop(name, None)
-        run = sh_setup(kit, "deploy", env=dict(online, **({"http_proxy": address} if told == "variable" else {})))
+        address = f"http://127.0.0.1:{proxy.server_port}"
+        path = kit.parent / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("PROXY", address))
+        online = offline(kit, HOME=str(kit.parent / "home"), UV_NO_CACHE="1", VIRTUAL_ENV=str(kit.parent / "environment"),
+                         **{name: value.replace("PROXY", address) for name, value in variables.items()})
+        if file in ("pip.conf", "uv.toml"):
+            online["PIP_CONFIG_FILE" if file == "pip.conf" else "UV_CONFIG_FILE"] = str(path)
+        for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "no_proxy", "NO_PROXY", "http_proxy", "HTTP_PROXY", "XDG_CONFIG_HOME"):
+            if name not in variables:
+                online.pop(name, None)
+        run = sh_setup(kit, "deploy", env=online)
         proxy.shutdown()
     assert run.returncode == 0, run.stdout
-    assert answer(kit) == b"42" and proxy.asked[0] == "http://packages.invalid/simple/toy/"
+    assert answer(kit) == b"42" and proxy.asked[0] == INDEX + "/toy/"
 
 
-def test_another_file_than_the_pinned_one_is_refused(kit):
-    pin(kit, "0" * 64)
-    run = sh_setup(kit, "deploy", env=offline(kit))
-    assert run.returncode == 1 and re.search("packages could not be installed.*\n(.*\n)*.*(HASH|hash)", run.stdout)
-    assert not (kit / ".deploy").exists()
+ONLINE = {"PIP_NO_INDEX": "0", "UV_HTTP_RETRIES": "0", "no_proxy": ""}
+
+
+@pytest.mark.parametrize("variables, says, remedy", [
+    ({"PIN": "0" * 64}, "Hash mismatch for `toy==1.0`", None),
+    ({"PIP_FIND_LINKS": ""}, "toy was not found", None),
+    ({**ONLINE, "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple"}, "Connection refused",
+     "from http://127.0.0.1:9/simple, which is what you have set"),
+    ({**ONLINE, "https_proxy": "http://127.0.0.1:9", "PIP_FIND_LINKS": ""}, "tunnel error",
+     "through the proxy http://127.0.0.1:9, which is what you have set"),
+    ({"PIP_CONFIG_FILE": "CONF"}, "pip cannot read", None),
+])
+def test_an_error_is_the_tool_s_first_and_a_remedy_is_for_what_was_found(kit, variables, says, remedy):
+    if "PIN" in variables:
+        pin(kit, "deploy/requirements.txt", f"toy==1.0 --hash=sha256:{variables['PIN']}\n")
+    (kit.parent / "conf").write_text("no section\n")
+    run = sh_setup(kit, "deploy", env=offline(kit, UV_NO_CACHE="1") | {
+        name: value.replace("CONF", str(kit.parent / "conf")) for name, value in variables.items()})
+    assert run.returncode == 1 and says in run.stdout, run.stdout
+    assert NO_NETWORK not in run.stdout and (remedy is None or remedy in run.stdout), run.stdout
+    assert not (kit / ".deploy" / "made-from").exists() and not (kit / ".deploy" / "bin").exists()
+
+
+@IS_ROOT
+@pytest.mark.parametrize("first, says, network", [
+    ("ip link set lo up 2>/dev/null", "lookup address", True),
+    ("mount -t tmpfs -o noexec tmpfs .deploy", "mounted noexec", False),
+    ("mount -t tmpfs -o size=64k tmpfs .deploy", "no space left", False),
+    ("mount -t tmpfs -o ro tmpfs .deploy", "Read-only file system", False),
+])
+def test_a_machine_on_which_it_cannot_work(kit, first, says, network):
+    (kit / ".deploy").mkdir()
+    online = offline(kit, UV_HTTP_RETRIES="0", **{"UV_NO_CACHE": "1"})
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY") if network else ():
+        online.pop(name, None)
+    run = subprocess.run(["unshare", "--mount", "--net", "sh", "-c", f"{first}; exec sh setup.sh deploy"], cwd=str(kit), env=online,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=500)
+    assert run.returncode == 1 and says in run.stdout, run.stdout
+    assert (NO_NETWORK in run.stdout) == network, run.stdout
 
 
 def test_two_at_once_install_once(kit):
     runs = [subprocess.Popen(["sh", "setup.sh", "deploy"], cwd=str(kit), env=offline(kit), stdout=subprocess.PIPE,
                              universal_newlines=True) for _ in range(2)]
-    said = [run.communicate(timeout=120)[0] for run in runs]
+    said = [run.communicate(timeout=500)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0] and answer(kit) == b"42"
     assert "".join(said).count("installing") == 1
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("sent, after", [(signal.SIGTERM, 0.1), (signal.SIGINT, 0.5), (signal.SIGHUP, 1), (signal.SIGTERM, 1.5),
-                                         (signal.SIGINT, 2), (signal.SIGHUP, 3), (signal.SIGKILL, 0.5), (signal.SIGKILL, 1.5),
-                                         (signal.SIGKILL, 3)])
-def test_cut_off_it_leaves_nothing_half_made(kit, sent, after):
-    """By the programs that it has started neither, which a terminal's Ctrl-C would reach, and `kill` does not."""
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("after", [0.05, 0.1, 0.2, 0.4, 0.8])
+def test_cut_off_the_next_call_completes_it(kit, sent, after):
+    """The programs that it has started are not, which a terminal's Ctrl-C would reach, and `kill` does not."""
     temporary = kit.parent / "tmp"
     temporary.mkdir()
     run = subprocess.Popen(["sh", "setup.sh", "deploy"], cwd=str(kit), env=offline(kit, TMPDIR=str(temporary)),
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(after)
     run.send_signal(sent)
-    run.wait(timeout=30)
-    assert not (kit / ".deploy" / "made-from").exists() or run.returncode == 0
-    assert sent == signal.SIGKILL or run.returncode == 0 or not (kit / ".deploy").exists()
+    run.wait(timeout=120)
     again = sh_setup(kit, "deploy", env=offline(kit))
     assert again.returncode == 0 and answer(kit) == b"42"
-    assert list(temporary.iterdir()) == [] and not (kit / ".deploy" / "tmp").exists()
+    assert list(temporary.iterdir()) == [] and list((kit / ".uv").iterdir()) == []
 
 
 def test_an_image_s_environment_is_made_once_by_all_who_ask_at_once(tmp_path, monkeypatch):
-    made = []
+    ran = []
 
-    def slowly(folder, *pins):
-        made.append(folder)
-        time.sleep(0.2)
-        Path(folder).mkdir()
+    def slowly(what, *command, **variables):
+        ran.append(what)
+        time.sleep(0.1)
 
     monkeypatch.setattr(images, "ENVIRONMENTS", str(tmp_path))
-    monkeypatch.setattr(images, "_make", slowly)
+    monkeypatch.setattr(images, "run", slowly)
     with ThreadPoolExecutor(4) as workers:
-        asked = [workers.submit(images.environment, "3.1.2", "3.11", "requirements.txt", sys.executable) for _ in range(4)]
-    assert {each.result() for each in asked} == {str(tmp_path / "pynq-3.1.2-python-3.11/bin/python")}
-    assert len(made) == 1
+        asked = [workers.submit(images.environment, "2.6.2", "3.6", "tests/images/python-3.6.txt", "python3.6") for _ in range(4)]
+    assert {each.result() for each in asked} == {str(tmp_path / "pynq-2.6.2-python-3.6/bin/python")}
+    assert ran == ["making the environment"] + 3 * ["installing"]
 
 
 def test_a_checkout_by_a_git_of_windows_settings_is_what_was_committed(tmp_path):
@@ -204,16 +292,6 @@ def test_files_in_place_of_links_become_links(kit):
     assert all(os.readlink(str(kit / "notebooks" / link)) == "../" + link for link in ("iop", "bitstream", "mb_src"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_checkout_that_cannot_be_written_to(kit):
-    os.chmod(str(kit), 0o555)
-    try:
-        run = sh_setup(kit, "deploy", env=offline(kit))
-    finally:
-        os.chmod(str(kit), 0o755)
-    assert run.returncode == 1 and "cannot be written to" in run.stdout and "clone the kit into a folder" in run.stdout
-
-
 def test_a_file_system_without_links_says_so(kit):
     (kit / "notebooks" / "iop").unlink()
     (kit.parent / "bin").mkdir()
@@ -223,9 +301,12 @@ def test_a_file_system_without_links_says_so(kit):
 
 
 def test_refuses_a_python_that_the_kit_does_not_work_on(kit):
-    (kit.parent / "python3.9").symlink_to("/bin/false")
-    run = sh_setup(kit, env=dict(os.environ, PYTHON=str(kit.parent / "python3.9")))
-    assert run.returncode == 1 and "is not a Python from 3.10 to 3.14" in run.stdout
+    for script, says in ("echo 3.9", "is Python 3.9, and the kit needs one from 3.10 to 3.14"), \
+                        ("echo no libpython >&2; exit 1", "does not start: no libpython"):
+        (kit.parent / "python").write_text(f"#!/bin/sh\n{script}\n")
+        (kit.parent / "python").chmod(0o755)
+        run = sh_setup(kit, env=dict(os.environ, PYTHON=str(kit.parent / "python")))
+        assert run.returncode == 1 and says in run.stdout, run.stdout
 
 
 def test_says_which_python_and_how_to_get_one(kit):
@@ -250,35 +331,34 @@ def test_says_how_to_get_a_browser(kit):
     assert run.returncode == 1 and "sudo apt-get install chromium libatomic1" in run.stdout
 
 
-def test_drift_is_named_with_the_remedy(kit, monkeypatch):
+def test_a_pinned_package_that_was_changed_is_put_back(kit, monkeypatch):
+    """And what the user has installed beside it stays."""
     assert sh_setup(kit, "deploy", env=offline(kit)).returncode == 0
     packages, = (kit / ".deploy" / "lib").glob("*/site-packages")
     (packages / "of_the_students_own-1.0.dist-info").mkdir()
     assert sh_setup(kit, "deploy", env=offline(kit)).stdout == ""
     (packages / "toy-1.0.dist-info").rename(packages / "toy-2.0.dist-info")
-    named = sh_setup(kit, "deploy", env=offline(kit))
-    assert named.returncode == 0
-    assert re.search("toy 2.0 in place of 1.0.*type rm -rf .deploy and the command again", named.stdout)
-    changed = environment.drift(str(kit / ".deploy"))
-    monkeypatch.setattr(environment, "drift", lambda: changed)
-    good, said = doctor.packages()
-    assert not good and "toy 2.0 in place of 1.0" in said and "rm -rf .venv" in said
-    shutil.rmtree(str(packages / "toy-2.0.dist-info"))
-    assert "no toy 1.0" in sh_setup(kit, "deploy", env=offline(kit)).stdout
+    (packages / "toy-2.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 2.0\n")
+    (kit / ".venv").symlink_to(".deploy")
+    monkeypatch.setattr(doctor, "ROOT", str(kit))
+    assert doctor.packages() == (False, "no longer has toy-1.0, which is pinned: `make lab` and `make test` put it back")
+    unreachable = sh_setup(kit, "deploy", env=offline(kit, UV_NO_CACHE="1") | {"PIP_FIND_LINKS": ""})
+    assert unreachable.returncode == 0 and "toy was not found" in unreachable.stdout  # and goes on with what is there
+    again = sh_setup(kit, "deploy", env=offline(kit))
+    assert again.stdout == "setup: putting back into .deploy what is pinned: toy-1.0\n"
+    assert answer(kit) == b"42" and (packages / "of_the_students_own-1.0.dist-info").exists()
+    assert sh_setup(kit, "deploy", env=offline(kit)).stdout == ""
 
 
-def test_this_environment_has_not_drifted():
-    assert environment.drift() == "" and len(environment.installed(sys.prefix)) > 100
-
-
-def test_requirements_txt_is_what_requirements_in_asks_for():
+@pytest.mark.parametrize("folder", [".", "deploy", "deploy/hub", "tests/browser"])
+def test_requirements_txt_is_what_requirements_in_asks_for(folder):
     """With every file's hash, for each Python."""
-    written = (ROOT / "requirements.txt").read_text()
-    pins = dict(re.findall(r"(?m)^([\w-]+)==(\S+)", written))
-    for name, version, marker in re.findall(r"(?m)^([\w-]+)==([\w.]+)(?: ; python_version (.*))?$",
-                                            (ROOT / "requirements.in").read_text()):
-        assert re.search(r"(?m)^{}=={}{}".format(name.lower(), re.escape(version), " ; " if marker else " "), written), name
-    assert len(pins) > 100 and written.count("--hash=sha256:") > 2 * len(pins)
+    written = (ROOT / folder / "requirements.txt").read_text()
+    asked = re.findall(r"(?m)^([\w-]+)==([\w.]+)(?: ; python_version (.*))?$", (ROOT / folder / "requirements.in").read_text())
+    assert asked
+    for name, version, marker in asked:
+        assert re.search(r"(?m)^{}=={}{}".format(name.lower().replace("_", "-"), re.escape(version), " ; " if marker else " "),
+                         written), name
     for package in re.split(r"\n(?=[\w.-]+==)", written)[1:]:  # after the header
         assert "--hash=sha256:" in package, package
 
@@ -291,7 +371,7 @@ from nbclient import NotebookClient
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(sys.argv[1])])
 NotebookClient(notebook, timeout=60, allow_errors=True, resources={"metadata": {"path": sys.argv[2]}}).execute()
 print(json.dumps([output.get("text") or output.get("evalue") or "" for output in notebook.cells[0].outputs]))
-""", source, str(folder)], stdout=subprocess.PIPE, universal_newlines=True, timeout=120, env=dict(os.environ, **more))
+""", source, str(folder)], stdout=subprocess.PIPE, universal_newlines=True, timeout=500, env=dict(os.environ, **more))
     return "".join(json.loads(run.stdout))
 
 
