@@ -80,7 +80,7 @@ $ssh -o ControlMaster=yes -o RequestTTY=no "$host" "exec sh -c '$hold'" \
     < "$control/in" > "$control/out" &
 holder=$!
 exec 3> "$control/in"
-cat "$control/kit.tar.gz" >&3 &
+cat "$control/kit.tar.gz" >&3 2>/dev/null &
 others=$!
 grep -q -x "$copy is there" "$control/out" 3>&- &  # other lines are the login's greeting
 reader=$!
@@ -96,9 +96,8 @@ if ! wait $reader; then
     [ $status != 255 ] ||
         fail "$host was not reached, or the connection broke, so nothing was changed there: is" \
             "the board on, and does \`ssh $host\` reach it?"
-    fail "$host could not take the kit into its /tmp, for the reason above, so nothing was" \
-        "changed there: make sure that /tmp has room (\`df -h /tmp\` on the board) and can be" \
-        "written to."
+    fail "$host could not unpack the kit, for the reason above, so nothing was changed there: it" \
+        "needs tar, gzip, and room in a /tmp that can be written to (\`df -h /tmp\` on the board)."
 fi
 there=yes
 

@@ -66,11 +66,11 @@ def boards(servers):
         shutil.rmtree(str(board.root))
 
 
-def make(*words, **environment):
+def make(*words, cwd=str(ROOT), **environment):
     """What a make command prints, and how it ends."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    return subprocess.run(("make",) + words, cwd=str(ROOT), env=dict(clean, **environment), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True, timeout=120)
+    return subprocess.run(("make",) + words, cwd=cwd, env=dict(clean, **environment), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True, timeout=180)
 
 
 @pytest.fixture
@@ -212,8 +212,8 @@ def classroom(boards, servers, tmp_path):
               "    ansible_ssh_use_tty: false"]  # a container may have no terminals to give
     inventory.write_text("\n".join(lines) + "\n")
 
-    def run(*options, command="classroom"):
-        finished = make(command, "BOARDS={}".format(inventory), *options)
+    def run(*options, command="classroom", **environment):
+        finished = make(command, "BOARDS={}".format(inventory), *options, **environment)
         recap = dict(re.findall(r"^(\w+) +: (ok=.*)$", finished.stdout, re.M))
         return finished, {name: dict(re.findall(r"(\w+)=(\d+)", line)) for name, line in recap.items()}
     return run
