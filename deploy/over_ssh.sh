@@ -102,13 +102,13 @@ fi
 there=yes
 
 terminal=no
-sudo="sudo -n"
+sudo="sudo -n true || exit 77; sudo"
 if [ -t 0 ]; then  # sudo asks for its password there
     terminal=yes
     sudo=sudo
 fi
 case $host$options in root@* | *--destdir*) sudo= ;; esac
-install="cd $copy && $sudo python3 -E -B -m deploy.install$options"
+install="cd $copy || exit; $sudo python3 -E -B -m deploy.install$options"
 $ssh -o ControlMaster=no -o RequestTTY=$terminal "$host" "exec sh -c $(quoted "$install")" \
     <&4 3>&- &
 installer=$!
@@ -121,4 +121,7 @@ wait $installer || status=$?
 [ $status != 255 ] ||
     fail "the connection to $host broke during the installation: give the same command again," \
         "which completes it."
+[ $status != 77 ] ||
+    fail "sudo on $host needs a password, and can ask for it only in a terminal: give the command" \
+        "in one, or log in as root, as in HOST=root@${host#*@}. Nothing was changed there."
 exit $status

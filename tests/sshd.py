@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-PACKAGES = ["openssh-server", "libwrap0", "libnsl2", "libtirpc3", "libnss-wrapper"]
+PACKAGES = ["openssh-server", "libwrap0", "libnsl2", "libtirpc3", "libnss-wrapper", "tcsh"]
 SOMEBODY = 1000  # the numeric user that servers run as if the tests are run by root
 CONFIG = """
 Port {port}
