@@ -1,6 +1,6 @@
 #!/bin/sh
-# over_ssh.sh HOST [OPTION...]: copies the kit to a board over SSH, runs deploy/install.py there with
-# the options, and removes the copy. HOST is as for ssh; the user is xilinx unless one is given.
+# over_ssh.sh HOST [OPTION...]: copies the kit to a board over SSH, runs deploy/install.py there
+# with the options, and removes the copy. HOST is as for ssh; without a user it is xilinx@HOST.
 # SSH=... is the ssh command, with options that win over those below.
 set -eu
 unset CDPATH  # with it, cd may go elsewhere, and prints where
