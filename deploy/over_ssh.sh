@@ -92,6 +92,7 @@ ended $reader $limit ||
         "whether \`ssh $host true\` ends, and restart the board if it does not."
 if ! wait $reader; then
     status=0
+    ended "$holder" 10 || kill "$holder"
     wait "$holder" || status=$?
     [ $status != 255 ] ||
         fail "$host was not reached, or the connection broke, so nothing was changed there: is" \
