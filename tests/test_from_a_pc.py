@@ -71,7 +71,7 @@ def make(*words, cwd=str(ROOT), **environment):
     """What a make command prints, and how it ends."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     return subprocess.run(("make",) + words, cwd=cwd, env=dict(clean, **environment), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True, timeout=180)
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True, timeout=600)
 
 
 @pytest.fixture
