@@ -1,6 +1,28 @@
 # The kit's commands; `make help` lists them. Each does its own set-up first (setup.sh) and works from a fresh clone.
 
+<<<<<<< HEAD
 # A board can load its FPGA.
+=======
+# Options are given on the command line, as in make install HOST=192.168.2.99. A shell may have
+# variables of these names for its own ends, as csh has HOST; a plain = keeps those out.
+HOST =
+DESTDIR =
+BASE_OVERLAY =
+ONLY =
+QUICK =
+SHOTS =
+PYTHON ?=
+
+# Variables of the user's shell that no recipe inherits: they would make cd, tar, grep, Python, git
+# or Ansible do something else. Ansible keeps those that say how boards are reached.
+REACH := REMOTE_USER REMOTE_PORT PRIVATE_KEY_FILE HOST_KEY_CHECKING SSH_COMMON_ARGS SSH_EXTRA_ARGS
+unexport CDPATH ENV BASH_ENV BASHOPTS SHELLOPTS POSIXLY_CORRECT TAR_OPTIONS GZIP GREP_OPTIONS
+unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR GIT_PREFIX
+unexport $(filter PYTHON% BASH_FUNC_%,$(.VARIABLES))
+unexport $(filter-out $(REACH:%=ANSIBLE_%),$(filter ANSIBLE_%,$(.VARIABLES)))
+
+# A board can load its FPGA, and has Python with pynq in its image; a PC uses .venv/.
+>>>>>>> part-b
 BOARD_HERE := $(wildcard /sys/class/fpga_manager/fpga0/firmware)
 
 # What users set for other programs, and what would change what the kit's own do. (Settings that say how something is reached, such as
@@ -33,7 +55,7 @@ endif
 # sudo would leave __pycache__ folders that only root can remove.
 export PYTHONDONTWRITEBYTECODE := 1
 # The folder of the notebooks that students run
-export TUTORIAL := $(shell python3 -B -c 'from deploy import image; print(image.notebooks_folder())')/pynq_tutorial
+export TUTORIAL := $(shell python3 -E -B -c 'from deploy import image; print(image.notebooks_folder())')/pynq_tutorial
 NOTEBOOKS := $(TUTORIAL)
 LINKED :=
 SETUP  := @:
@@ -46,7 +68,7 @@ endif
 PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
 
 # More of JupyterLab's options, as in make lab LAB=--no-browser
-LAB ?=
+LAB =
 
 .DEFAULT_GOAL := help
 .PHONY: help lab run test test-slow executed test-long test-images test-board test-systems test-browser test-deploy test-container
@@ -131,34 +153,30 @@ INSTALL = $(if $(DESTDIR),--destdir $(call quoted,$(DESTDIR))) \
 	$(if $(BASE_OVERLAY),--base-overlay $(call quoted,$(BASE_OVERLAY))) $(NO_ANSWERS)
 
 install: ## on a board, with sudo: into its Jupyter; from a PC: make install HOST=192.168.2.99; ANSWERS=no without solutions
-	@$(if $(HOST),sh deploy/over_ssh.sh '$(HOST)',python3 -m deploy.install) $(INSTALL)
+	@$(if $(HOST),sh deploy/over_ssh.sh $(call quoted,$(HOST)),python3 -m deploy.install) $(INSTALL)
 
 uninstall: ## removes what was installed and nobody changed; on a board with sudo, or with HOST=...
-	@$(if $(HOST),sh deploy/over_ssh.sh '$(HOST)',python3 -m deploy.install) --uninstall $(INSTALL)
+	@$(if $(HOST),sh deploy/over_ssh.sh $(call quoted,$(HOST)),python3 -m deploy.install) --uninstall $(INSTALL)
 
 # More of ansible-playbook's options, as in make classroom ANSIBLE="-e uninstall=true"
-ANSIBLE ?=
-BOARDS ?= boards.yml
-
-# The most boards at once. Ansible's own default is five.
-FORKS := 100
+ANSIBLE =
+BOARDS = boards.yml
 
 # The first steps of a command for all boards of an inventory
 define on_all_boards
 	$(PC_ONLY)
-	@[ -e '$(BOARDS)' ] || { echo "$(BOARDS) is not there, and should list your boards: copy deploy/boards.example.yml to it, and" \
-		"list them in it." >&2; exit 1; }
+	@[ -e $(call quoted,$(BOARDS)) ] || { echo $(call quoted,$(BOARDS))" is not there, and should list your boards: copy" \
+		"deploy/boards.example.yml to it, and list them in it." >&2; exit 1; }
 	$(SETUP) deploy
 endef
-PLAYBOOK = LC_ALL=C.UTF-8 ANSIBLE_HOME=$(CURDIR)/.deploy/ansible ANSIBLE_SSH_ARGS='-o ControlMaster=no' \
-	.deploy/bin/ansible-playbook -i '$(BOARDS)' --forks $(FORKS)
+PLAYBOOK = LC_ALL=C.UTF-8 ANSIBLE_CONFIG=deploy/ansible.cfg .deploy/bin/ansible-playbook -i $(call quoted,$(BOARDS))
 
 classroom: ## installs on all boards of an inventory: make classroom BOARDS=boards.yml; ANSWERS=no without solutions
 	$(on_all_boards)
 	@sh deploy/pack.sh $(NO_ANSWERS) > .deploy/kit.tar.gz
 	@$(PLAYBOOK) deploy/classroom.yml -e answers=$(ANSWERS) $(ANSIBLE)
 
-DIR ?= collected
+DIR = collected
 
 collect: ## brings the changed notebooks of all boards into collected/BOARD/: make collect BOARDS=boards.yml; DIR=... elsewhere
 	$(on_all_boards)
@@ -173,7 +191,7 @@ report: ## who has solved which exercise, from the notebooks in collected/, also
 	@python3 -B -m deploy.report $(call quoted,$(DIR)) $(EXECUTED)
 
 # More of the build's options, as in make image BUILD='--build-arg BASE=debian:13-slim'
-BUILD ?=
+BUILD =
 
 image: ## a container image of the kit, pynq-tutorial, for a class without boards; with podman, buildah or Docker
 	$(PC_ONLY)
@@ -200,7 +218,8 @@ firmware: ## builds iop/pynq_tutorial.bin from mb_src/
 	@$(MAKE) -C mb_src --no-print-directory
 
 edition: ## writes deploy/edition.txt, the list of the files in git that boards get; they get no others
-	@git ls-files -s $(EDITION_FOLDERS) | grep -v '^120000 ' | cut -f 2 | LC_ALL=C sort > deploy/edition.new
+	@files=$$(git -c core.quotePath=off ls-files -s $(EDITION_FOLDERS)) && [ -n "$$files" ] && \
+		printf '%s\n' "$$files" | grep -v '^120000 ' | cut -f 2 | LC_ALL=C sort > deploy/edition.new
 	@mv deploy/edition.new deploy/edition.txt
 
 firmware-check: ## is iop/pynq_tutorial.bin what mb_src/ makes?

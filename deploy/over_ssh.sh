@@ -1,11 +1,17 @@
 #!/bin/sh
-# over_ssh.sh HOST [OPTION...]: copies the kit to a board over SSH, runs deploy/install.py there with the options, and removes
-# the copy. HOST is as for ssh; the user is xilinx unless one is given. SSH=... is the ssh command with its options.
+# over_ssh.sh HOST [OPTION...]: copies the kit to a board over SSH, runs deploy/install.py there
+# with the options, and removes the copy. HOST is as for ssh; without a user it is xilinx@HOST.
+# SSH=... is the ssh command, with options that win over those below.
 set -eu
+unset CDPATH  # with it, cd may go elsewhere, and prints where
+cd "$(dirname "$0")/.."
 host=$1
 shift
 case $host in *@*) ;; *) host=xilinx@$host ;; esac
-cd "$(dirname "$0")/.."
+
+fail() { printf 'pynq_tutorial: %s\n' "$*" >&2; exit 1; }
+
+quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }  # for a shell on the board
 
 options=
 answers=
@@ -13,57 +19,110 @@ before=
 for option in "$@"; do
     case $before in --destdir | --base-overlay)
         case $option in /*) ;; *)
-            echo "pynq_tutorial: $option is on the board, whose folders are not this PC's: give a path that begins with /." >&2
-            exit 1 ;;
+            fail "$option is on the board, whose folders are not this PC's: give a path that" \
+                "begins with /." ;;
         esac ;;
     esac
     if [ "$option" = --no-answers ]; then answers=$option; fi
     before=$option
-    options="$options '$(printf %s "$option" | sed "s/'/'\\\\''/g")'"  # quoted for the board's shell
+    options="$options $(quoted "$option")"
 done
 
-# One connection for all steps, so that a password is asked for once.
-control=$(mktemp -d)
-ssh="${SSH:-ssh} -o ControlMaster=auto -o ControlPath=$control/%C -o ControlPersist=60"
+# In /tmp, whatever TMPDIR is: a socket's path has at most 103 bytes.
+control=$(mktemp -d /tmp/pynq_tutorial.XXXXXXXXXX)
 copy=/tmp/pynq_tutorial-${control##*.}  # chosen here, because the board's login may print anything
+# One connection for both sessions, so that a password is asked for once; it ends with the first.
+# A board that falls silent is given up after 30 s. The user's own settings say how the board is
+# reached; those that would do something else there are shut out.
+ssh="${SSH:-ssh} -o ControlPath=$control/s -o ControlPersist=no -o ConnectTimeout=30
+    -o ServerAliveInterval=10 -o ServerAliveCountMax=3
+    -o RemoteCommand=none -o PermitLocalCommand=no -o ClearAllForwardings=yes"
 holder=
+others=
+there=
+
+ended() {  # ended PROCESS SECONDS: waits for its end; false if it does not come in time
+    end=$(($(date +%s) + $2))
+    while kill -0 "$1" 2>/dev/null; do
+        [ "$(date +%s)" -lt $end ] || return 1
+        sleep 0.1
+    done
+}
+
 finish() {
     trap - EXIT
     trap '' INT TERM HUP
     exec 3>&-  # now the board removes the copy
-    tries=0
-    while [ -n "$holder" ] && kill -0 "$holder" 2>/dev/null && [ $tries -lt 100 ]; do
-        tries=$((tries + 1))
-        sleep 0.1
-    done
-    $ssh -O exit "$host" 2>/dev/null || true
+    if [ -n "$there" ]; then ended "$holder" 10 || true; fi
+    for process in $others $holder; do kill "$process" 2>/dev/null || true; done
     rm -rf "$control"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
 
-# Packed first: if a file cannot be read, the kit is not installed. Otherwise that file would be removed from the board.
-sh deploy/pack.sh $answers > "$control/kit.tar.gz"
+# Packed first: if a file cannot be read, the kit is not installed. Otherwise that file would be
+# removed from the board.
+sh deploy/pack.sh $answers > "$control/kit.tar.gz" ||
+    fail "this PC could not pack the kit, so nothing was changed on $host."
 size=$(($(wc -c < "$control/kit.tar.gz")))
-$ssh "$host" true > /dev/null  # asks for a password, if it has to
 
-# A shell on the board keeps the copy for as long as its input is open, and removes it when the input ends: at the end of this
-# script, or when the connection breaks.
+# A shell on the board keeps the copy for as long as its input is open, and removes it when the
+# input ends: at the end of this script, or when the connection breaks. If it cannot unpack the
+# kit, it says why and ends. tar -m, because a board's clock may be in 1970.
+hold="LC_ALL=C; export LC_ALL; umask 077; mkdir $copy || exit 1; \
+trap \"rm -rf $copy\" EXIT; trap \"exit 1\" HUP INT TERM; \
+said=\$(head -c $size | tar -x -z -m -o -f - -C $copy 2>&1) || \
+{ echo \"\$said\" | head -n 3 >&2; exit 1; }; echo; echo $copy is there; cat > /dev/null"
 mkfifo "$control/in" "$control/out"
-$ssh "$host" "umask 077; mkdir '$copy' || exit; trap \"rm -rf '$copy'\" EXIT; trap 'exit 1' HUP INT TERM
-    head -c $size | tar -x -z -C '$copy' && echo && echo '$copy is there'; cat > /dev/null" \
+exec 4<&0  # for the installer, because a command in the background has no other input
+# Each in the background, so that every wait here has an end.
+$ssh -o ControlMaster=yes -o RequestTTY=no "$host" "exec sh -c '$hold'" \
     < "$control/in" > "$control/out" &
 holder=$!
 exec 3> "$control/in"
-cat "$control/kit.tar.gz" >&3 &  # in the background, in case the board does not read it
-there=
-while [ -z "$there" ] && read -r line; do
-    if [ "$line" = "$copy is there" ]; then there=yes; fi  # other lines are the login's greeting
-done < "$control/out"
-[ -n "$there" ]
+cat "$control/kit.tar.gz" >&3 2>/dev/null &
+others=$!
+grep -q -x "$copy is there" "$control/out" 3>&- &  # other lines are the login's greeting
+reader=$!
+others="$others $reader"
+limit=45
+if [ -t 0 ]; then limit=180; fi  # a password may have to be typed
+ended $reader $limit ||
+    fail "$host has not taken the kit in $limit s, so nothing was changed there: find out" \
+        "whether \`ssh $host true\` ends, and restart the board if it does not."
+if ! wait $reader; then
+    status=0
+    ended "$holder" 10 || kill "$holder"
+    wait "$holder" || status=$?
+    [ $status != 255 ] ||
+        fail "$host was not reached, or the connection broke, so nothing was changed there: is" \
+            "the board on, and does \`ssh $host\` reach it?"
+    fail "$host could not unpack the kit, for the reason above, so nothing was changed there: it" \
+        "needs tar, gzip, and room in a /tmp that can be written to (\`df -h /tmp\` on the board)."
+fi
+there=yes
 
-terminal=
-if [ -t 0 ]; then terminal=-t; fi  # sudo asks for its password there
-sudo=sudo
+terminal=no
+sudo="sudo -n true || exit 77; sudo"
+if [ -t 0 ]; then  # sudo asks for its password there
+    terminal=yes
+    sudo=sudo
+fi
 case $host$options in root@* | *--destdir*) sudo= ;; esac
-$ssh $terminal "$host" "cd '$copy' && $sudo python3 -B -m deploy.install$options" 3>&-
+install="cd $copy || exit; $sudo python3 -E -B -m deploy.install$options"
+$ssh -o ControlMaster=no -o RequestTTY=$terminal "$host" "exec sh -c $(quoted "$install")" \
+    <&4 3>&- &
+installer=$!
+others="$others $installer"
+ended $installer 900 ||
+    fail "the installer on $host has not ended in 15 minutes: restart the board and give the same" \
+        "command again, which completes it."
+status=0
+wait $installer || status=$?
+[ $status != 255 ] ||
+    fail "the connection to $host broke during the installation: give the same command again," \
+        "which completes it."
+[ $status != 77 ] ||
+    fail "sudo on $host needs a password, and can ask for it only in a terminal: give the command" \
+        "in one, or log in as root, as in HOST=root@${host#*@}. Nothing was changed there."
+exit $status

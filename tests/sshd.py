@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-PACKAGES = ["openssh-server", "libwrap0", "libnsl2", "libtirpc3", "libnss-wrapper"]
+PACKAGES = ["openssh-server", "libwrap0", "libnsl2", "libtirpc3", "libnss-wrapper", "tcsh"]
 SOMEBODY = 1000  # the numeric user that servers run as if the tests are run by root
 CONFIG = """
 Port {port}
@@ -57,14 +57,13 @@ class Servers:
         library = next((packages / "usr/lib").glob("*/libnss_wrapper.so"))
         for name in ("key", "host_key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
-        (folder / "passwd").write_text("xilinx:x:{0}:{0}::{1}:/bin/sh\n".format(self.user, folder / "home"))
         (folder / "home").mkdir()
         self.own(folder / "home")
         (folder / "group").write_text("xilinx:x:{}:\n".format(self.user))
         (folder / "ssh_config").write_text(CLIENT.format(folder=folder))
         self.sshd = packages / "usr/sbin/sshd"
         self.environment = {"LD_LIBRARY_PATH": str(library.parent), "LD_PRELOAD": str(library), "PATH": os.environ["PATH"],
-                            "NSS_WRAPPER_PASSWD": str(folder / "passwd"), "NSS_WRAPPER_GROUP": str(folder / "group")}
+                            "NSS_WRAPPER_GROUP": str(folder / "group")}
 
     def own(self, path):
         """Gives a folder and what is in it to the boards' user."""
@@ -72,18 +71,28 @@ class Servers:
             for at in [path] + list(path.rglob("*")):
                 os.chown(str(at), self.user, self.user, follow_symlinks=False)
 
-    def start(self):
-        """Starts a server and returns its port, once it answers."""
+    def start(self, settings="", shell="/bin/sh", within=()):
+        """Starts a server and returns its port, once it answers.
+
+        Args:
+            settings: Lines for its sshd_config.
+            shell: The user's login shell.
+            within: A command, with its options, that starts the server's.
+        """
         port = free_port()
         config = self.folder / "sshd_config.{}".format(port)
-        config.write_text(CONFIG.format(port=port, folder=self.folder))
+        config.write_text(CONFIG.format(port=port, folder=self.folder) + settings)
+        passwd = self.folder / f"passwd.{port}"
+        passwd.write_text(f"xilinx:x:{self.user}:{self.user}::{self.folder}/home:{shell}\n")
         os.chmod(str(self.folder / "host_key"), 0o600)
         for name in ("host_key", "host_key.pub", "key.pub", config.name):
             self.own(self.folder / name)
-        drop = ["setpriv", "--reuid={}".format(self.user), "--regid={}".format(self.user), "--clear-groups"]
+        command = [str(self.sshd), "-D", "-e", "-f", str(config)]
+        if os.geteuid() == 0:
+            command[:0] = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
         with open(str(self.folder / "sshd.log"), "ab") as log:
-            process = subprocess.Popen((drop if os.geteuid() == 0 else []) + [str(self.sshd), "-D", "-e", "-f", str(config)],
-                                       env=self.environment, stdout=log, stderr=log, start_new_session=True)
+            process = subprocess.Popen([*within, *command], stdout=log, stderr=log, start_new_session=True,
+                                       env=dict(self.environment, NSS_WRAPPER_PASSWD=str(passwd)))
         self.processes.append(process)
         deadline = time.monotonic() + 60
         while True:

@@ -21,7 +21,8 @@ from waiting import soon
 pytestmark = pytest.mark.deploy
 
 # Nothing that is not the tutorial's may be left on a board, or here.
-COPIES = re.compile(r"tmp\.|ansible|pynq_tutorial-")
+COPY = re.compile(r"pynq_tutorial-\w{10}")
+COPIES = re.compile(r"tmp\.|ansible|pynq_tutorial[.-]\w{10}")
 
 
 @pytest.fixture(scope="session")
@@ -66,11 +67,11 @@ def boards(servers):
         shutil.rmtree(str(board.root))
 
 
-def make(*words, **environment):
+def make(*words, cwd=str(ROOT), **environment):
     """What a make command prints, and how it ends."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    return subprocess.run(("make",) + words, cwd=str(ROOT), env=dict(clean, **environment), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True, timeout=120)
+    return subprocess.run(("make",) + words, cwd=cwd, env=dict(clean, **environment), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True, timeout=600)
 
 
 @pytest.fixture
@@ -151,33 +152,73 @@ def test_a_login_that_prints_a_greeting(boards, servers, ssh):
         shutil.rmtree(str(rc.parent))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
-def test_nothing_stays_on_a_board_when_it_is_cut_off(boards, servers, ssh, number):
-    """Cut off while the installer runs, which waits here for a base overlay that does not come."""
+@pytest.fixture
+def install(boards, ssh):
+    """Starts an installation on a port of this machine, in a process group of its own."""
+    def start(port, *options, **more):
+        program, client = ssh(boards[0]).replace(f"-p {boards[0].port}", f"-p {port}").split("=", 1)
+        return subprocess.Popen(
+            ["sh", "deploy/over_ssh.sh", "127.0.0.1", "--destdir", str(boards[0].root), *options], cwd=str(ROOT),
+            env={**os.environ, program: client, **more}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, universal_newlines=True, start_new_session=True)
+    return start
+
+
+@pytest.fixture
+def waits(boards, servers):
+    """The options of an installer that waits for a base overlay, and a function that waits until it does."""
     base = boards[0].root / "base.bit"
     os.mkfifo(str(base))
     servers.own(base)
-    program, client = ssh(boards[0]).split("=", 1)
-    with tempfile.TemporaryDirectory(prefix="pc-") as folder:  # a short name, for a socket is in it
-        run = subprocess.Popen(["sh", "deploy/over_ssh.sh", "127.0.0.1", "--destdir", str(boards[0].root), "--base-overlay",
-                                str(base)], cwd=str(ROOT), env=dict(os.environ, TMPDIR=folder, **{program: client}),
-                               start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
-        waits = soon(lambda: waiting_writer(base), 60)  # the installer has opened it, and this end lets it wait for contents
-        assert waits is not None and copies()
-        os.killpg(run.pid, number)
-        run.wait(30)
-        assert soon(lambda: not copies(), 20), copies()
-        os.close(waits)
-        for control in Path(folder).glob("tmp.*/*"):  # after SIGKILL the connection is there for another minute
-            if control.is_socket():
-                subprocess.run(client.split() + ["-o", "ControlPath={}".format(control), "-O", "exit", "127.0.0.1"],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    ends = []
+
+    def until():
+        ends.append(soon(lambda: waiting_writer(base), 60))
+        assert ends[0] is not None and copies()
+    yield ("--base-overlay", str(base)), until
+    for end in ends:
+        os.close(end)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_nothing_stays_on_a_board_when_it_is_cut_off(boards, install, waits, number):
+    """Cut off while the installer runs."""
+    before = set(Path("/tmp").glob("pynq_tutorial.*"))
+    options, until_it_waits = waits
+    run = install(boards[0].port, *options)
+    until_it_waits()
+    os.killpg(run.pid, number)
+    run.communicate(timeout=60)
+    assert soon(lambda: not copies(), 20), copies()
+    if number == signal.SIGKILL:  # which leaves the archive on this PC
+        for folder in set(Path("/tmp").glob("pynq_tutorial.*")) - before:
+            shutil.rmtree(str(folder))
     assert not boards[0].notebooks.exists()
 
 
+def test_a_board_that_falls_silent(boards, servers, ssh, install, waits):
+    """As when its cable is pulled: the server's process for the connection is stopped."""
+    options, until_it_waits = waits
+    client = ssh(boards[0]).split("=", 1)[1] + " -o ServerAliveInterval=1"
+    run = install(boards[0].port, *options, SSH=client)
+    until_it_waits()
+    monitor, = children(servers.processes[0].pid)
+    connection, = children(monitor)
+    os.kill(connection, signal.SIGSTOP)
+    try:
+        said = run.communicate(timeout=120)[0]
+    finally:
+        os.kill(connection, signal.SIGCONT)
+    assert run.returncode != 0 and "the connection to xilinx@127.0.0.1 broke during the installation" in said, said
+    assert soon(lambda: not copies(), 20), copies()
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def copies():
-    return [name for name in os.listdir("/tmp") if name.startswith("pynq_tutorial-")]
+    return [name for name in os.listdir("/tmp") if COPY.match(name)]
 
 
 def waiting_writer(fifo):
@@ -186,6 +227,66 @@ def waiting_writer(fifo):
         return os.open(str(fifo), os.O_WRONLY | os.O_NONBLOCK)
     except OSError:
         return None
+
+
+def only(folder, *programs):
+    """A line of sshd_config, with which a board has these programs."""
+    folder.mkdir()
+    for program in ("sh", "mkdir", "head", "rm", "cat", *programs):
+        (folder / program).symlink_to(shutil.which(program))
+    return f"SetEnv PATH={folder}\n"
+
+
+def with_tmp(servers, options):
+    """A command that starts another, with an empty /tmp of its own."""
+    folder = servers.folder
+    return ["unshare", "-m", "sh", "-c", f"""
+        mount --bind {folder} /mnt && mount -t tmpfs -o size=64k,mode=1777 tmpfs /tmp && mkdir {folder} &&
+        mount --move /mnt {folder} && mount -o remount,{options} /tmp && exec "$@\"""", "sh"]
+
+
+@pytest.mark.parametrize("board_has, said", [
+    ({"tmp": "rw"}, "No space left on device"), ({"tmp": "ro"}, "Read-only file system"),
+    ({"programs": ()}, "tar: not found"), ({"programs": ("tar",)}, "gzip: Cannot exec"),
+    ({"shell": "/bin/false"}, "could not unpack the kit"), ({"shell": "/nowhere"}, "was not reached")])
+def test_a_board_that_cannot_take_the_kit(boards, servers, install, board_has, said):
+    if "tmp" in board_has and os.geteuid():
+        pytest.skip("only root can mount a /tmp for it")
+    port = servers.start(
+        settings=only(boards[0].root / "bin", *board_has["programs"]) if "programs" in board_has else "",
+        shell=board_has.get("shell", "/bin/sh"),
+        within=with_tmp(servers, board_has["tmp"]) if "tmp" in board_has else ())
+    heard = install(port).communicate(timeout=120)[0]
+    last = heard.splitlines()[-1]
+    assert said in heard and re.match("pynq_tutorial: xilinx@127.0.0.1 .*othing was changed there", last), heard
+    assert len(heard.splitlines()) <= 4, heard
+
+
+@pytest.mark.parametrize("pressed", [False, True])
+@pytest.mark.parametrize("login", ["cat > /dev/null", "yes a greeting that never ends"])
+def test_a_board_that_hangs(servers, install, login, pressed):
+    before = set(Path("/tmp").glob("pynq_tutorial.*"))
+    run = install(servers.start(shell=login_shell(servers, login)))
+    if pressed:  # Ctrl-C, once there is a connection
+        assert soon(lambda: [path for folder in set(Path("/tmp").glob("pynq_tutorial.*")) - before
+                             for path in folder.iterdir() if path.is_socket()], 60)
+        os.killpg(run.pid, signal.SIGINT)
+    said = run.communicate(timeout=150)[0]
+    assert run.returncode == 130 if pressed else "has not taken the kit in 45 s" in said, said
+
+
+def test_a_login_that_prints_megabytes_and_is_not_sh(boards, servers, install):
+    tcsh = next((servers.folder / "root").glob("**/bin/tcsh"))
+    login = login_shell(servers, f'yes | head -c 5000000; printf "no end of line"; exec {tcsh} "$@"')
+    said = install(servers.start(shell=login), "--no-answers").communicate(timeout=120)[0]
+    assert "edition {}; ".format(EDITION) in said and (boards[0].notebooks / "1_memory.ipynb").exists(), said[-2000:]
+
+
+def login_shell(servers, commands):
+    path = servers.folder / "login"
+    path.write_text(f"#!/bin/sh\n{commands}\n")
+    path.chmod(0o755)
+    return path
 
 
 def test_no_answers_over_ssh(boards, ssh):
@@ -212,8 +313,8 @@ def classroom(boards, servers, tmp_path):
               "    ansible_ssh_use_tty: false"]  # a container may have no terminals to give
     inventory.write_text("\n".join(lines) + "\n")
 
-    def run(*options, command="classroom"):
-        finished = make(command, "BOARDS={}".format(inventory), *options)
+    def run(*options, command="classroom", **environment):
+        finished = make(command, "BOARDS={}".format(inventory), *options, **environment)
         recap = dict(re.findall(r"^(\w+) +: (ok=.*)$", finished.stdout, re.M))
         return finished, {name: dict(re.findall(r"(\w+)=(\d+)", line)) for name, line in recap.items()}
     return run
@@ -330,6 +431,20 @@ def test_all_boards_at_once(tmp_path):
                 if end is not None:
                     os.close(end)
             time.sleep(0.1)
+
+
+def test_each_board_that_fails_says_why(boards, servers, classroom, tmp_path):
+    """One has no room, one hangs, and one is down."""
+    if os.geteuid():
+        pytest.skip("only root can mount a /tmp for a board")
+    inventory = tmp_path / "boards.yml"
+    for board, port in zip(boards, (servers.start(within=with_tmp(servers, "rw")),
+                                    servers.start(shell=login_shell(servers, "cat > /dev/null")))):
+        inventory.write_text(inventory.read_text().replace(str(board.port), str(port)))
+    run, recap = classroom()
+    assert [recap[name]["failed"] for name in ("one", "two")] == ["1", "1"], run.stdout
+    assert "one was left as it was. Make a temporary folder on the board: OSError: [Errno 28] No space left" in run.stdout
+    assert re.search("two was left as it was. Make a temporary folder on the board: .*expected time frame", run.stdout), run.stdout
 
 
 def test_one_board_that_refuses_does_not_stop_the_others(boards, classroom):
