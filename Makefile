@@ -137,8 +137,7 @@ DIR ?= collected
 
 collect: ## brings the changed notebooks of all boards into collected/BOARD/: make collect BOARDS=boards.yml; DIR=... elsewhere
 	$(on_all_boards)
-	@to=$$(python3 -c 'import json, os, sys; print(json.dumps({"to": os.path.abspath(sys.argv[1])}))' $(call quoted,$(DIR))) && \
-		$(PLAYBOOK) deploy/collect.yml -e "$$to" $(ANSIBLE)
+	@python3 -B -m deploy.collect run $(call quoted,$(DIR)) env $(PLAYBOOK) deploy/collect.yml $(ANSIBLE)
 
 # EXECUTE=yes runs the notebooks again, in the image that make image builds, in place of reading what is stored in them.
 EXECUTE ?= no
