@@ -46,6 +46,11 @@ def notebook_in(path):
             data = file.read(LARGEST + 1)
     except OSError as error:
         raise ValueError(error.strerror) from None
+    return notebook_of(data)
+
+
+def notebook_of(data):
+    """The same, of a file's bytes."""
     if len(data) > LARGEST:
         raise ValueError(f"it has more than {LARGEST >> 20} MB")
     if not data.strip(b"\0 \r\n\t"):
