@@ -1,7 +1,7 @@
 """Prints the notebooks that were changed since they were installed: python3 changed.py FOLDER
 
-The answer is a list in JSON: the relative path of each notebook, or [path, reason] for what cannot be brought. `make collect` runs
-this on the boards. Needs only Python 3.6, and changes nothing.
+The answer is a list in JSON: the relative path of each notebook, or [path, reason] for what cannot
+be brought. `make collect` runs this on the boards. Needs only Python 3.6, and changes nothing.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ def changed_notebooks(folder):
 
 
 def changed(path, installed):
-    """Whether a notebook is not as it was installed. ValueError, with the reason, if it cannot be brought"""
+    """Whether a notebook is not as it was installed. ValueError if it cannot be brought"""
     if os.path.islink(path):
         raise ValueError("it is a link")
     if os.path.isdir(path):

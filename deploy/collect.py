@@ -1,9 +1,12 @@
-"""The PC's half of `make collect`. Students control their boards, so a board may answer anything: here, and nowhere else, its
-answer is checked, before a name in it becomes a path and before what it sent replaces what was collected.
+"""The PC's half of `make collect`. Students control their boards, so a board may answer anything.
+Here, and nowhere else, its answer is checked, before a name in it becomes a path, and before what
+it sent replaces what was collected.
 
-    python3 -m deploy.collect run TO COMMAND...         runs ansible-playbook on collect.yml, which runs for each board:
-    python3 -m deploy.collect names TO BOARD            prints which notebooks to bring, and into which temporary folder
-    python3 -m deploy.collect accept TO BOARD INCOMING  puts what was brought into TO/BOARD, and prints what it did
+    python3 -m deploy.collect run TO COMMAND...         runs ansible-playbook on collect.yml
+    python3 -m deploy.collect names TO BOARD            prints what to bring, and where to
+    python3 -m deploy.collect accept TO BOARD INCOMING  puts what was brought into TO/BOARD
+
+collect.yml runs the last two for each board.
 """
 
 import base64
@@ -22,11 +25,12 @@ from pathlib import Path
 
 LARGEST = 20 << 20  # bytes of a notebook; changed.py has it, too
 MOST = 1000  # notebooks of a board
-LONGEST = 200  # bytes of a file's name, for which file systems have 255, some of them for encrypted names 143
+LONGEST = 200  # bytes of a file's name, of which a file system takes 255
 MEMORY = 2 << 30  # bytes for each process of Ansible's, whatever a board sends it
 INCOMING = ".incoming"
 LEFT_OUT = "left_out.txt"
-OF_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\.|$)", re.I)  # devices, whatever the folder
+# These are devices there, in every folder.
+OF_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\.|$)", re.I)
 
 
 def printable(text, longest=200):
@@ -36,7 +40,11 @@ def printable(text, longest=200):
 
 
 def notebook_in(path):
-    """A notebook's contents, of which is certain that they have a list of cells. ValueError, with the reason, if it has none."""
+    """The contents of a notebook's file, which have a list of cells.
+
+    Raises:
+        ValueError: why it is not a notebook, as a clause
+    """
     try:
         if path.is_symlink():
             raise ValueError("it is a link")
@@ -80,20 +88,24 @@ def check_name(name):
 
 
 def sort_answer(text):
-    """([names to bring], [(name, why it is left out)]) of what a board's changed.py printed. ValueError, with the reason"""
+    """([names to bring], [(name, why it is left out)]) of what a board's changed.py printed.
+
+    Raises:
+        ValueError: what it is in place of a list
+    """
     try:
         answer = json.loads(text)
-    except (RecursionError, ValueError):
+    except (RecursionError, TypeError, ValueError):
         answer = None
     if not isinstance(answer, list):
-        raise ValueError(f"which is no list of notebooks, but {text[:100]!a}")
+        raise ValueError(f"which is no list of notebooks, but {str(text)[:100]!a}")
     bring, left_out = {}, []
-    # The kit's own names are in small letters: of two that differ in nothing else, these come first.
-    for entry in sorted(answer[:MOST], key=lambda entry: entry.swapcase() if isinstance(entry, str) else ""):
+    # Of two names that differ in capitals alone, the kit's comes first, which has none.
+    for entry in sorted(answer[:MOST], key=lambda one: one.swapcase() if type(one) is str else ""):
         name, reason = entry if isinstance(entry, list) and len(entry) == 2 else (entry, None)
         try:
             if not isinstance(name, str) or not isinstance(reason, (str, type(None))):
-                name = str(type(entry).__name__)
+                name = type(entry).__name__
                 raise ValueError("it stands in the place of a name")
             if reason is not None:
                 raise ValueError(reason)
@@ -104,18 +116,20 @@ def sort_answer(text):
         except ValueError as error:
             left_out.append((printable(name), printable(str(error))))
     if len(answer) > MOST:
-        left_out.append((f"{len(answer) - MOST} more", f"at most {MOST} notebooks of a board are brought"))
+        left_out.append((f"{len(answer) - MOST} more", f"of a board, at most {MOST} are brought"))
     return list(bring.values()), left_out
 
 
 def names(to, board):
-    """Reads {"folder": ..., "answer": ...}, which a board's two programs printed, in JSON and base64. Prints, in JSON, a temporary
-    folder for the notebooks and a list of their names."""
+    """Reads {"folder": ..., "answer": ...}, which a board's two programs printed, in JSON and
+    base64. Prints, in JSON, a temporary folder for the notebooks and a list of their names."""
     if board.startswith(".") or "/" in board or not board.isprintable():
-        sys.exit(f"The name of a board becomes that of a folder, and {board!a} cannot: change it in the inventory.")
+        sys.exit(f"A board's name becomes a folder's, and {board!a} cannot: change the inventory.")
     said = json.loads(base64.b64decode(sys.stdin.read()))
-    if not said["folder"].startswith("/") or not said["folder"].isprintable():
-        sys.exit(f"{board} answered which folder its notebooks are in, which is no path, but {said['folder'][:100]!a}.")
+    folder = str(said["folder"])
+    if not folder.startswith("/") or not folder.isprintable():
+        sys.exit(f"{board} answered where its notebooks are, which is no path, but "
+                 f"{folder[:100]!a}.")
     try:
         bring, left_out = sort_answer(said["answer"])
     except ValueError as error:
@@ -129,7 +143,8 @@ def names(to, board):
 
 
 def accept(to, board, incoming):
-    """Puts the notebooks that are whole from a temporary folder into TO/BOARD. What was there before stays until then."""
+    """Puts the notebooks that are whole from a temporary folder into TO/BOARD. An earlier copy
+    stays until then. Prints what it did, line by line."""
     incoming, root = Path(incoming), Path(to).resolve() / board
     bring, left_out = json.loads((incoming / "names").read_text())
     root.mkdir(exist_ok=True)  # also if there is nothing to bring, which the report then knows
@@ -145,7 +160,8 @@ def accept(to, board, incoming):
         print(f"left out {board}/{name}: {reason}")
     note = root / LEFT_OUT  # for the report
     if left_out:
-        (incoming / LEFT_OUT).write_text("".join(f"{name}: {reason}\n" for name, reason in left_out), encoding="utf-8")
+        lines = "".join(f"{name}: {reason}\n" for name, reason in left_out)
+        (incoming / LEFT_OUT).write_text(lines, encoding="utf-8")
         os.replace(str(incoming / LEFT_OUT), str(note))
     elif os.path.lexists(str(note)):
         note.unlink()
@@ -153,7 +169,11 @@ def accept(to, board, incoming):
 
 
 def place(path, root, name):
-    """Moves a file to root/name. ValueError or OSError, with the reason, if it is no notebook or may not be there."""
+    """Moves a file to root/name.
+
+    Raises:
+        ValueError, OSError: why it is no notebook, or may not be there
+    """
     if not os.path.lexists(str(path)):
         raise ValueError("it could not be fetched")
     os.chmod(str(path), 0o644)  # it may have come with the board's
@@ -168,8 +188,8 @@ def place(path, root, name):
 
 
 def run(to, *command):
-    """Runs ansible-playbook. Whatever a board sends to it, no file and no process becomes too large, and only printable text is
-    printed. At its end, however that came, nothing temporary is left."""
+    """Runs ansible-playbook. Whatever a board sends to it, no file and no process becomes too
+    large, and only printable text is printed. At its end, nothing temporary is left."""
     def bounds():
         resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST + (1 << 20),) * 2)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY,) * 2)
@@ -186,7 +206,8 @@ def run(to, *command):
         sys.exit(f"collect: another make collect is writing into {to}: wait for it to end.")
     shutil.rmtree(os.path.join(to, INCOMING), ignore_errors=True)  # of a run that was killed
     command += "-e", json.dumps({"to": to})
-    ansible = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=bounds)
+    ansible = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               preexec_fn=bounds)
     try:
         for line in iter(lambda: ansible.stdout.readline(1 << 16), b""):
             print(printable(line.decode(errors="replace").rstrip("\r\n"), 4000), flush=True)
@@ -201,7 +222,8 @@ def run(to, *command):
         status = ansible.wait()
         shutil.rmtree(os.path.join(to, INCOMING), ignore_errors=True)
     if status:
-        sys.exit(f"collect: not everything was brought, as said above. What was collected before is still in {to}.")
+        sys.exit("collect: not everything was brought, as said above. What was collected before is "
+                 f"still in {to}.")
 
 
 if __name__ == "__main__":
