@@ -203,8 +203,8 @@ requirements: ## writes requirements.txt and the hub's, with every version and h
 # checkpoints, which are the only copy of a notebook as it was before it was saved.
 MADE := .venv .browser .deploy .container .hub .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
 MADE_FILES := bench/bench.json teaching/first_twenty_minutes.slides.html mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
-HAVE_PYTHON := . bench bitstream deploy deploy/action_plugins deploy/container iop mb_src notebooks/checks tests tests/board tests/browser tests/container \
-	tests/hub virtual_board
+HAVE_PYTHON := . bench bitstream deploy deploy/action_plugins deploy/container iop mb_src notebooks/checks tests tests/board tests/browser \
+	tests/container tests/hub virtual_board
 
 clean: ## removes the files that the kit made here; the compiler in the user's cache folder stays
 	rm -rf $(MADE)

@@ -61,7 +61,7 @@ class Class:
     def collect(self):
         """What it says, and whether it says that all is well."""
         run = self.start()
-        said = run.communicate(timeout=300)[0]
+        said = run.communicate(timeout=900)[0]
         assert not (self.to / ".incoming").exists()
         assert said.replace("\n", "").isprintable(), said
         return said, run.returncode == 0
