@@ -26,7 +26,7 @@ from pathlib import Path
 LARGEST = 20 << 20  # bytes of a notebook; changed.py has it, too
 MOST = 1000  # notebooks of a board
 LONGEST = 200  # bytes of a file's name, of which a file system takes 255
-MEMORY = 2 << 30  # bytes for each process of Ansible's, whatever a board sends it
+MEMORY = 1 << 30  # bytes for each process of Ansible's, whatever a board sends it
 INCOMING = ".incoming"
 LEFT_OUT = "left_out.txt"
 # These are devices there, in every folder.
