@@ -1,10 +1,7 @@
 # The kit's commands; `make help` lists them. Each does its own set-up first (setup.sh) and works from a fresh clone.
 
-<<<<<<< HEAD
-# A board can load its FPGA.
-=======
-# Options are given on the command line, as in make install HOST=192.168.2.99. A shell may have
-# variables of these names for its own ends, as csh has HOST; a plain = keeps those out.
+# Options are given on the command line, as in make install HOST=192.168.2.99. A shell may have variables of these names for its own
+# ends, as csh has HOST; a plain = keeps those out.
 HOST =
 DESTDIR =
 BASE_OVERLAY =
@@ -13,24 +10,20 @@ QUICK =
 SHOTS =
 PYTHON ?=
 
-# Variables of the user's shell that no recipe inherits: they would make cd, tar, grep, Python, git
-# or Ansible do something else. Ansible keeps those that say how boards are reached.
-REACH := REMOTE_USER REMOTE_PORT PRIVATE_KEY_FILE HOST_KEY_CHECKING SSH_COMMON_ARGS SSH_EXTRA_ARGS
-unexport CDPATH ENV BASH_ENV BASHOPTS SHELLOPTS POSIXLY_CORRECT TAR_OPTIONS GZIP GREP_OPTIONS
-unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR GIT_PREFIX
-unexport $(filter PYTHON% BASH_FUNC_%,$(.VARIABLES))
-unexport $(filter-out $(REACH:%=ANSIBLE_%),$(filter ANSIBLE_%,$(.VARIABLES)))
-
-# A board can load its FPGA, and has Python with pynq in its image; a PC uses .venv/.
->>>>>>> part-b
+# A board can load its FPGA.
 BOARD_HERE := $(wildcard /sys/class/fpga_manager/fpga0/firmware)
 
-# What users set for other programs, and what would change what the kit's own do. (Settings that say how something is reached, such as
-# a proxy, stay: docs say which.)
+# What users set for other programs, and what would change what the kit's own do. What says how packages, boards and servers are
+# reached stays.
+# Shell, tar, grep and git do something else with these.
+unexport CDPATH ENV BASH_ENV BASHOPTS SHELLOPTS POSIXLY_CORRECT TAR_OPTIONS GZIP GREP_OPTIONS $(filter BASH_FUNC_%,$(.VARIABLES))
+unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR GIT_PREFIX
 # Python, pytest and Jupyter: other packages, options and kernels than those of .venv
-unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE PYTHONINSPECT PYTHONUSERBASE PYTHONPLATLIBDIR
-unexport PYTEST_ADDOPTS PYTEST_PLUGINS PYTEST_DISABLE_PLUGIN_AUTOLOAD JUPYTER_PATH JUPYTERLAB_DIR
+unexport $(filter PYTHON% PYTEST_%,$(.VARIABLES)) JUPYTER_PATH JUPYTERLAB_DIR
 export JUPYTER_PREFER_ENV_PATH := 1
+# Ansible: other settings than deploy/ansible.cfg. Those that are kept say how boards are reached.
+REACHED_BY := REMOTE_USER REMOTE_PORT PRIVATE_KEY_FILE HOST_KEY_CHECKING SSH_COMMON_ARGS SSH_EXTRA_ARGS
+unexport $(filter-out $(REACHED_BY:%=ANSIBLE_%),$(filter ANSIBLE_%,$(.VARIABLES)))
 # pynq: accelerator cards, boards on a network
 ifeq ($(BOARD_HERE),)
 unexport XILINX_XRT PYNQ_REMOTE_DEVICES
@@ -180,8 +173,7 @@ DIR = collected
 
 collect: ## brings the changed notebooks of all boards into collected/BOARD/: make collect BOARDS=boards.yml; DIR=... elsewhere
 	$(on_all_boards)
-	@to=$$(python3 -c 'import json, os, sys; print(json.dumps({"to": os.path.abspath(sys.argv[1])}))' $(call quoted,$(DIR))) && \
-		$(PLAYBOOK) deploy/collect.yml -e "$$to" $(ANSIBLE)
+	@python3 -B -m deploy.collect run $(call quoted,$(DIR)) env $(PLAYBOOK) deploy/collect.yml $(ANSIBLE)
 
 # EXECUTE=yes runs the notebooks again, in the image that make image builds, in place of reading what is stored in them.
 EXECUTE ?= no
@@ -249,8 +241,8 @@ requirements: ## writes each requirements.txt, with every version and hash, from
 # checkpoints, which are the only copy of a notebook as it was before it was saved.
 MADE := .venv .uv .browser .deploy .container .hub .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
 MADE_FILES := bench/bench.json teaching/first_twenty_minutes.slides.html mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
-HAVE_PYTHON := . bench bitstream deploy deploy/container iop mb_src notebooks/checks tests tests/board tests/browser tests/container \
-	tests/hub virtual_board
+HAVE_PYTHON := . bench bitstream deploy deploy/action_plugins deploy/container iop mb_src notebooks/checks tests tests/board tests/browser \
+	tests/container tests/hub virtual_board
 
 clean: ## removes the files that the kit made here; the compiler in the user's cache folder stays
 	rm -rf $(MADE)

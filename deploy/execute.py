@@ -9,7 +9,7 @@ import tempfile
 import threading
 import uuid
 
-from .changed import LARGEST
+from .collect import LARGEST
 
 IMAGE = "pynq-tutorial"
 CELL_SECONDS = 60  # as for make test
@@ -19,7 +19,9 @@ BOUNDS = ["--network=none", "--read-only", "--tmpfs=/tmp:size=256m,mode=1777", "
           # Seconds of a process. The two beside it podman would else set to the most there is, and not every machine lets it.
           "--ulimit=cpu={}".format(SECONDS), "--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096"]
 EXECUTE = ["python3", "-m", "nbconvert", "--to=notebook", "--execute", "--allow-errors", "--stdin", "--stdout", "--log-level=ERROR",
-           "--ExecutePreprocessor.timeout={}".format(CELL_SECONDS), "--ExecutePreprocessor.interrupt_on_timeout=True"]
+           f"--ExecutePreprocessor.timeout={CELL_SECONDS}",
+           "--ExecutePreprocessor.interrupt_on_timeout=True",
+           "--ExecutePreprocessor.kernel_name=python3"]  # whatever an editor put into the notebook
 
 
 class NoContainer(Exception):
@@ -38,8 +40,8 @@ def find_engine():
 
 
 def executed(notebook, engine):
-    """The text of a notebook after all its cells have run, in order and with a new kernel. ValueError, with the reason, if its run does
-    not end well; that a cell ends with an error is well."""
+    """The bytes of a notebook after all its cells have run, in order and with a new kernel.
+    ValueError, with the reason, if its run does not end well; a cell may end with an error."""
     name = "{}-{}".format(IMAGE, uuid.uuid4().hex)
     late, complaint = threading.Event(), bytearray()
 
@@ -83,4 +85,4 @@ def executed(notebook, engine):
     if run.returncode:
         said = complaint.decode(errors="replace").split("\n")
         raise ValueError("its run did not end well: {}".format(next((line for line in reversed(said) if line.strip()), "no reason")))
-    return text.decode(errors="replace")
+    return text

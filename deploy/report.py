@@ -1,113 +1,256 @@
-"""Prints who has solved which exercise, and writes it to report.csv and report.html: python3 -m deploy.report collected [--execute]
+"""Prints who has solved which exercise, and writes it to report.csv and report.html:
+python3 -m deploy.report collected [--execute]
 
-The folder has one folder for each student or board, as `make collect` makes it, with notebooks at any depth. The verdicts are the
-stored outputs of the cells that call a check. No student's code is executed, so a student who edits an output by hand can forge
-it. With --execute, each notebook with a check first runs again, in a container of its own without a network (deploy/execute.py),
-and the verdicts are that run's.
+The folder has one folder for each student or board, as `make collect` makes it, with notebooks at
+any depth. The verdicts are the stored outputs of the cells that call a check. No student's code is
+executed, so a student who edits an output by hand can forge it. With --execute, each notebook with
+a check first runs again, in a container of its own without a network (deploy/execute.py), and the
+verdicts are that run's. What cannot be read is "not read", and why is said.
 """
 
+import ast
 import csv
 import html
 import json
 import os
 import re
 import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import execute
-from .changed import LARGEST
+from .collect import LEFT_OUT, notebook_in, notebook_of, printable
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-CHECKS = re.compile(r"^from checks import (\w+) as check$", re.M)
-CALL = re.compile(r"^check\.(\w+)\(", re.M)
-RIGHT, NOT_YET, NOT_TRIED = "right", "not yet", "not tried"
-VERDICTS = NOT_TRIED, NOT_YET, RIGHT  # from worst to best: of two notebooks with the same exercise, the better counts
-SHORT = {RIGHT: "R", NOT_YET: "-", NOT_TRIED: "."}
+LINKED = "bitstream", "iop", "mb_src"  # in notebooks/ of a checkout, without a notebook in them
+DEEPEST = 30  # folders
+LONGEST = 200000  # letters of a notebook's code, all of which is parsed; the kit's have 10,000
+RIGHT, NOT_YET, NOT_READ, NOT_TRIED = "right", "not yet", "not read", "not tried"
+# From worst to best: of two cells with the same exercise, the better counts.
+VERDICTS = NOT_TRIED, NOT_READ, NOT_YET, RIGHT
+SHORT = {RIGHT: "R", NOT_YET: "-", NOT_READ: "?", NOT_TRIED: "."}
 UNTOUCHED = "Not yet: fill in the cell above"
+SAYS = re.compile(r"(Right|Not yet): .*")
+ANSI = re.compile(r"(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[@-Z\\^_]")
 FORGED = "The verdicts are the outputs that are stored in the notebooks, which can be forged."
-EXECUTED = ("The verdicts are the outputs of a new run of each notebook, in a container without a network; code that is written to deceive "
-            "a check can still do so.")
+EXECUTED = ("The verdicts are the outputs of a new run of each notebook, in a container without a "
+            "network; code that is written to deceive a check can still do so.")
+MISSING = ("A notebook that is not in a student's folder counts as not tried, because make collect "
+           "brings no others than those that were changed.")
 
 
-def joined(text):
-    """A notebook's text, which is a string or a list of strings, as a string. ValueError if it is neither."""
-    text = "".join(text) if isinstance(text, list) and all(isinstance(part, str) for part in text) else text
-    if not isinstance(text, str):
-        raise ValueError("it has {} in the place of text".format(type(text).__name__))
-    return text
+class Exercise:
+    """One of the kit's: its notebook's number and name, its check's module and name, and what is
+    stored as its check's verdict before anybody has done anything."""
 
-
-def contents(path):
-    """A notebook's text. ValueError, with the reason, if it cannot be read."""
-    if not path.is_file() or path.is_symlink():
-        raise ValueError("it is not a file")
-    if path.stat().st_size > LARGEST:
-        raise ValueError("it has more than {} MB".format(LARGEST >> 20))
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ValueError(error.strerror) from None
-
-
-def code_cells(text):
-    """[(source, what it printed, or the name of its error), ...] of a notebook. ValueError, with the reason, if the text is not one's."""
-    try:
-        cells = json.loads(text)["cells"]
-        return [(joined(cell["source"]), "".join(joined(output.get("text", output.get("ename", ""))) for output in cell["outputs"]))
-                for cell in cells if cell["cell_type"] == "code"]
-    except ValueError:
-        raise
-    except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
-        raise ValueError("it is not a notebook ({})".format(type(error).__name__)) from None
-
-
-def exercises_in(cells):
-    """{(checks' module, check's name): the cell's output} of a notebook's cells."""
-    module = next((found.group(1) for found in (CHECKS.search(source) for source, _ in cells) if found), None)
-    found = ((CALL.search(source), printed) for source, printed in cells)
-    return {(module, call.group(1)): printed for call, printed in found if module and call}
+    def __init__(self, path, module, name, untouched):
+        self.number, self.notebook = path.name.partition("_")[0], path.stem
+        self.module, self.name, self.untouched = module, name, untouched
 
 
 def all_exercises():
-    """{(checks' module, check's name): (number of the notebook, check's name, the cell's output in the kit's own notebook)}, in the
-    order of the notebooks."""
-    return {exercise: (path.name.partition("_")[0], exercise[1], printed)
-            for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")) for exercise, printed in exercises_in(code_cells(contents(path))).items()}
+    """{(checks' module, check's name): Exercise}, in the order of the notebooks."""
+    return {tuple(key): Exercise(path, *key, (lines_of(cell) or [""])[-1])
+            for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+            for cell in code_cells(notebook_in(path)) for key in [named(cell)] if key}
 
 
-def verdict(printed, untouched):
-    """The verdict of a check's output, one of VERDICTS. untouched: the output before anybody has done anything"""
-    if not printed or printed == untouched or printed.startswith(UNTOUCHED):
+def code_cells(notebook):
+    """A notebook's cells of code. ValueError, with the reason, if it has something else."""
+    cells = notebook["cells"]
+    if not all(isinstance(cell, dict) for cell in cells):
+        raise ValueError("it is not a notebook: a cell of it is none")
+    return [cell for cell in cells if cell.get("cell_type") == "code"]
+
+
+def joined(text):
+    """A notebook's text, which is a string or a list of them, as a string. ValueError if it is
+    neither."""
+    if isinstance(text, list) and all(isinstance(part, str) for part in text):
+        return "".join(text)
+    if not isinstance(text, str):
+        raise ValueError(f"it has {type(text).__name__} in the place of text")
+    return text
+
+
+def named(cell):
+    """(checks' module, check's name) that a cell's metadata names, which editors keep; or None"""
+    try:
+        module, name = cell["metadata"]["pynq_tutorial"]["check"].split(".")
+        return module, name
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def outputs_of(cell):
+    outputs = cell.get("outputs", [])
+    if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
+        raise ValueError("it is not a notebook: an output of it is none")
+    return outputs
+
+
+def lines_of(cell):
+    """What a cell printed that may be a check's verdict, line by line."""
+    text = ""
+    for output in outputs_of(cell):
+        if "text" in output and output.get("name") != "stderr":
+            text += joined(output["text"])
+        elif isinstance(output.get("data"), dict):
+            text += "\n" + joined(output["data"].get("text/plain", "")) + "\n"
+    lines = re.split(r"[\r\n]+", ANSI.sub("", text))
+    # A student's print(..., end="") may stand before the verdict, but only if nothing else does.
+    return ([line for line in map(str.strip, lines) if SAYS.match(line)]
+            or [found.group() for found in map(SAYS.search, lines) if found])
+
+
+def parsed(source):
+    """The syntax tree of a cell, without the lines that Python does not know, such as magics."""
+    lines = re.split(r"\r\n|\r|\n", textwrap.dedent(source.lstrip("\ufeff")))
+    for _ in range(50):
+        try:
+            return ast.parse("\n".join(lines))
+        except SyntaxError as error:
+            at = min(error.lineno or 1, len(lines)) - 1
+            indent, line = re.match(r"(\s*)(.*)", lines[at], re.S).groups()
+            magic = re.match(r"%%?\w+\s*", line)  # %time check.tweak(words)
+            lines[at] = indent + (line[magic.end():] if magic else "" if line == "pass" else "pass")
+        except (MemoryError, RecursionError, ValueError):
+            break
+    return ast.parse("")
+
+
+def dotted(node, known):
+    """What a name or an attribute stands for, as in checks.memory.tweak."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    return ".".join([known.get(node.id, node.id)] + parts[::-1])
+
+
+def calls_in(source, known, exercises):
+    """The exercises whose checks a cell calls, in order. known: what the notebook's names stand
+    for, to which the cell's imports and assignments are added"""
+    found = []
+    nodes = [node for node in ast.walk(parsed(source))
+             if isinstance(node, (ast.Assign, ast.Call, ast.Import, ast.ImportFrom))]
+    for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):
+        if isinstance(node, ast.Call):
+            key = tuple(dotted(node.func, known).split(".")[1:])
+            if dotted(node.func, known).startswith("checks.") and key in exercises:
+                found.append(key)
+        elif isinstance(node, ast.Assign):
+            known.update((target.id, dotted(node.value, known)) for target in node.targets
+                         if isinstance(target, ast.Name) and dotted(node.value, known))
+        else:
+            above = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            for name in node.names:
+                if name.asname or above:
+                    known[name.asname or name.name] = above + name.name
+                if name.name == "*":
+                    known.update((check, f"{above}{check}") for _, check in exercises)
+    return list(dict.fromkeys(found))
+
+
+def verdicts_of(cell, keys, exercises):
+    """{exercise: its verdict} of a cell that calls these exercises' checks."""
+    lines = lines_of(cell)
+    if len(keys) > 1 and len(lines) == len(keys):
+        return {key: verdict([line], cell, exercises[key]) for key, line in zip(keys, lines)}
+    if len(keys) > 1 and lines:
+        return dict.fromkeys(keys, NOT_READ)  # whose the verdicts are, cannot be known
+    return {key: verdict(lines, cell, exercises[key]) for key in keys}
+
+
+def verdict(lines, cell, exercise):
+    """One of VERDICTS, by the last of the lines that a check printed."""
+    if lines and (lines[-1] == exercise.untouched or lines[-1].startswith(UNTOUCHED)):
         return NOT_TRIED
-    return RIGHT if printed.startswith("Right: ") else NOT_YET
+    if lines:
+        return RIGHT if lines[-1].startswith("Right") else NOT_YET
+    if any(output.get("output_type") == "error" for output in outputs_of(cell)):
+        return NOT_YET
+    return NOT_READ if outputs_of(cell) or cell.get("execution_count") else NOT_TRIED
+
+
+def read(notebook, name, exercises):
+    """({exercise: its verdict}, {checks' module of which the notebook should have all}) of a
+    notebook. ValueError, with the reason, if it is not one. name: its file's"""
+    modules = {exercise.module for exercise in exercises.values() if exercise.notebook in name}
+    known = {"check": f"checks.{module}" for module in modules}
+    found, sources = {}, [joined(cell.get("source")) for cell in code_cells(notebook)]
+    if sum(map(len, sources)) > LONGEST:
+        raise ValueError(f"it has more than {LONGEST} letters of code")
+    for cell, source in zip(code_cells(notebook), sources):
+        keys = calls_in(source, known, exercises)
+        keys = keys or [key for key in [named(cell)] if key in exercises]
+        for key, here in verdicts_of(cell, keys, exercises).items():
+            found[key] = max(found.get(key, NOT_TRIED), here, key=VERDICTS.index)
+    imported = {value.split(".")[1] for value in known.values() if value.startswith("checks.")}
+    return found, modules | imported | {module for module, _ in found}
+
+
+def notebooks_in(folder, leave_out):
+    """The paths of the notebooks in a student's folder. Calls leave_out(path, reason)."""
+    for place, folders, names in os.walk(
+            str(folder), onerror=lambda error: leave_out(error.filename, error.strerror)):
+        # .ipynb_checkpoints has older versions, and the solutions are the kit's.
+        folders[:] = sorted(name for name in folders if name[0] != "." and name != "solutions")
+        for name in folders:
+            if os.path.islink(os.path.join(place, name)) and name not in LINKED:
+                leave_out(os.path.join(place, name), "it is a link", None)
+        if len(Path(place).relative_to(folder).parts) >= DEEPEST and folders:
+            leave_out(place, "it has folders in it, and is in too many itself")
+            folders.clear()
+        yield from (Path(place, name) for name in sorted(names) if name.endswith(".ipynb"))
 
 
 def verdicts_in(folder, exercises, engine=None):
-    """({exercise: its verdict}, ["name: why it cannot be read", ...]) of the notebooks in a student's folder; engine: the program that
-    runs containers, if they are to be executed."""
-    verdicts, unread = dict.fromkeys(exercises, NOT_TRIED), []
-    for place, folders, names in os.walk(str(folder)):
-        # .ipynb_checkpoints has older versions, and the solutions are the kit's.
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "solutions")
-        for path in (Path(place, name) for name in sorted(names) if name.endswith(".ipynb")):
-            try:
-                text = contents(path)
-                found = exercises_in(code_cells(text))
-                if engine and found:
-                    found = exercises_in(code_cells(execute.executed(text, engine)))
-            except ValueError as error:
-                unread.append("{}: {}".format(path.relative_to(folder), error))
-                continue
-            for exercise in found.keys() & verdicts.keys():
-                here = verdict(found[exercise], exercises[exercise][2])
-                verdicts[exercise] = max(verdicts[exercise], here, key=VERDICTS.index)
-    return verdicts, unread
+    """({exercise: its verdict}, ["name: why it is not read", ...]) of the notebooks in a student's
+    folder; engine: the program that runs containers, if they are to be executed"""
+    found, unread, wanted = {}, [], {}
 
+    def leave_out(path, reason, keys=()):  # keys: the exercises in it; () if that is not known
+        unread.append((os.path.relpath(str(path), str(folder)), reason, keys))
 
-def printable(text):
-    """The text without characters that would control a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    if folder.is_symlink():
+        return dict.fromkeys(exercises, NOT_READ), ["it is a link"]
+    for path in notebooks_in(folder, leave_out):
+        here = ()
+        try:
+            notebook = notebook_in(path)
+            here, modules = read(notebook, path.name, exercises)
+            if engine and here:
+                again = execute.executed(json.dumps(notebook), engine)
+                here, modules = read(notebook_of(again), path.name, exercises)
+        except ValueError as error:
+            leave_out(path, str(error), tuple(here))
+            continue
+        for key, verdict_here in here.items():
+            found[key] = max(found.get(key, NOT_TRIED), verdict_here, key=VERDICTS.index)
+            if verdict_here == NOT_READ:
+                leave_out(path, f"the cell of the check {key[1]} ran, and has no verdict that can "
+                          "be read", [key])
+        wanted.update((key, path) for key in exercises if key[0] in modules)
+    for key in wanted.keys() - found.keys():
+        leave_out(wanted[key], f"the cell of the check {key[1]} is not in it", [key])
+    note = folder / LEFT_OUT
+    if note.is_file() and not note.is_symlink():
+        for line in note.read_text(encoding="utf-8", errors="replace")[:1 << 20].splitlines():
+            name, _, reason = line.partition(": ")
+            keys = () if name.endswith(".ipynb") else None
+            unread.append((name, f"{reason} (on the board)", keys))
+    verdicts = {key: found.get(key, NOT_TRIED) for key in exercises}
+    for name, _, keys in unread:
+        if keys == ():  # then those of its name's notebook, or else any that nothing else has
+            keys = [key for key in exercises if exercises[key].notebook in name] \
+                or exercises.keys() - found.keys()
+        for key in keys or ():
+            verdicts[key] = max(verdicts[key], NOT_READ, key=VERDICTS.index)
+    return verdicts, [f"{name}: {reason}" for name, reason, _ in unread]
 
 
 def in_a_cell(text):
@@ -116,80 +259,95 @@ def in_a_cell(text):
 
 
 def print_table(students, exercises):
-    """A line for each student, with a group of letters for each notebook."""
+    """A line for each student, with a group of letters for each notebook; then what is not read."""
     groups = {}
-    for exercise, (number, _, _) in exercises.items():
-        groups.setdefault(number, []).append(exercise)
+    for key, exercise in exercises.items():
+        groups.setdefault(exercise.number, []).append(key)
     width = max(map(len, list(students) + ["notebook"]))
-    print("  ".join(["notebook".ljust(width)] + [number.ljust(len(group)) for number, group in groups.items()]))
+    numbers = [number.ljust(len(group)) for number, group in groups.items()]
+    print("  ".join(["notebook".ljust(width)] + numbers))
     for student, (verdicts, _) in students.items():
-        print("  ".join([printable(student).ljust(width)] + ["".join(SHORT[verdicts[exercise]] for exercise in group)
-                                                             for group in groups.values()]))
-    print("R right, - not yet, . not tried; the exercises of a notebook in its order: {}.".format(
-        ", ".join(dict.fromkeys(name for _, name, _ in exercises.values()))))
+        letters = ["".join(SHORT[verdicts[key]] for key in group) for group in groups.values()]
+        print("  ".join([printable(student).ljust(width)] + letters))
+    shown = {verdict for verdicts, _ in students.values() for verdict in verdicts.values()}
+    print(f"R right, - not yet, {'? not read, ' if NOT_READ in shown else ''}. not tried; "
+          "the exercises of a notebook in its order: "
+          f"{', '.join(dict.fromkeys(exercise.name for exercise in exercises.values()))}.")
+    for student, (_, unread) in students.items():
+        for line in unread:
+            print(f"not read: {printable(student)}/{printable(line, 400)}")
 
 
 def headings(exercises):
-    return ["{} {}".format(number, name) for number, name, _ in exercises.values()]
+    return [f"{exercise.number} {exercise.name}" for exercise in exercises.values()]
 
 
 def write_csv(path, students, exercises):
     with open(str(path), "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(["student"] + headings(exercises))
-        table.writerows([in_a_cell(printable(student))] + list(verdicts.values()) for student, (verdicts, _) in students.items())
+        table.writerow(["student"] + headings(exercises) + ["not read, because"])
+        for student, (verdicts, unread) in students.items():
+            reasons = in_a_cell(printable("; ".join(unread), 10000))
+            table.writerow([in_a_cell(printable(student))] + list(verdicts.values()) + [reasons])
 
 
 def write_html(path, students, exercises, source):
     def row(tag, texts):
-        return "<tr>{}</tr>".format("".join("<{0} class='{1}'>{2}</{0}>".format(tag, text.replace(" ", "-") if text in VERDICTS else "",
-                                                                               html.escape(text)) for text in texts))
+        cells = [f"<{tag} class='{text.replace(' ', '-') if text in VERDICTS else ''}'>"
+                 f"{html.escape(text)}</{tag}>" for text in texts]
+        return f"<tr>{''.join(cells)}</tr>"
 
     rows = [row("th", ["student"] + headings(exercises))]
-    rows += [row("td", [printable(student)] + list(verdicts.values())) for student, (verdicts, _) in students.items()]
-    unread = ["<li>{}</li>".format(html.escape(printable("{}/{}".format(student, line))))
+    rows += [row("td", [printable(student)] + list(verdicts.values()))
+             for student, (verdicts, _) in students.items()]
+    unread = [f"<li>{html.escape(printable(f'{student}/{line}', 600))}</li>"
               for student, (_, lines) in students.items() for line in lines]
-    path.write_text("""<!DOCTYPE html>
+    unread = f"<h2>Not read</h2><ul>{''.join(unread)}</ul>" if unread else ""
+    rows = "\n".join(rows)
+    path.write_text(f"""<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><title>Exercises</title>
 <style>
-body {{ font-family: sans-serif }} table {{ border-collapse: collapse }} th, td {{ border: 1px solid #999; padding: .3em .6em }}
-.right {{ background: #cfc }} .not-yet {{ background: #fec }} .not-tried {{ color: #777 }}
+body {{ font-family: sans-serif }} table {{ border-collapse: collapse }}
+th, td {{ border: 1px solid #999; padding: .3em .6em }}
+.right {{ background: #cfc }} .not-yet {{ background: #fec }} .not-read {{ background: #fcc }}
+.not-tried {{ color: #777 }}
 </style>
 <h1>Exercises</h1>
 <table>
-{}
+{rows}
 </table>
-<p>{}</p>
-{}
+<p>{source} {MISSING}</p>
+{unread}
 </html>
-""".format("\n".join(rows), source, "<h2>Not read</h2><ul>{}</ul>".format("".join(unread)) if unread else ""), encoding="utf-8")
+""", encoding="utf-8")
 
 
 def main(folder, option=""):
     collected = Path(folder)
-    students = sorted(path.name for path in collected.iterdir() if path.is_dir() and not path.is_symlink()) \
-        if collected.is_dir() else []
+    students = sorted(path.name for path in collected.iterdir() if path.is_dir()
+                      and not path.name.startswith(".")) if collected.is_dir() else []
     if not students:
-        sys.exit("report: {} has no folder of a student's: bring the boards' notebooks there with make collect, or make a folder for "
-                 "each student.".format(folder))
+        sys.exit(f"report: {folder} has no folder of a student's: bring the boards' notebooks "
+                 "there with make collect, or make a folder for each student.")
     exercises = all_exercises()
     source, engine = FORGED, None
     if option == "--execute":
         try:
             source, engine = EXECUTED, execute.find_engine()
         except execute.NoContainer as error:
-            sys.exit("report: {}".format(error))
+            sys.exit(f"report: {error}")
     with ThreadPoolExecutor(os.cpu_count() if engine else 1) as pool:
-        found = pool.map(lambda student: verdicts_in(collected / student, exercises, engine), students)
+        found = pool.map(lambda name: verdicts_in(collected / name, exercises, engine), students)
         table = dict(zip(students, found))
     print_table(table, exercises)
-    for student, (_, unread) in table.items():
-        for line in unread:
-            print(printable("not read: {}/{}".format(student, line)))
     write_csv(collected / "report.csv", table, exercises)
     write_html(collected / "report.html", table, exercises, source)
-    print("{} {} has the same table, as report.csv and report.html.".format(source, folder))
+    print(f"{source} {MISSING} {folder} has the same table, as report.csv and report.html.")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.stdout.reconfigure(errors="replace")
+    try:
+        main(*sys.argv[1:])
+    except OSError as error:
+        sys.exit(f"report: {error.filename}: {error.strerror}.")
