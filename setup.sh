@@ -163,12 +163,14 @@ explain() {  # shows what a program said, from its first error on, and a remedy 
             echo "setup: the server's certificate is unknown here. If it is your network's own, give the file of its authority as \
 SSL_CERT_FILE=..." ;;
         *"tunnel error"*|*"client error (Connect)"*|*ProxyError*|*NewConnectionError*|*ConnectTimeout*|*"timed out"*)
-            if [ -n "$proxy" ]; then echo "setup: packages are fetched through the proxy $proxy, which is what you have set."
+            if [ -n "$proxy" ]; then echo "setup: packages are fetched through the proxy $(no_login "$proxy"), which is what you have set."
             elif [ -n "${UV_DEFAULT_INDEX:-}" ]; then
-                echo "setup: packages are fetched from $UV_DEFAULT_INDEX, which is what you have set."
+                echo "setup: packages are fetched from $(no_login "$UV_DEFAULT_INDEX"), which is what you have set."
             else echo "setup: is there a network?"; fi ;;
     esac
 }
+
+no_login() { printf %s "$1" | sed 's#//[^/@]*@#//...@#'; }  # an address without a name and a password in it
 
 no_space() {
     echo "setup: there is no space left: the packages take about 1 GB in $root, and as much in uv's cache, which \

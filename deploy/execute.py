@@ -3,16 +3,18 @@
 The container is the kit's image (`make image`), so that the checks are the kit's, whatever a student's folder has.
 """
 
+import re
 import shutil
 import subprocess
 import tempfile
 import threading
 import uuid
 
-from .collect import LARGEST
+from .collect import LARGEST, printable
 
 IMAGE = "pynq-tutorial"
 CELL_SECONDS = 60  # as for make test
+ANSWERS_WITHIN = 60  # seconds, of the engine, to whether it has the image
 SECONDS = 300  # for a notebook, the container's start and end included
 BOUNDS = ["--network=none", "--read-only", "--tmpfs=/tmp:size=256m,mode=1777", "--env=HOME=/tmp", "--cap-drop=all",
           "--security-opt=no-new-privileges", "--memory=1g", "--pids-limit=256", "--log-driver=none", "--no-healthcheck",
@@ -34,8 +36,16 @@ def find_engine():
     if engine is None:
         raise NoContainer("EXECUTE=yes runs the notebooks in containers, and needs podman or Docker, and neither is here: "
                           "sudo apt-get install podman.")
-    if subprocess.call([engine, "image", "inspect", IMAGE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-        raise NoContainer("{} has no image {} here: type make image, which builds it.".format(engine, IMAGE))
+    try:
+        asked = subprocess.run([engine, "image", "inspect", IMAGE], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, timeout=ANSWERS_WITHIN)
+    except subprocess.TimeoutExpired:
+        raise NoContainer(f"{engine} has not answered in {ANSWERS_WITHIN} s: find out whether `{engine} image list` ends.") from None
+    said = asked.stderr.decode(errors="replace").strip()
+    if asked.returncode and re.search("(?i)no such image|image not known", said):
+        raise NoContainer(f"{engine} has no image {IMAGE} here: type make image, which builds it.")
+    if asked.returncode:
+        raise NoContainer(f"{engine} does not work here: {printable(said)}")
     return engine
 
 

@@ -29,6 +29,9 @@ for option in "$@"; do
 done
 
 # In /tmp, whatever TMPDIR is: a socket's path has at most 103 bytes.
+(set -- ${SSH:-ssh} && command -v "$1" >/dev/null) ||
+    fail "${SSH:-ssh}, which reaches the board, is not here: install it (Debian, Ubuntu: sudo" \
+        "apt-get install openssh-client), or give another one with SSH=..."
 control=$(mktemp -d /tmp/pynq_tutorial.XXXXXXXXXX)
 copy=/tmp/pynq_tutorial-${control##*.}  # chosen here, because the board's login may print anything
 # One connection for both sessions, so that a password is asked for once; it ends with the first.
@@ -85,8 +88,8 @@ others=$!
 grep -q -x "$copy is there" "$control/out" 3>&- &  # other lines are the login's greeting
 reader=$!
 others="$others $reader"
-limit=45
-if [ -t 0 ]; then limit=180; fi  # a password may have to be typed
+limit=90
+if [ -t 0 ]; then limit=300; fi  # a password may have to be typed
 ended $reader $limit ||
     fail "$host has not taken the kit in $limit s, so nothing was changed there: find out" \
         "whether \`ssh $host true\` ends, and restart the board if it does not."

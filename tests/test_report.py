@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-from deploy import changed, collect, report
+from deploy import execute, changed, collect, report
 
 NAMES = "1_memory.ipynb", "3_mailbox.ipynb"
 
@@ -319,6 +319,19 @@ def test_nothing_hostile_reaches_the_page_the_spreadsheet_or_the_terminal(collec
     page.feed((run.folder / "report.html").read_text(encoding="utf-8"))
     assert page.tags == {"html", "meta", "title", "style", "h1", "h2", "table", "tr", "th", "td", "p", "ul", "li"}
     assert HOSTILE[0] in page.texts and HOSTILE[4] in page.texts
+
+
+@pytest.mark.parametrize("program, reason", [
+    ("echo 'Error: inspecting object: pynq-tutorial: image not known' >&2; exit 125", "has no image pynq-tutorial here: type make image"),
+    ("echo 'Cannot connect to the Docker daemon at tcp://192.0.2.1' >&2; exit 1", "does not work here: Cannot connect to the Docker"),
+    ("exec sleep 1000", "has not answered in 1 s: find out whether `.*podman image list` ends")])
+def test_an_engine_that_does_not_work_is_not_one_without_the_image(tmp_path, monkeypatch, program, reason):
+    (tmp_path / "podman").write_text(f"#!/bin/sh\n{program}\n")
+    (tmp_path / "podman").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(execute, "ANSWERS_WITHIN", 1 if "sleep" in program else 60)
+    with pytest.raises(execute.NoContainer, match=reason):
+        execute.find_engine()
 
 
 @pytest.mark.parametrize("there", [False, True])
