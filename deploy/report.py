@@ -8,14 +8,13 @@ a check first runs again, in a container of its own without a network (deploy/ex
 verdicts are that run's. What cannot be read is "not read", and why is said.
 """
 
-import ast
 import csv
 import html
+import itertools
 import json
 import os
 import re
 import sys
-import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,12 +24,14 @@ from .collect import LEFT_OUT, notebook_in, notebook_of, printable
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LINKED = "bitstream", "iop", "mb_src"  # in notebooks/ of a checkout, without a notebook in them
 DEEPEST = 30  # folders
-LONGEST = 200000  # letters of a notebook's code, all of which is parsed; the kit's have 10,000
 RIGHT, NOT_YET, NOT_READ, NOT_TRIED = "right", "not yet", "not read", "not tried"
 # From worst to best: of two cells with the same exercise, the better counts.
 VERDICTS = NOT_TRIED, NOT_READ, NOT_YET, RIGHT
 SHORT = {RIGHT: "R", NOT_YET: "-", NOT_READ: "?", NOT_TRIED: "."}
 UNTOUCHED = "Not yet: fill in the cell above"
+IMPORT = re.compile(r"^[ \t]*(?:from checks import|import checks\.)[ \t]*(\w+)|^[ \t]*from checks\.(\w+)", re.M)
+CALL = re.compile(r"\b(?:checks\s*\.\s*(\w+)|check)\s*\.\s*(\w+)\s*\(")
+COMMENT = re.compile(r"#.*")
 SAYS = re.compile(r"(Right|Not yet): .*")
 ANSI = re.compile(r"(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[@-Z\\^_]")
 FORGED = "The verdicts are the outputs that are stored in the notebooks, which can be forged."
@@ -104,55 +105,12 @@ def lines_of(cell):
             or [found.group() for found in map(SAYS.search, lines) if found])
 
 
-def parsed(source):
-    """The syntax tree of a cell, without the lines that Python does not know, such as magics."""
-    lines = re.split(r"\r\n|\r|\n", textwrap.dedent(source.lstrip("\ufeff")))
-    for _ in range(50):
-        try:
-            return ast.parse("\n".join(lines))
-        except SyntaxError as error:
-            at = min(error.lineno or 1, len(lines)) - 1
-            indent, line = re.match(r"(\s*)(.*)", lines[at], re.S).groups()
-            magic = re.match(r"%%?\w+\s*", line)  # %time check.tweak(words)
-            lines[at] = indent + (line[magic.end():] if magic else "" if line == "pass" else "pass")
-        except (MemoryError, RecursionError, ValueError):
-            break
-    return ast.parse("")
-
-
-def dotted(node, known):
-    """What a name or an attribute stands for, as in checks.memory.tweak."""
-    parts = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return ""
-    return ".".join([known.get(node.id, node.id)] + parts[::-1])
-
-
-def calls_in(source, known, exercises):
-    """The exercises whose checks a cell calls, in order. known: what the notebook's names stand
-    for, to which the cell's imports and assignments are added"""
-    found = []
-    nodes = [node for node in ast.walk(parsed(source))
-             if isinstance(node, (ast.Assign, ast.Call, ast.Import, ast.ImportFrom))]
-    for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):
-        if isinstance(node, ast.Call):
-            key = tuple(dotted(node.func, known).split(".")[1:])
-            if dotted(node.func, known).startswith("checks.") and key in exercises:
-                found.append(key)
-        elif isinstance(node, ast.Assign):
-            known.update((target.id, dotted(node.value, known)) for target in node.targets
-                         if isinstance(target, ast.Name) and dotted(node.value, known))
-        else:
-            above = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
-            for name in node.names:
-                if name.asname or above:
-                    known[name.asname or name.name] = above + name.name
-                if name.name == "*":
-                    known.update((check, f"{above}{check}") for _, check in exercises)
-    return list(dict.fromkeys(found))
+def exercises_of(cell, source, module, exercises):
+    """The exercises whose checks a cell calls, in order. module: the checks' that the notebook's
+    cells before it imported last, or that belongs to the notebook's name"""
+    calls = CALL.findall(COMMENT.sub("", source))
+    keys = [key for key in ((of or module, name) for of, name in calls) if key in exercises]
+    return list(dict.fromkeys(keys)) or [key for key in [named(cell)] if key in exercises]
 
 
 def verdicts_of(cell, keys, exercises):
@@ -179,18 +137,15 @@ def verdict(lines, cell, exercise):
 def read(notebook, name, exercises):
     """({exercise: its verdict}, {checks' module of which the notebook should have all}) of a
     notebook. ValueError, with the reason, if it is not one. name: its file's"""
-    modules = {exercise.module for exercise in exercises.values() if exercise.notebook in name}
-    known = {"check": f"checks.{module}" for module in modules}
-    found, sources = {}, [joined(cell.get("source")) for cell in code_cells(notebook)]
-    if sum(map(len, sources)) > LONGEST:
-        raise ValueError(f"it has more than {LONGEST} letters of code")
-    for cell, source in zip(code_cells(notebook), sources):
-        keys = calls_in(source, known, exercises)
-        keys = keys or [key for key in [named(cell)] if key in exercises]
+    modules = [exercise.module for exercise in exercises.values() if exercise.notebook in name]
+    found = {}
+    for cell in code_cells(notebook):
+        source = joined(cell.get("source"))
+        modules += filter(None, itertools.chain.from_iterable(IMPORT.findall(source)))
+        keys = exercises_of(cell, source, modules[-1] if modules else None, exercises)
         for key, here in verdicts_of(cell, keys, exercises).items():
             found[key] = max(found.get(key, NOT_TRIED), here, key=VERDICTS.index)
-    imported = {value.split(".")[1] for value in known.values() if value.startswith("checks.")}
-    return found, modules | imported | {module for module, _ in found}
+    return found, {*modules, *(module for module, _ in found)}
 
 
 def notebooks_in(folder, leave_out):

@@ -149,11 +149,8 @@ CALLS = [
     "  check.tweak(words)", "%%time\ncheck.tweak(words)", "%time check.tweak(words)",
     "x = !ls\nwords?\ncheck.tweak(words)",
     "for words in 1, 2:\n    %time f()\n    check.tweak(words)",
-    "import checks.memory as my\nmy.tweak(words)", "from checks.memory import *\ntweak(words)",
-    "from checks.memory import tweak as mine\nmine(words)",
     "import checks.memory\nprint(checks.memory.tweak(1))",
-    "again = check\nagain.tweak(words)",
-    "print('check.change(1)')  # check.write(2)\ncheck.tweak(3)"]
+    "# check.change(1)\ncheck.tweak(3)  # check.write(2)"]
 
 
 @pytest.mark.parametrize("imported", [
@@ -177,6 +174,8 @@ def test_a_cell_is_known_by_what_it_calls_if_its_metadata_is_lost(collected, imp
 def test_a_cell_is_known_by_its_metadata_whatever_it_calls(collected):
     write, run = collected
     sources = ["getattr(check, 'tw' + 'eak')(words)", "", "check.tweak(“words”)", "\0",
+               "import checks.memory as my\nmy.tweak(words)", "from checks.memory import *\ntweak(words)",
+               "from checks.memory import tweak as mine\nmine(words)", "again = check\nagain.tweak(words)",
                "-" * 100000 + "1", "check.tweak(words", "%%bash\nls"]
     for number, source in enumerate(sources):
         content = answered(notebook("1_memory.ipynb"), tweak=ANSWER)
