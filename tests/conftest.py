@@ -74,7 +74,7 @@ def by_hand(iop):
 @pytest.fixture
 def unchecked(iop):
     """A function (address, length, data) that makes a request which write_to_buffer refuses, as one outside every buffer."""
-    return lambda *request: iop._request(*request, timeout=60)
+    return lambda *request: iop._request(*request, timeout=300)
 
 
 @pytest.fixture
@@ -93,6 +93,6 @@ def buffer(xlnk):
 
 def run_python(source, **options):
     """Runs Python source in a process of its own, in the kit's folder; returns it finished, with its output as text."""
-    options.setdefault("timeout", 60)
+    options.setdefault("timeout", 300)
     return subprocess.run([sys.executable, "-c", source], cwd=str(ROOT), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, universal_newlines=True, **options)

@@ -64,7 +64,7 @@ def main(image_root="/"):
         try:
             return subprocess.call([
                 image.python(image_root), "-B", "-m", "pytest", "-c", os.devnull, "--rootdir", folder, "--confcutdir", ROOT, "-p",
-                "no:cacheprovider", "-p", "on_board", "--nbval", "--nbval-cell-timeout=120", "--sanitize-with",
+                "no:cacheprovider", "-p", "on_board", "--nbval", "--nbval-cell-timeout=300", "--sanitize-with",
                 os.path.join(tests, "sanitize.cfg"), "-v"] + [os.path.join(copy, name) for name in chosen] +
                 [os.path.join(tests, name) for name in UNIT_TESTS], env=environment)
         finally:

@@ -287,7 +287,7 @@ def test_where_the_pinned_compiler_cannot_be_built(tmp_path, apt_get, why):
         (programs / "apt-get").write_text("#!{}\n[ $1 = update ] || {}\n".format(shutil.which("sh"), apt_get))
         (programs / "apt-get").chmod(0o755)
     run = subprocess.run([sys.executable, str(ROOT / "mb_src" / "compiler.py")], stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, universal_newlines=True, timeout=60,
+                         stderr=subprocess.PIPE, universal_newlines=True, timeout=300,
                          env={"PATH": str(programs), "XDG_CACHE_HOME": str(tmp_path)})
     assert run.returncode == 1
     for told in (why, "binutils-source (2.40 or 2.44), gcc-12-source", "put any mb-gcc on the PATH"):

@@ -248,24 +248,24 @@ def hanging(a_class):
         os.killpg(run.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
-    run.communicate(timeout=60)
+    run.communicate(timeout=300)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_cut_off_it_leaves_nothing_half(a_class, hanging, number):
     run, _ = hanging
     os.killpg(run.pid, number)
-    said = run.communicate(timeout=120)[0]
+    said = run.communicate(timeout=300)[0]
     assert run.returncode and "What was collected before is still in" in said, said
     assert os.listdir(str(a_class.to)) == []
 
 
 def test_two_at_once_and_what_a_killed_one_leaves(a_class, hanging):
     run, board = hanging
-    said, well = a_class.start().communicate(timeout=120)[0], run.poll()
+    said, well = a_class.start().communicate(timeout=300)[0], run.poll()
     assert well is None and "another make collect is writing into" in said and "wait for it" in said
     os.killpg(run.pid, signal.SIGKILL)
-    run.communicate(timeout=60)
+    run.communicate(timeout=300)
     assert os.listdir(str(a_class.to)) == [".incoming"]
     (board / "answer").write_text('["a.ipynb"]')
     said, well = a_class.collect()

@@ -62,7 +62,7 @@ import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs are started without
 print("waiting", flush=True)
 try:
-    iop.write_to_buffer(buffer, 10, 1, timeout=30)
+    iop.write_to_buffer(buffer, 10, 1, timeout=300)
 except KeyboardInterrupt:
     print("stopped", iop._microblaze.state, flush=True)
 iop.write_to_buffer(buffer, 10, 8)
@@ -72,7 +72,7 @@ print(buffer.tolist())
     assert lines[1] == "waiting\n"
     time.sleep(0.3)
     run.send_signal(signal.SIGINT)
-    assert run.communicate(timeout=60)[0] == "stopped STOPPED\n{}\n".format(list(range(8, 18)))
+    assert run.communicate(timeout=300)[0] == "stopped STOPPED\n{}\n".format(list(range(8, 18)))
     assert soon(int(lines[0]), "ZX")
 
 
@@ -188,9 +188,9 @@ def test_a_kernel_restarted_and_killed():
                     lambda: os.kill(manager.provisioner.process.pid, signal.SIGKILL)):
             client = manager.blocking_client()
             client.start_channels()
-            client.wait_for_ready(timeout=120)
+            client.wait_for_ready(timeout=300)
             said = []
-            client.execute_interactive(PROGRAM_THAT, timeout=120,
+            client.execute_interactive(PROGRAM_THAT, timeout=300,
                                        output_hook=lambda message: said.append(message["content"].get("text", "")))
             pids.append(int("".join(said)))
             assert state(pids[-1]) not in "ZX"
@@ -221,6 +221,6 @@ def test_no_root_is_needed(tmp_path):
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("this Python lies where nobody but root can read it")
     run = subprocess.run([sys.executable, "-c", PROGRAM_THAT], cwd=str(ROOT), stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, universal_newlines=True, timeout=60,
+                         stderr=subprocess.PIPE, universal_newlines=True, timeout=300,
                          env=dict(os.environ, HOME=str(tmp_path)), preexec_fn=lambda: os.setuid(65534))
     assert run.returncode == 0 and soon(int(run.stdout), "ZX"), run.stderr

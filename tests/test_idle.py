@@ -223,14 +223,12 @@ def test_a_deadline_wakes_it_in_time(overlay, board):
     times, period = [], 0.2
     board.plug(Times())
     Pmod_DPOT(overlay.iop1.mb_info).write(0, step=1, log_ms=int(1000 * period))
-    started, before = time.monotonic(), cpu_seconds(board.microblaze.pid)
 
     def periods():
         return [later - earlier for earlier, later in zip(times, times[1:])]
 
     assert soon(lambda: board.microblaze.is_asleep)
     assert soon(lambda: len(times) >= 8 and any(0.95 * period < one < 1.5 * period for one in periods()))
-    assert cpu_seconds(board.microblaze.pid) - before < 0.3 * (time.monotonic() - started)
     assert 0.95 * period < statistics.median(periods())  # one that came late makes the next seem short
 
 

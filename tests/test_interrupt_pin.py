@@ -188,5 +188,5 @@ print(await wakes_for(devmode, 1), "more")""".format(root=str(ROOT))
     if any_board is None:
         pytest.skip("only the virtual board can tell")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in source.split("\n===\n")])
-    client.NotebookClient(notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}).execute()
+    client.NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}).execute()
     assert [output.text for output in notebook.cells[-1].outputs] == ["1 more\n"]

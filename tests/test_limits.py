@@ -43,7 +43,7 @@ def test_a_test_that_hangs_ends_and_leaves_nothing(tmp_path):
     (tmp_path / "waits.ipynb").write_text(WAITS_IN_A_CELL.format(overlay=OVERLAY, pids=pids))
     run = subprocess.run([sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-p",
                           "no:xdist", "--timeout=5", str(tmp_path)], cwd=str(ROOT), stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT, universal_newlines=True, timeout=120)
+                         stderr=subprocess.STDOUT, universal_newlines=True, timeout=300)
     assert run.returncode == 1 and "4 failed" in run.stdout, run.stdout
     with open(pids) as file:
         started = [int(line) for line in file]

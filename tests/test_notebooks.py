@@ -133,7 +133,7 @@ import json, sys
 import nbformat
 from nbclient import NotebookClient
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in json.load(sys.stdin)])
-NotebookClient(notebook, timeout=60, resources={"metadata": {"path": "notebooks"}}).execute()
+NotebookClient(notebook, timeout=300, resources={"metadata": {"path": "notebooks"}}).execute()
 for cell in notebook.cells:
     print("".join(output.get("text", "") for output in cell.outputs))
 """, input=json.dumps(source))

@@ -94,7 +94,7 @@ def test_no_order_of_cells_writes_outside_a_buffer(name, folder):
                  (path.stem + ", again and in another order", False, any_order.sample(cells, len(cells))),
                  (path.stem + ", after a restart", True, any_order.sample(cells, len(cells)))]
     run = run_python(ANY_ORDER, input=json.dumps([str(folder / name.partition("/")[2]), runs]),
-                     env=dict(os.environ, PYTHONPATH=str(ROOT)), timeout=150)
+                     env=dict(os.environ, PYTHONPATH=str(ROOT)), timeout=300)
     assert run.returncode == 0, "seed {}: {}\n{}".format(
         seed, run.stderr, "\n".join("{}: {}".format(title, " ".join(cell for cell, _ in cells)) for title, _, cells in runs))
 

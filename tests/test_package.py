@@ -16,7 +16,7 @@ pytestmark = pytest.mark.deploy
 
 def command(*words, **environment):
     return subprocess.run([str(word) for word in words], env=dict(os.environ, **environment), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, universal_newlines=True, timeout=120)
+                          stderr=subprocess.STDOUT, universal_newlines=True, timeout=300)
 
 
 def pack_into(folder):

@@ -41,7 +41,7 @@ def collected(tmp_path):
 
     def run():
         finished = subprocess.run(["make", "--no-print-directory", "report", "DIR={}".format(folder)], cwd=str(ROOT), text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
         assert finished.returncode == 0, finished.stdout
         with open(str(folder / "report.csv"), newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
@@ -339,6 +339,6 @@ def test_nothing_collected_is_said_with_the_remedy(tmp_path, there):
     if there:
         folder.mkdir()
     finished = subprocess.run(["make", "report", "DIR={}".format(folder)], cwd=str(ROOT), text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=60)
+                              stderr=subprocess.STDOUT, timeout=300)
     assert finished.returncode and "has no folder of a student's: bring the boards' notebooks there" in finished.stdout
     assert folder.exists() == there

@@ -53,7 +53,7 @@ def home(tmp_path, monkeypatch):
 
 def make(*words):
     return subprocess.run(["make", "--no-print-directory", *words], cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          universal_newlines=True, timeout=120)
+                          universal_newlines=True, timeout=300)
 
 
 def test_run_shows_the_same(home):
@@ -63,7 +63,7 @@ def test_run_shows_the_same(home):
 
 
 def test_test_runs_the_same(home):
-    run = make("test", "ONLY=test_mailbox")
+    run = make("test", "ONLY=test_links")
     assert run.returncode == 0 and " passed" in run.stdout, run.stdout
 
 
@@ -76,12 +76,12 @@ def test_lab_starts_the_kits_kernel(home, monkeypatch):
                               stderr=subprocess.STDOUT, start_new_session=True)
     try:
         address = soon(lambda: next((json.loads(path.read_text()) for path in (home / "runtime").glob("jpserver-*.json")), None))
-        with urllib.request.urlopen(f"{address['url']}api/kernelspecs?token=my-own", timeout=60) as answer:
+        with urllib.request.urlopen(f"{address['url']}api/kernelspecs?token=my-own", timeout=300) as answer:
             kernel = json.load(answer)["kernelspecs"]["python3"]
         assert kernel["spec"]["argv"][0] != "/bin/false" and kernel["spec"]["display_name"] != "mine"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.communicate(timeout=60)
+        server.communicate(timeout=300)
 
 
 @pytest.mark.parametrize("backend", ["TkAgg", "Agg", "no-such-backend", None])
@@ -91,7 +91,7 @@ def test_pictures_come_in_any_kernel_of_the_environment(home, monkeypatch, backe
         monkeypatch.delenv(name)
     monkeypatch.delenv("MPLBACKEND") if backend is None else monkeypatch.setenv("MPLBACKEND", backend)
     notebook = new_notebook(cells=[new_code_cell(PICTURES), new_code_cell(PLOT)])
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
     assert all(any("image/png" in output.get("data", {}) for output in cell.outputs) for cell in notebook.cells)
 
 

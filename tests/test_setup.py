@@ -249,7 +249,7 @@ def test_cut_off_the_next_call_completes_it(kit, sent, after):
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(after)
     run.send_signal(sent)
-    run.wait(timeout=120)
+    run.wait(timeout=300)
     again = sh_setup(kit, "deploy", env=offline(kit))
     assert again.returncode == 0 and answer(kit) == b"42"
     assert list(temporary.iterdir()) == [] and list((kit / ".uv").iterdir()) == []
@@ -369,7 +369,7 @@ def kernel_says(source, folder, **more):
 import json, nbformat, sys
 from nbclient import NotebookClient
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(sys.argv[1])])
-NotebookClient(notebook, timeout=60, allow_errors=True, resources={"metadata": {"path": sys.argv[2]}}).execute()
+NotebookClient(notebook, timeout=300, allow_errors=True, resources={"metadata": {"path": sys.argv[2]}}).execute()
 print(json.dumps([output.get("text") or output.get("evalue") or "" for output in notebook.cells[0].outputs]))
 """, source, str(folder)], stdout=subprocess.PIPE, universal_newlines=True, timeout=500, env=dict(os.environ, **more))
     return "".join(json.loads(run.stdout))

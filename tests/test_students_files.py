@@ -39,7 +39,7 @@ def put(kit, *names):
 def make(kit, *words, **more):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     return subprocess.run(("make",) + words, cwd=str(kit), env=dict(clean, **more), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, universal_newlines=True, timeout=120)
+                          stderr=subprocess.STDOUT, universal_newlines=True, timeout=300)
 
 
 def everything(folder):
@@ -126,10 +126,10 @@ def test_runs_that_overlap_disturb_neither_each_other_nor_a_student(kit, long_ru
     assert students(kit) == MINE and len(runs_in(kit)) == 1
     for second in (["--collect-only", "tests/test_links.py"], ["tests/test_uses_tmp_path.py"]):  # an IDE's, a student's
         other = pytest_in(kit, *second)
-        assert "error" not in other.communicate(timeout=60)[0] and other.returncode == 0
+        assert "error" not in other.communicate(timeout=300)[0] and other.returncode == 0
     (kit / "notebooks/my_firmware/mine.c").write_text("saved during a run")
     go_on()
-    said = first.communicate(timeout=60)[0]
+    said = first.communicate(timeout=300)[0]
     assert first.returncode == 0 and "1 passed" in said, said
     assert students(kit) == dict(MINE, **{"mine.c": "saved during a run"}) and runs_in(kit) == []
 
@@ -139,7 +139,7 @@ def test_a_run_that_is_cut_off_costs_a_student_nothing(kit, long_run):
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         run, _ = long_run()
         run.send_signal(number)
-        said = run.communicate(timeout=60)[0]
+        said = run.communicate(timeout=300)[0]
         assert run.returncode not in (0, -number) and students(kit) == MINE and runs_in(kit) == [], said
     run, _ = long_run()
     run.kill()

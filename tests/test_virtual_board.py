@@ -294,7 +294,7 @@ def test_a_notebook_shows_the_sentence_alone():
 import nbformat
 from nbclient import NotebookClient
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("from pynq import Overlay; Overlay({!r})")])
-NotebookClient(notebook, timeout=60, allow_errors=True).execute()
+NotebookClient(notebook, timeout=300, allow_errors=True).execute()
 print("\\n".join(notebook.cells[0].outputs[-1]["traceback"]))
 """.format(OVERLAY), env=dict(os.environ, PATH="/nowhere"))
     assert run.stdout.startswith("QemuError: The virtual board needs " + qemu.NAMES[0]), run.stdout + run.stderr

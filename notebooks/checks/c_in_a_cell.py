@@ -54,7 +54,7 @@ def change(degrees):
 @says("what has room is filled, and nothing else reaches the IOP.")
 def write(fill_safely):
     room = "A word has 4 bytes, and there is room for as many as the buffer has bytes for."
-    for shape, dtype, words in (((20,), np.uint32, 20), ((3, 5), np.int32, 15), ((2, 3, 4), np.float32, 24),
+    for shape, dtype, words in (((20,), np.uint32, 20), ((3, 5), np.int32, 15), ((2, 3, 4), np.int32, 24),
                                 ((random.randrange(30, 60),), np.uint32, 25)):
         with allocated(shape, dtype) as buffer:
             for length in (1, words):

@@ -161,7 +161,7 @@ class Board:
         return subprocess.Popen(self.command("python3", "-B", "-c", source, folder=folder, **variables), universal_newlines=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def run(self, *command, timeout=120, **options):
+    def run(self, *command, timeout=300, **options):
         """Runs a command and returns it finished, with stdout and stderr as text."""
         return subprocess.run(self.command(*command, **options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, universal_newlines=True, timeout=timeout)

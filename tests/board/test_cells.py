@@ -106,7 +106,7 @@ def test_two_kernels(power_up, other):
                                                  r"OSError: \[Errno 22\]|FileNotFoundError", done.stderr), done.stderr
         if other == "a cell" and done.returncode == 0:
             results.append(json.loads(done.stdout))
-    out, error = first.communicate(timeout=60)
+    out, error = first.communicate(timeout=300)
     assert first.returncode == 0, error
     for called, errors, wrong in results + [json.loads(out)]:
         assert wrong == 0 and all(SENTENCES.match(said) for said in errors), (called, errors, wrong)

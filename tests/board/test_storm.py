@@ -43,7 +43,7 @@ class Kernel:
             self._start()
 
     def stop(self):
-        out, error = self._process.communicate(timeout=120)
+        out, error = self._process.communicate(timeout=300)
         ways = (0, -signal.SIGKILL, 128 + signal.SIGKILL) if self._killed else (0,)  # its own end may come before
         assert self._process.returncode in ways and "WRONG" not in out, out + error
         self.said.append(out.strip() or "killed")

@@ -131,7 +131,7 @@ def test_two_kernels(power_up, untouched, mixture, record_property):
 
 
 def finished(process):
-    out, error = process.communicate(timeout=60)
+    out, error = process.communicate(timeout=300)
     assert process.returncode == 0, error
     return json.loads(out)
 
@@ -183,7 +183,7 @@ Pynq_Tutorial(overlay.iop1.mb_info)
     assert first.stdout.readline() == "loaded\n"
     board.python("from pynq import Overlay; Overlay('/home/xilinx/other.bit')")
     board.output("touch", "/tmp/go")
-    sentence = first.communicate(timeout=60)[1].strip().splitlines()[-1]
+    sentence = first.communicate(timeout=300)[1].strip().splitlines()[-1]
     assert re.match("RuntimeError: (Another notebook has downloaded /home/xilinx/other.bit|The overlay that is downloaded now has no|"
                     "Overlay not currently loaded)", sentence)
 
@@ -225,7 +225,7 @@ IOLoop.current().run_sync(main)
 """, NAME)
     assert looking.stdout.readline() == "looks\n"
     board.python("from pynq import Overlay; Overlay('base.bit')", NAME)
-    assert looking.communicate(timeout=60)[0] == "stopped\n"
+    assert looking.communicate(timeout=300)[0] == "stopped\n"
 
 
 def test_after_the_kernel_is_killed_the_iop_is_free(power_up):
