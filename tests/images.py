@@ -83,15 +83,15 @@ def environment(pynq, version, pins, python):
 
 
 def _set_up(folder, python):
-    """As on a PC with this Python: setup.sh, in a kit that has no more than it reads."""
-    for name in "notebooks", "iop", "bitstream", "mb_src":
+    """By setup.sh, in a kit that has no more than it reads, and no settings of kernels': an image has none."""
+    for name in "notebooks", "iop", "bitstream", "mb_src", "jupyter_settings":
         os.makedirs(os.path.join(folder, name), exist_ok=True)
     for name in "setup.sh", "package_sources.py", "requirements.txt", "requirements-uv.txt":
         shutil.copy(os.path.join(ROOT, name), folder)
-    shutil.rmtree(os.path.join(folder, "jupyter_settings"), ignore_errors=True)
-    shutil.copytree(os.path.join(ROOT, "jupyter_settings"), os.path.join(folder, "jupyter_settings"))
     uv = os.path.join(ROOT, ".uv")  # so that each need not get its own
     run("setting up", ["sh", "setup.sh"], folder, PYTHON=python, PATH=uv + os.pathsep + os.environ["PATH"])
+    for path in glob.glob(os.path.join(folder, ".venv/lib/python*/site-packages/pynq_tutorial.pth")):
+        os.remove(path)  # nor is a kit on its path
     return os.path.join(folder, ".venv", "bin", "python")
 
 
