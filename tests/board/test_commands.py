@@ -9,7 +9,7 @@ import pytest
 from board import HOME_KIT
 from conftest import base
 
-LIMIT = 240  # seconds for a command
+LIMIT = 900  # seconds for a command
 
 
 @pytest.mark.timeout(LIMIT)
