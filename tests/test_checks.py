@@ -511,7 +511,7 @@ def test_mailbox_change_right(right, microblaze, wait_for):
     right(mailbox.change, microblaze, wait_for)
 
 
-def write_words(mailbox, buffer, length, data, guard=True, wait=0.4, order=(4, 8, 0), ready=lambda status: status != 0,
+def write_words(mailbox, buffer, length, data, guard=True, wait=2, order=(4, 8, 0), ready=lambda status: status != 0,
                 touch=False, pause=0):
     """Right, if nothing is said to the contrary."""
     words = {0: buffer.physical_address, 4: length, 8: data}

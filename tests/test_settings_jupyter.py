@@ -1,5 +1,6 @@
 """Settings that users have for other programs: none changes what the kit's notebooks do, and what a user wants of Jupyter stays."""
 
+import contextlib
 import json
 import os
 import signal
@@ -67,6 +68,16 @@ def test_test_runs_the_same(home):
     assert run.returncode == 0 and " passed" in run.stdout, run.stdout
 
 
+def kernelspecs(runtime):
+    """What a server says that it would start, or None as long as it does not answer."""
+    for path in runtime.glob("jpserver-*.json"):
+        with contextlib.suppress(OSError, ValueError):
+            address = json.loads(path.read_text())["url"]
+            with urllib.request.urlopen(f"{address}api/kernelspecs?token=my-own", timeout=300) as answer:
+                return json.load(answer)["kernelspecs"]
+    return None
+
+
 def test_lab_starts_the_kits_kernel(home, monkeypatch):
     """A user's own settings of JupyterLab are obeyed; a kernel of the user's that is named python3, too, is not the notebooks'."""
     (home / "config" / "jupyter_server_config.json").write_text(json.dumps({"IdentityProvider": {"token": "my-own"}}))
@@ -75,9 +86,7 @@ def test_lab_starts_the_kits_kernel(home, monkeypatch):
     server = subprocess.Popen(["make", "lab", "LAB=--no-browser --port=0"], cwd=str(ROOT), stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, start_new_session=True)
     try:
-        address = soon(lambda: next((json.loads(path.read_text()) for path in (home / "runtime").glob("jpserver-*.json")), None))
-        with urllib.request.urlopen(f"{address['url']}api/kernelspecs?token=my-own", timeout=300) as answer:
-            kernel = json.load(answer)["kernelspecs"]["python3"]
+        kernel = soon(lambda: kernelspecs(home / "runtime"), 300)["python3"]
         assert kernel["spec"]["argv"][0] != "/bin/false" and kernel["spec"]["display_name"] != "mine"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
