@@ -42,7 +42,7 @@ def start():
 iop = start()
 end = time.monotonic() + {seconds}
 # Two that load overlays may leave each other no time.
-while time.monotonic() < end or served <= 10 and time.monotonic() < end + 30:
+while time.monotonic() < end or served <= 10 and time.monotonic() < end + 240:
     length, data = random.randrange(1, 5000), random.randrange(2**31)
     buffer[:] = 0xDEAD
     try:
