@@ -1,7 +1,8 @@
-# The kit's commands; `make help` lists them. Each does its own set-up first (setup.sh) and works from a fresh clone.
+# The kit's commands; `make help` lists them. Each does its own set-up first (setup.sh) and works
+# from a fresh clone.
 
-# Options are given on the command line, as in make install HOST=192.168.2.99. A shell may have variables of these names for its own
-# ends, as csh has HOST; a plain = keeps those out.
+# Options are given on the command line, as in make install HOST=192.168.2.99. A shell may have
+# variables of these names for its own ends, as csh has HOST; a plain = keeps those out.
 HOST =
 DESTDIR =
 BASE_OVERLAY =
@@ -13,9 +14,9 @@ PYTHON ?=
 # A board can load its FPGA.
 BOARD_HERE := $(wildcard /sys/class/fpga_manager/fpga0/firmware)
 
-# What users set for other programs, and what would change what the kit's own do. What says how packages, boards and servers are
-# reached stays.
-# Shell, tar, grep and git do something else with these.
+# What users set for other programs, and what would change what the kit's own do. What says how
+# packages, boards and servers are reached stays. Shell, tar, grep and git do something else with
+# these.
 unexport CDPATH ENV BASH_ENV BASHOPTS SHELLOPTS POSIXLY_CORRECT TAR_OPTIONS GZIP GREP_OPTIONS $(filter BASH_FUNC_%,$(.VARIABLES))
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR GIT_PREFIX
 # Python, pytest and Jupyter: other packages, options and kernels than those of .venv
@@ -30,7 +31,8 @@ unexport XILINX_XRT PYNQ_REMOTE_DEVICES
 endif
 # GCC: headers and libraries of the PC's own processor
 unexport CPATH C_INCLUDE_PATH CPLUS_INCLUDE_PATH LIBRARY_PATH COMPILER_PATH GCC_EXEC_PREFIX
-# The dynamic linker: other tools' libraries (Vivado's settings64.sh sets it), unless this Python itself needs it
+# The dynamic linker: other tools' libraries (Vivado's settings64.sh sets it), unless this Python
+# itself needs it
 ifdef LD_LIBRARY_PATH
 ifeq ($(shell env -u LD_LIBRARY_PATH $(or $(wildcard .venv/bin/python),$(PYTHON),python3) -Ic 'print(1)' 2>&1),1)
 unexport LD_LIBRARY_PATH
@@ -175,7 +177,8 @@ collect: ## brings the changed notebooks of all boards into collected/BOARD/: ma
 	$(on_all_boards)
 	@python3 -B -m deploy.collect run $(call quoted,$(DIR)) env $(PLAYBOOK) deploy/collect.yml $(ANSIBLE)
 
-# EXECUTE=yes runs the notebooks again, in the image that make image builds, in place of reading what is stored in them.
+# EXECUTE=yes runs the notebooks again, in the image that make image builds, in place of reading
+# what is stored in them.
 EXECUTE ?= no
 EXECUTED = $(if $(filter yes,$(EXECUTE)),--execute,$(if $(filter no,$(EXECUTE)),,$(error EXECUTE is $(EXECUTE): give yes or no)))
 
@@ -199,8 +202,8 @@ test-container: ## the image, built and run with podman: a student's work, a hub
 doctor: ## checks what the kit needs on this machine, and prints remedies
 	@python3 doctor.py $(if $(DESTDIR),$(call quoted,$(DESTDIR)))
 
-# The folders that an installation needs. A board needs neither the links in notebooks/ that lead to the others, nor a container or a
-# class's server.
+# The folders that an installation needs. A board needs neither the links in notebooks/ that lead to
+# the others, nor a container or a class's server.
 EDITION_FOLDERS := notebooks iop mb_src bitstream deploy ':!deploy/container' ':!deploy/hub'
 
 compiler: ## builds the compiler for notebooks 4, 7 and 8 into the user's cache folder, once
@@ -221,8 +224,9 @@ bench: ## measures how fast everything is, beside something comparable; QUICK=1 
 	$(SETUP)
 	@$(BIN)python3 -m bench $(if $(QUICK),--quick)
 
-# Each requirements.in has the reasons. A line in the first overrides what a package asks for. Versions stay as they are if they can;
-# remove a requirements.txt first to get the newest of everything. uv's own version is in requirements-uv.txt alone.
+# Each requirements.in has the reasons. A line in the first overrides what a package asks for.
+# Versions stay as they are if they can; remove a requirements.txt first to get the newest of
+# everything. uv's own version is in requirements-uv.txt alone.
 LOCK = $$(command -v .uv/uv || command -v uv) --no-config pip compile --quiet --universal --python-version 3.10 \
 	--fork-strategy fewest --generate-hashes --custom-compile-command 'make requirements'
 
@@ -237,8 +241,9 @@ requirements: ## writes each requirements.txt, with every version and hash, from
 	@uv=$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements-uv.txt) && \
 		echo "$$uv" | $(LOCK) --no-annotate --output-file requirements-uv.txt -
 
-# By name, because other files in these folders, and folders of these names elsewhere, are a student's. So are Jupyter's
-# checkpoints, which are the only copy of a notebook as it was before it was saved.
+# By name, because other files in these folders, and folders of these names elsewhere, are a
+# student's. So are Jupyter's checkpoints, which are the only copy of a notebook as it was before it
+# was saved.
 MADE := .venv .uv .browser .deploy .container .hub .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
 MADE_FILES := bench/bench.json teaching/first_twenty_minutes.slides.html mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
 HAVE_PYTHON := . bench bitstream deploy deploy/action_plugins deploy/container iop mb_src notebooks/checks tests tests/board tests/browser \

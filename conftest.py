@@ -1,5 +1,6 @@
-"""For tests and notebooks: each run has its own folder for everything that it writes, and executes a copy of the notebooks. So runs
-may overlap, and a student's files stay as they are. Tests that need a compiler for the MicroBlaze are skipped if there is none."""
+"""For tests and notebooks: each run has its own folder for everything that it writes, and executes
+a copy of the notebooks. So runs may overlap, and a student's files stay as they are. Tests that
+need a compiler for the MicroBlaze are skipped if there is none."""
 
 import fcntl
 import os
@@ -14,21 +15,32 @@ import pytest
 
 from iop import firmware
 
-if find_spec("pynq") is None:  # before pytest stumbles over the options of plugins that are not there either
-    sys.exit("The tests need the packages in .venv, and {} does not have pynq: type `make test`, which makes .venv, or "
-             ".venv/bin/python -m pytest.".format(sys.executable))
+# before pytest stumbles over the options of plugins that are not there either
+if find_spec("pynq") is None:
+    sys.exit(
+        f"The tests need the packages in .venv, and {sys.executable} does not have pynq: type `make"
+        " test`, which makes .venv, or .venv/bin/python -m pytest."
+    )
 
 ROOT = Path(__file__).resolve().parent
 RUNS = ROOT / ".pytest_tmp"
-NEED_A_COMPILER = ("4_firmware.ipynb", "7_pins.ipynb", "8_c_in_a_cell.ipynb", "test_cells.py", "test_checks_c_in_a_cell.py",
-                   "test_checks_firmware.py", "test_checks_pins.py")
+NEED_A_COMPILER = (
+    "4_firmware.ipynb",
+    "7_pins.ipynb",
+    "8_c_in_a_cell.ipynb",
+    "test_cells.py",
+    "test_checks_c_in_a_cell.py",
+    "test_checks_firmware.py",
+    "test_checks_pins.py",
+)
 LINKED = "bitstream", "iop", "mb_src"  # notebooks/ has links to these
 # Notebook 4 writes into the first; the others are not needed.
 NOT_COPIED = shutil.ignore_patterns("my_firmware", ".ipynb_checkpoints", "__pycache__")
 
 
 def pytest_configure(config):
-    """Makes the run's folder, which is removed at its end. All processes of a run (xdist) share it."""
+    """Makes the run's folder, which is removed at its end. All processes of a run (xdist) share
+    it."""
     # A shell makes background jobs ignore SIGINT, and tests send it as the stop button does.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -39,14 +51,22 @@ def pytest_configure(config):
         if config.option.basetemp is None:
             config.option.basetemp = str(config.run_folder / "tmp")
         for number in (signal.SIGHUP, signal.SIGTERM):
-            signal.signal(number, lambda number, frame: pytest.exit("ended by signal {}".format(number)))
-        # In a child that a test forks, these handlers would keep it from ending while it waits for a lock.
+            signal.signal(number, lambda number, frame: pytest.exit(f"ended by signal {number}"))
+        # In a child that a test forks, these handlers would keep it from ending while it waits for
+        # a lock.
         if hasattr(os, "register_at_fork"):  # Python 3.7
-            os.register_at_fork(after_in_child=lambda: [signal.signal(number, signal.SIG_DFL)
-                                                        for number in (signal.SIGHUP, signal.SIGTERM)])
+            os.register_at_fork(
+                after_in_child=lambda: [
+                    signal.signal(number, signal.SIG_DFL)
+                    for number in (signal.SIGHUP, signal.SIGTERM)
+                ]
+            )
     # A user's own start-up files and settings would change what the notebooks print.
-    os.environ.update(IPYTHONDIR=str(config.run_folder / "ipython"), JUPYTER_CONFIG_DIR=str(config.run_folder / "jupyter"),
-                      JUPYTER_PREFER_ENV_PATH="1")
+    os.environ.update(
+        IPYTHONDIR=str(config.run_folder / "ipython"),
+        JUPYTER_CONFIG_DIR=str(config.run_folder / "jupyter"),
+        JUPYTER_PREFER_ENV_PATH="1",
+    )
     os.environ.pop("JUPYTER_PATH", None)
     _execute_a_copy(config.run_folder)
 
@@ -64,7 +84,8 @@ def pytest_collection_modifyitems(items):
 
 
 def folder_of_a_run(config):
-    """A new folder, locked for as long as this process lives. Removes the folders of processes that were killed."""
+    """A new folder, locked for as long as this process lives. Removes the folders of processes that
+    were killed."""
     try:
         RUNS.mkdir(exist_ok=True)
         everybody = os.open(str(RUNS), os.O_RDONLY)
@@ -72,7 +93,8 @@ def folder_of_a_run(config):
         folder = Path(tempfile.mkdtemp(prefix="pynq-tutorial-run-"))
         config.add_cleanup(lambda: shutil.rmtree(str(folder), ignore_errors=True))
         return folder
-    fcntl.flock(everybody, fcntl.LOCK_EX)  # until the new folder has its lock, nobody may take it for an old one
+    # until the new folder has its lock, nobody may take it for an old one
+    fcntl.flock(everybody, fcntl.LOCK_EX)
     for old in RUNS.glob("run-*"):
         lock = locked(old)
         if lock is not None:
@@ -85,6 +107,7 @@ def folder_of_a_run(config):
     def remove():
         shutil.rmtree(str(folder), ignore_errors=True)
         os.close(lock)
+
     config.add_cleanup(remove)
     return folder
 
@@ -101,7 +124,8 @@ def locked(folder):
 
 
 def copy_of_the_notebooks(folder):
-    """Copies notebooks/ and the folders that it has links to into a folder; returns the copy's path."""
+    """Copies notebooks/ and the folders that it has links to into a folder; returns the copy's
+    path."""
     copy = Path(tempfile.mkdtemp(prefix="copy-", dir=str(folder)))
     for name in ("notebooks",) + LINKED:
         shutil.copytree(str(ROOT / name), str(copy / name), symlinks=True, ignore=NOT_COPIED)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""run.py NOTEBOOK: executes a notebook's cells one by one, and prints each with its output as it comes.
+"""run.py NOTEBOOK: executes a notebook's cells one by one, and prints each with its output as it
+comes.
 
-Of a picture it prints the text. It does not change the notebook's file. Exits with 1 if a cell raises an error. (Jupyter's own
-commands print nothing until the whole notebook has run.)
-"""
+Of a picture it prints the text. It does not change the notebook's file. Exits with 1 if a cell
+raises an error. (Jupyter's own commands print nothing until the whole notebook has run.)"""
 
 import os
 import sys
@@ -20,13 +20,20 @@ class PrintingClient(NotebookClient):
 
     async def async_execute_cell(self, cell, cell_index, **kwargs):
         if cell.cell_type == "code":
-            print("\n\033[1m{}\033[0m".format(cell.source) if sys.stdout.isatty() else "\n" + cell.source, flush=True)
+            print(
+                f"\n\033[1m{cell.source}\033[0m" if sys.stdout.isatty() else "\n" + cell.source,
+                flush=True,
+            )
             print("-" * 40, flush=True)
         return await super().async_execute_cell(cell, cell_index, **kwargs)
 
     def output(self, outs, msg, display_id, cell_index):
         content = msg["content"]
-        text = content.get("text") or content.get("data", {}).get("text/plain") or "\n".join(content.get("traceback", []))
+        text = (
+            content.get("text")
+            or content.get("data", {}).get("text/plain")
+            or "\n".join(content.get("traceback", []))
+        )
         print(text, end="" if text.endswith("\n") else "\n", flush=True)
         return super().output(outs, msg, display_id, cell_index)
 
@@ -34,13 +41,16 @@ class PrintingClient(NotebookClient):
 def main(path):
     notebook = nbformat.read(path, as_version=4)
     folder = os.path.dirname(os.path.abspath(path))
-    client = PrintingClient(notebook, timeout=CELL_TIMEOUT, resources={"metadata": {"path": folder}})
+    client = PrintingClient(
+        notebook, timeout=CELL_TIMEOUT, resources={"metadata": {"path": folder}}
+    )
     try:
         client.execute()
     except CellExecutionError:
         sys.exit(1)  # the traceback has been printed
     except BrokenPipeError:  # whoever reads the output has enough, as in make run | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes at its end
+        # for what Python writes at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
 

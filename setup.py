@@ -1,4 +1,5 @@
-"""Says what pyproject.toml cannot: the package consists of the files in deploy/edition.txt, and no others of the kit's folders."""
+"""Says what pyproject.toml cannot: the package consists of the files in deploy/edition.txt, and no
+others of the kit's folders."""
 
 import os
 
@@ -13,12 +14,21 @@ class FilesOfTheEdition(build_py):
     """Builds each package from the edition's files: Python modules and others."""
 
     def find_package_modules(self, package, package_dir):
-        return [found for found in super().find_package_modules(package, package_dir) if os.path.relpath(found[2]) in EDITION]
+        return [
+            found
+            for found in super().find_package_modules(package, package_dir)
+            if os.path.relpath(found[2]) in EDITION
+        ]
 
     def find_data_files(self, package, src_dir):
         folder = os.path.relpath(src_dir)
-        return sorted(name for name in EDITION if name.startswith(folder + os.sep)
-                      and not (os.path.dirname(name) == folder and name.endswith(".py")))  # these are modules
+        return sorted(
+            name
+            for name in EDITION
+            if name.startswith(folder + os.sep)
+            # these are modules
+            and not (os.path.dirname(name) == folder and name.endswith(".py"))
+        )
 
 
 setup(cmdclass={"build_py": FilesOfTheEdition})

@@ -1,12 +1,14 @@
 #!/bin/sh
-# setup.sh [kit] [board] [browser] [deploy] [hub]: makes this PC ready for parts of the kit, by default the first.
+# setup.sh [kit] [board] [browser] [deploy] [hub]: makes this PC ready for parts of the kit, by
+# default the first.
 #   kit      the virtual board, which is QEMU and, in .venv/, Python with the kit's packages
 #   board    make test-board: a C compiler and FUSE's library; where they are missing, the tests say so and are skipped
 #   browser  make test-browser: Chromium, and what drives it in .browser/
 #   deploy   make classroom: an ssh client, and Ansible in .deploy/
 #   hub      JupyterHub with its proxy in .hub/, and kit, whose packages it uses (deploy/hub/README.md)
-# Prints what it installs, and nothing if everything is there. PYTHON=... chooses the Python (3.10 to 3.14).
-# uv makes the environments: the one on the PATH, or .uv/uv, which comes from requirements-uv.txt.
+# Prints what it installs, and nothing if everything is there. PYTHON=... chooses the Python (3.10
+# to 3.14). uv makes the environments: the one on the PATH, or .uv/uv, which comes from
+# requirements-uv.txt.
 set -eu
 umask 022  # others than who types this may use the environments, such as a hub's students
 parts=" ${*:-kit} "
@@ -98,7 +100,8 @@ missing_packages() {  # Debian's names for what is missing
 install_packages() {
     sudo=
     if [ "$(id -u)" != 0 ]; then sudo=sudo; fi
-    # sudo drops these variables, which are needed behind a proxy; and `su` leaves root without the programs in /sbin.
+    # sudo drops these variables, which are needed behind a proxy; and `su` leaves root without the
+    # programs in /sbin.
     set -- "http_proxy=${http_proxy:-}" "https_proxy=${https_proxy:-}" "no_proxy=${no_proxy:-}" \
         DEBIAN_FRONTEND=noninteractive "PATH=$PATH:/usr/sbin:/sbin"
     $sudo env "$@" apt-get update -q || true  # one repository that fails need not be the one with these packages
@@ -209,8 +212,9 @@ prepare() {  # makes sure that the folder can become an environment, and that th
     mkdir -p .uv/tmp
     settings=$("$base" -I package_sources.py) || exit 1
     eval "$settings"
-    # A link into the cache would let whoever changes a package change it for other kits. An index is as safe as another, because
-    # all pins have hashes. And on ARM, pynq would build libraries that only boards need.
+    # A link into the cache would let whoever changes a package change it for other kits. An index
+    # is as safe as another, because all pins have hashes. And on ARM, pynq would build libraries
+    # that only boards need.
     export TMPDIR="$here/.uv/tmp" UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy \
         UV_INDEX_STRATEGY=unsafe-best-match PYNQ_BUILD_ARCH=x86_64
     uv=$(find_uv)
@@ -244,7 +248,8 @@ lost() {  # the pinned packages that are no longer there
 
 furnish_venv() {  # what .venv has beside packages
     cp -R jupyter_settings/. .venv  # for its kernels, nbconvert and JupyterLab
-    # The notebooks' folder too, so that a notebook that runs elsewhere finds the checks of its exercises.
+    # The notebooks' folder too, so that a notebook that runs elsewhere finds the checks of its
+    # exercises.
     printf '%s\n' "$here" "$here/notebooks" >"$site/pynq_tutorial.pth"
     # Matplotlib builds its list of fonts once, and would print that in a notebook.
     MPLBACKEND=agg .venv/bin/python -c 'import matplotlib.font_manager' >/dev/null 2>&1 || true

@@ -1,4 +1,5 @@
-"""What virtual boards cost while nothing happens: time of the processor, and memory. On a PC alone."""
+"""What virtual boards cost while nothing happens: time of the processor, and memory. On a PC
+alone."""
 
 import contextlib
 import functools
@@ -9,13 +10,15 @@ import threading
 import time
 
 import virtual_board
+
 from .measure import ON_BOARD, OVERLAY, ROOT, Skipped, in_turn, row
 
 BOARDS = (1, 5, 20)
 WAIT = 120  # seconds for all processes of a sample, after which they are ended
 
-# Says so when it has imported pynq, and waits; then starts a board, gives its QEMU's number, and stays until its input ends.
-STUDENT = """
+# Says so when it has imported pynq, and waits; then starts a board, gives its QEMU's number, and
+# stays until its input ends.
+STUDENT = f"""
 import sys, pynq
 print(flush=True)
 sys.stdin.readline()
@@ -23,16 +26,16 @@ import virtual_board
 board = virtual_board.activate()
 from pynq import Overlay
 from iop.pynq_tutorial import Pynq_Tutorial
-iop = Pynq_Tutorial(Overlay({!r}).iop1.mb_info)
+iop = Pynq_Tutorial(Overlay({OVERLAY!r}).iop1.mb_info)
 print(board.microblaze.pid, flush=True)
 sys.stdin.read()
 board.close()
-""".format(OVERLAY)
+"""
 
 
 def memory(pid):
     """A process's share of memory, in bytes: a page that several use counts in parts."""
-    with open("/proc/{}/smaps_rollup".format(pid)) as rollup:
+    with open(f"/proc/{pid}/smaps_rollup") as rollup:
         return next(1024 * int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
 
 
@@ -44,8 +47,16 @@ def students(number):
     alarm.start()
     try:
         for _ in range(number):
-            processes.append(subprocess.Popen([sys.executable, "-c", STUDENT], cwd=ROOT, start_new_session=True,
-                                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True))
+            processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-c", STUDENT],
+                    cwd=ROOT,
+                    start_new_session=True,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    universal_newlines=True,
+                )
+            )
         yield processes
     finally:
         for process in processes:
@@ -66,7 +77,8 @@ def answers(processes):
 
 
 def memory_of(number):
-    """(bytes of so many processes with a virtual board each, bytes that the same processes had before, with pynq alone)."""
+    """(bytes of so many processes with a virtual board each, bytes that the same processes had
+    before, with pynq alone)."""
     with students(number) as processes:
         answers(processes)
         before = sum(memory(process.pid) for process in processes)
@@ -78,8 +90,10 @@ def memory_of(number):
 
 
 def cpu_seconds(pid):
-    """What Linux has charged to a process so far, to the nanosecond: /proc/PID/stat counts in hundredths of a second."""
-    return time.clock_gettime(~pid << 3 | 2)  # how Linux numbers the clock of a process: clock_getcpuclockid(3)
+    """What Linux has charged to a process so far, to the nanosecond: /proc/PID/stat counts in
+    hundredths of a second."""
+    # how Linux numbers the clock of a process: clock_getcpuclockid(3)
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def idle(quick):
@@ -87,7 +101,9 @@ def idle(quick):
     board = virtual_board.activate()
     try:
         from pynq import Overlay, allocate
+
         from iop.pynq_tutorial import Pynq_Tutorial
+
         iop, buffer = Pynq_Tutorial(Overlay(OVERLAY).iop1.mb_info), allocate((1,))
         window = 0.5 if quick else 2  # seconds
 
@@ -108,26 +124,40 @@ def idle(quick):
                 time.sleep(0.01)
             return share(keep_awake=False)
 
-        return row("cores", in_turn({"asleep, as it is when idle": asleep,
-                                     "kept awake": lambda: share(keep_awake=True)}, 2 if quick else 7))
+        return row(
+            "cores",
+            in_turn(
+                {
+                    "asleep, as it is when idle": asleep,
+                    "kept awake": lambda: share(keep_awake=True),
+                },
+                2 if quick else 7,
+            ),
+        )
     finally:
         board.close()
 
 
 def rows(quick):
     """Yields (name, function that returns the row) of each."""
+
     def on_pc(measure):
         def measured():
             if ON_BOARD:
                 raise Skipped("only a PC has virtual boards")
             return measure()
+
         return measured
 
     def boards(number):
         bytes_used, before = zip(*[memory_of(number) for _ in range(1 if quick else 3)])
-        return row("bytes", {"Python and QEMU": bytes_used, "the same processes with pynq alone": before})
+        return row(
+            "bytes", {"Python and QEMU": bytes_used, "the same processes with pynq alone": before}
+        )
 
     yield "idle virtual board", on_pc(lambda: idle(quick))
     for number in BOARDS:
-        yield ("memory of {} virtual board{}".format(number, "s" if number > 1 else ""),
-               on_pc(functools.partial(boards, number)))
+        yield (
+            "memory of {} virtual board{}".format(number, "s" if number > 1 else ""),
+            on_pc(functools.partial(boards, number)),
+        )

@@ -1,7 +1,8 @@
-"""How large the program is, and how many instructions a word takes: counted step by step in the emulator.
+"""How large the program is, and how many instructions a word takes: counted step by step in the
+emulator.
 
-Beside it: the same C as a compiler makes it without optimisation, and the least that the instruction set allows.
-"""
+Beside it: the same C as a compiler makes it without optimisation, and the least that the
+instruction set allows."""
 
 import os
 import re
@@ -16,16 +17,20 @@ from .measure import ON_BOARD, ROOT, Skipped, row
 
 MB_SRC = os.path.join(ROOT, "mb_src")
 BRAI_0 = 0xB8080000  # the instruction "jump to address 0"
-LENGTHS = 64, 320  # words: their difference has no start-up in it, nor what is left over by an unrolled loop
+# words: their difference has no start-up in it, nor what is left over by an unrolled loop
+LENGTHS = 64, 320
 MOST_STEPS = 100000
-# A word needs a store, for no instruction stores two, and as no two words are alike, an addition that makes the next value.
-# Unrolled without end, what a loop needs beside them (the address, the end, the jump) is nothing a word.
+# A word needs a store, for no instruction stores two, and as no two words are alike, an addition
+# that makes the next value. Unrolled without end, what a loop needs beside them (the address, the
+# end, the jump) is nothing a word.
 LEAST = 2
 
 
 def instructions_a_word(program=None):
-    """Instructions that the fill loop executes a word. program: bytes of one, the kit's if not given."""
+    """Instructions that the fill loop executes a word. program: bytes of one, the kit's if not
+    given."""
     from iop import pynq_tutorial as mailbox  # here, for it imports pynq
+
     if program is None:
         program = _read(mailbox.PROGRAM)
     memory = SharedMemory()
@@ -33,14 +38,14 @@ def instructions_a_word(program=None):
     try:
         qemu = Qemu(SIZE, memory.file, RESET_STUB)
         memory.words[RESET_STUB // 4] = BRAI_0
-        memory.bram[:len(program)] = bytearray(program)
+        memory.bram[: len(program)] = bytearray(program)
 
         def steps_until(word, value):
             for steps in range(MOST_STEPS):
                 if memory.words[word // 4] == value:
                     return steps
                 qemu.stub.step()
-            raise RuntimeError("the program did not answer within {} instructions".format(MOST_STEPS))
+            raise RuntimeError(f"the program did not answer within {MOST_STEPS} instructions")
 
         def steps_for(length):
             memory.words[mailbox.ARRAY_LENGTH // 4] = length
@@ -48,7 +53,8 @@ def instructions_a_word(program=None):
             return steps_until(mailbox.BUFFER_ADDR, 0)
 
         steps_until(mailbox.STATUS, mailbox.STATUS_READY)
-        steps_for(1)  # from here on each request begins and ends in the same place of the waiting loop
+        # from here on each request begins and ends in the same place of the waiting loop
+        steps_for(1)
         short, long = LENGTHS
         return (steps_for(long) - steps_for(short)) / (long - short)
     finally:
@@ -58,19 +64,44 @@ def instructions_a_word(program=None):
 
 
 def unoptimised():
-    """The bytes of the same C, built with -O0. Skipped if the pinned compiler is not there: a bench builds no compiler."""
+    """The bytes of the same C, built with -O0. Skipped if the pinned compiler is not there: a bench
+    builds no compiler."""
     folder = compiler.built()
     if folder is None:
         raise Skipped("no pinned compiler here; `make firmware-check` builds it")
-    cpu = re.search(r"^CPU\s*=\s*(.*)", _read(os.path.join(MB_SRC, "Makefile")).decode(), re.M).group(1).split()
+    cpu = (
+        re.search(r"^CPU\s*=\s*(.*)", _read(os.path.join(MB_SRC, "Makefile")).decode(), re.M)
+        .group(1)
+        .split()
+    )
     build = os.path.join(MB_SRC, "build")
     os.makedirs(build, exist_ok=True)
-    for command in (["mb-gcc"] + cpu + ["-O0", "-std=c99", "-ffreestanding", "-nostdlib", "-T", "iop.ld", "-o",
-                                        "build/unoptimised.elf", "crt0.S", "pynq_tutorial.c", "-lgcc"],
-                    ["mb-objcopy", "-O", "binary", "build/unoptimised.elf", "build/unoptimised.bin"]):
+    for command in (
+        ["mb-gcc"]
+        + cpu
+        + [
+            "-O0",
+            "-std=c99",
+            "-ffreestanding",
+            "-nostdlib",
+            "-T",
+            "iop.ld",
+            "-o",
+            "build/unoptimised.elf",
+            "crt0.S",
+            "pynq_tutorial.c",
+            "-lgcc",
+        ],
+        ["mb-objcopy", "-O", "binary", "build/unoptimised.elf", "build/unoptimised.bin"],
+    ):
         # Its temporary files too are in the build folder, which `make clean` removes.
-        subprocess.check_output([str(folder / "bin" / command[0])] + command[1:], cwd=MB_SRC, stderr=subprocess.STDOUT,
-                                env=dict(os.environ, TMPDIR=build), timeout=60)
+        subprocess.check_output(
+            [str(folder / "bin" / command[0])] + command[1:],
+            cwd=MB_SRC,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ, TMPDIR=build),
+            timeout=60,
+        )
     return _read(os.path.join(build, "unoptimised.bin"))
 
 
@@ -88,17 +119,29 @@ def _or_reason(function):
 
 def rows(quick):
     """Yields (name, function that returns the row) of each. They are exact, so once is enough."""
+
     def size():
         from iop.pynq_tutorial import PROGRAM
-        return row("bytes", {"pynq_tutorial.bin": os.path.getsize(PROGRAM),
-                             "the same C with -O0": _or_reason(lambda: len(unoptimised()))})
+
+        return row(
+            "bytes",
+            {
+                "pynq_tutorial.bin": os.path.getsize(PROGRAM),
+                "the same C with -O0": _or_reason(lambda: len(unoptimised())),
+            },
+        )
 
     def instructions():
         if ON_BOARD:
             raise Skipped("a board has no emulator that counts; `make bench` on a PC does")
-        return row("instructions", {"pynq_tutorial.bin": instructions_a_word(),
-                                    "the same C with -O0": _or_reason(lambda: instructions_a_word(unoptimised())),
-                                    "least: a store and an addition": LEAST})
+        return row(
+            "instructions",
+            {
+                "pynq_tutorial.bin": instructions_a_word(),
+                "the same C with -O0": _or_reason(lambda: instructions_a_word(unoptimised())),
+                "least: a store and an addition": LEAST,
+            },
+        )
 
     yield "firmware's size", size
     yield "instructions a word, fill loop", instructions

@@ -1,9 +1,9 @@
 """Samples, and what becomes of them: a row of the table, as a dictionary that is also its JSON.
 
-Speed is judged as a ratio to something else, because machines differ. So the things that are compared are measured in
-turn, and a ratio is the median of the ratios of each turn: what disturbs the machine for a while disturbs both. (pyperf
-measures one thing after the other, each in processes of its own.)
-"""
+Speed is judged as a ratio to something else, because machines differ. So the things that are
+compared are measured in turn, and a ratio is the median of the ratios of each turn: what disturbs
+the machine for a while disturbs both. (pyperf measures one thing after the other, each in processes
+of its own.)"""
 
 import gc
 import importlib
@@ -17,22 +17,25 @@ import numpy as np
 import virtual_board
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-OVERLAY = os.path.join(os.environ.get("TUTORIAL", ROOT), "bitstream", "pynq_tutorial.bit")  # on a board, the installed one
+# on a board, the installed one
+OVERLAY = os.path.join(os.environ.get("TUTORIAL", ROOT), "bitstream", "pynq_tutorial.bit")
 ON_BOARD = os.path.exists(virtual_board.FPGA_MANAGER)
 
 
-# What Python's garbage collector lists in the kernel of a notebook that has drawn something, and the modules that bring most of it.
+# What Python's garbage collector lists in the kernel of a notebook that has drawn something, and
+# the modules that bring most of it.
 OBJECTS = 300000
 MODULES = "ipykernel.kernelapp", "ipywidgets", "matplotlib.pyplot"
 
 
 class Skipped(Exception):
-    """A row, or something to compare it with, that this machine cannot give: why, in a few words."""
+    """A row, or something to compare it with, that this machine cannot give: why, in a few
+    words."""
 
 
 def like_a_notebook():
-    """Imports what a notebook's kernel has, as far as it is here, and makes as many objects as are in there. Returns them: this
-    process is like a kernel for as long as the caller keeps them."""
+    """Imports what a notebook's kernel has, as far as it is here, and makes as many objects as are
+    in there. Returns them: this process is like a kernel for as long as the caller keeps them."""
     for name in MODULES:
         try:
             importlib.import_module(name)
@@ -44,9 +47,8 @@ def like_a_notebook():
 def in_turn(ways, runs):
     """Measures each way once a run, beginning with another one each time.
 
-    ways: {name: function that returns a sample, ...}
-    Returns {name: samples, ...}; a way that raises Skipped has its reason, a text, in place of the samples.
-    """
+    ways: {name: function that returns a sample, ...} Returns {name: samples, ...}; a way that
+    raises Skipped has its reason, a text, in place of the samples."""
     names, samples = list(ways), {name: [] for name in ways}
     for run in range(runs):
         first = run % len(names)
@@ -62,9 +64,8 @@ def in_turn(ways, runs):
 def row(unit, samples):
     """A row: its own figure and what it is compared with.
 
-    unit: "s", "bytes", "instructions" or "cores" (of the processor, in use)
-    samples: {name: samples or a constant or the reason why there are none, ...}; the first is what the row is about
-    """
+    unit: "s", "bytes", "instructions" or "cores" (of the processor, in use) samples: {name: samples
+    or a constant or the reason why there are none, ...}; the first is what the row is about"""
     (own, ours), *others = samples.items()
     if isinstance(ours, str):
         raise Skipped(ours)
@@ -85,15 +86,23 @@ def _summary(samples):
 
 
 def run(*arguments, **options):
-    """Runs a Python of its own in the kit's folder, and returns what it prints. RuntimeError, with the end of what it said,
-    if it fails.
+    """Runs a Python of its own in the kit's folder, and returns what it prints. RuntimeError, with
+    the end of what it said, if it fails.
 
     timeout: seconds, 120 if not given; env: its environment
     """
-    # In a session of its own, Ctrl-C reaches it through us alone, once, and it has time to end what it started.
-    process = subprocess.Popen([sys.executable] + list(arguments), cwd=ROOT, env=options.get("env"), start_new_session=True,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               universal_newlines=True)
+    # In a session of its own, Ctrl-C reaches it through us alone, once, and it has time to end what
+    # it started.
+    process = subprocess.Popen(
+        [sys.executable] + list(arguments),
+        cwd=ROOT,
+        env=options.get("env"),
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+    )
     try:
         output = process.communicate(timeout=options.get("timeout", 120))[0]
     except BaseException:
@@ -105,5 +114,7 @@ def run(*arguments, **options):
             process.communicate()
         raise
     if process.returncode:
-        raise RuntimeError("python {} failed: {}".format(" ".join(arguments)[:60], output.strip()[-300:]))
+        raise RuntimeError(
+            "python {} failed: {}".format(" ".join(arguments)[:60], output.strip()[-300:])
+        )
     return output

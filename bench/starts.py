@@ -1,4 +1,5 @@
-"""How long it takes until one can begin, in fresh processes; what is pynq's own share of it; and the notebooks."""
+"""How long it takes until one can begin, in fresh processes; what is pynq's own share of it; and
+the notebooks."""
 
 import functools
 import glob
@@ -11,9 +12,9 @@ import numpy as np
 
 from .measure import ON_BOARD, OVERLAY, ROOT, Skipped, in_turn, row, run
 
-# Prints the seconds of each part. The overlay's download, on a PC the start of QEMU, happens within Overlay(); all else
-# in there is pynq's: it reads the .hwh.
-START = """
+# Prints the seconds of each part. The overlay's download, on a PC the start of QEMU, happens within
+# Overlay(); all else in there is pynq's: it reads the .hwh.
+START = f"""
 import json, time
 seconds, last = {{}}, time.perf_counter()
 def part(name):
@@ -36,7 +37,7 @@ if board is not None:
         download += time.perf_counter() - started
     board.download = timed_download
 from pynq import Overlay
-overlay = Overlay({!r})
+overlay = Overlay({OVERLAY!r})
 part("Overlay")
 seconds["download"] = download
 from iop.pynq_tutorial import Pynq_Tutorial
@@ -45,7 +46,7 @@ part("Pynq_Tutorial")
 print(json.dumps(seconds))
 if board is not None:
     board.close()
-""".format(OVERLAY)
+"""
 
 EMPTY_KERNELS = """
 import sys
@@ -57,7 +58,8 @@ for _ in range(int(sys.argv[1])):
 """
 
 
-# Executes notebook 2 up to its first write, looks at the words, and prints the seconds since the kernel's start.
+# Executes notebook 2 up to its first write, looks at the words, and prints the seconds since the
+# kernel's start.
 COLD_START = """
 import json, os, sys, time
 from jupyter_client.manager import start_new_kernel
@@ -85,8 +87,8 @@ finally:
 
 @functools.lru_cache(maxsize=None)
 def starts(runs):
-    """{part: seconds of each run, ...}; "python" is a Python that does nothing. All other parts of a run are one process's,
-    so that they belong together."""
+    """{part: seconds of each run, ...}; "python" is a Python that does nothing. All other parts of
+    a run are one process's, so that they belong together."""
     run("-c", START)  # not counted: from now on all files are in Linux's cache
     samples = []
     for _ in range(runs):
@@ -103,20 +105,46 @@ def rows(quick):
 
     def beside_pynq(name, parts, less=(), only_virtual=False):
         """The row of the sum of some parts, without some others, beside importing pynq."""
+
         def measure():
             if only_virtual and ON_BOARD:
                 raise Skipped("only a PC has a virtual board")
             seconds = starts(runs)
-            return row("s", {name: sum(seconds[part] for part in parts) - sum(seconds[part] for part in less),
-                             "import pynq": seconds["import pynq"]})
+            return row(
+                "s",
+                {
+                    name: (
+                        sum(seconds[part] for part in parts) - sum(seconds[part] for part in less)
+                    ),
+                    "import pynq": seconds["import pynq"],
+                },
+            )
+
         return measure
 
     yield "Pynq_Tutorial(...) to READY", beside_pynq("Pynq_Tutorial", ["Pynq_Tutorial"])
-    yield "virtual board's own start", beside_pynq("activate, QEMU", ["activate", "download"], only_virtual=True)
-    yield "virtual board, all up to READY", beside_pynq(
-        "all but import pynq", ["import pynq.lib", "activate", "Overlay", "Pynq_Tutorial"], only_virtual=True)
-    yield "pynq's share: import pynq", lambda: row("s", {
-        "import pynq": starts(runs)["import pynq"], "start and end of Python alone": starts(runs)["python"]})
+    yield (
+        "virtual board's own start",
+        beside_pynq("activate, QEMU", ["activate", "download"], only_virtual=True),
+    )
+    yield (
+        "virtual board, all up to READY",
+        beside_pynq(
+            "all but import pynq",
+            ["import pynq.lib", "activate", "Overlay", "Pynq_Tutorial"],
+            only_virtual=True,
+        ),
+    )
+    yield (
+        "pynq's share: import pynq",
+        lambda: row(
+            "s",
+            {
+                "import pynq": starts(runs)["import pynq"],
+                "start and end of Python alone": starts(runs)["python"],
+            },
+        ),
+    )
     yield "pynq's share: import pynq.lib", beside_pynq("import pynq.lib", ["import pynq.lib"])
     yield "pynq's share: Overlay(...)", beside_pynq("Overlay", ["Overlay"], less=["download"])
     yield "kernel's start to the tenth word", lambda: cold_start(runs)
@@ -131,8 +159,11 @@ def _seconds(*arguments, **options):
 
 def _empty_kernels(number):
     """The seconds that so many kernels take that do nothing, one after the other."""
-    # A kernel of the kit's environment is empty only without the virtual board, which would import pynq.
-    return _seconds("-c", EMPTY_KERNELS, str(number), env=dict(os.environ, PYNQ_VIRTUAL_BOARD="0"), timeout=600)
+    # A kernel of the kit's environment is empty only without the virtual board, which would import
+    # pynq.
+    return _seconds(
+        "-c", EMPTY_KERNELS, str(number), env=dict(os.environ, PYNQ_VIRTUAL_BOARD="0"), timeout=600
+    )
 
 
 def _need(*modules):
@@ -140,29 +171,50 @@ def _need(*modules):
         raise Skipped("on a board, make test executes the installed ones")
     for module in modules:
         if importlib.util.find_spec(module) is None:
-            raise Skipped("there is no {} here".format(module))
+            raise Skipped(f"there is no {module} here")
 
 
 def cold_start(runs):
-    """The row of a new kernel with notebook 2's cells up to the first write, beside an empty one and importing pynq."""
+    """The row of a new kernel with notebook 2's cells up to the first write, beside an empty one
+    and importing pynq."""
     _need("jupyter_client")
-    notebook, = glob.glob(os.path.join(ROOT, "notebooks", "2_*.ipynb"))
+    (notebook,) = glob.glob(os.path.join(ROOT, "notebooks", "2_*.ipynb"))
 
     def to_the_tenth_word():
         return float(run("-c", COLD_START, notebook).splitlines()[-1])
+
     to_the_tenth_word()  # not counted, as in starts()
-    return row("s", in_turn({"kernel and cells": to_the_tenth_word, "an empty kernel, ended": lambda: _empty_kernels(1),
-                             "start and import pynq": lambda: _seconds("-c", "import pynq")}, runs))
+    return row(
+        "s",
+        in_turn(
+            {
+                "kernel and cells": to_the_tenth_word,
+                "an empty kernel, ended": lambda: _empty_kernels(1),
+                "start and import pynq": lambda: _seconds("-c", "import pynq"),
+            },
+            runs,
+        ),
+    )
 
 
 def notebooks(quick):
-    """The row of all notebooks, executed and compared, beside a kernel for each that does nothing. The quick one has the first
-    notebook alone."""
+    """The row of all notebooks, executed and compared, beside a kernel for each that does nothing.
+    The quick one has the first notebook alone."""
     _need("nbval", "jupyter_client")
     paths = sorted(glob.glob(os.path.join(ROOT, "notebooks", "**", "*.ipynb"), recursive=True))
     if quick:
         paths = paths[:1]
-    return row("s", in_turn({
-        "pytest notebooks": lambda: _seconds("-m", "pytest", "-q", "-rf", *paths, timeout=600),
-        "{} empty kernel{}".format(len(paths), "s" if len(paths) > 1 else ""): lambda: _empty_kernels(len(paths))},
-        1 if quick else 3))
+    return row(
+        "s",
+        in_turn(
+            {
+                "pytest notebooks": lambda: _seconds(
+                    "-m", "pytest", "-q", "-rf", *paths, timeout=600
+                ),
+                "{} empty kernel{}".format(len(paths), "s" if len(paths) > 1 else ""): lambda: (
+                    _empty_kernels(len(paths))
+                ),
+            },
+            1 if quick else 3,
+        ),
+    )

@@ -13,10 +13,24 @@ LIMIT = 1200  # seconds
 
 
 def slowest(quick):
-    """(seconds of all, [(seconds, test), ...]), the slowest first. A test's set-up and its end count on their own."""
+    """(seconds of all, [(seconds, test), ...]), the slowest first. A test's set-up and its end
+    count on their own."""
     began = time.perf_counter()
-    output = run("-m", "pytest", "-q", "--tb=no", "-rfE", "-n", "2", "--dist", "loadfile", "--durations={}".format(NUMBER),
-                 "--durations-min=0", *(QUICK if quick else ("tests", "notebooks")), timeout=LIMIT)
+    output = run(
+        "-m",
+        "pytest",
+        "-q",
+        "--tb=no",
+        "-rfE",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        f"--durations={NUMBER}",
+        "--durations-min=0",
+        *(QUICK if quick else ("tests", "notebooks")),
+        timeout=LIMIT,
+    )
     found = re.findall(r"^ *([\d.]+)s (?:call|setup|teardown) +(.*)", output, re.M)
     return time.perf_counter() - began, [(float(seconds), test) for seconds, test in found]
 
@@ -24,10 +38,15 @@ def slowest(quick):
 def rows(quick):
     """Yields (name, function that returns the row) of each."""
     if ON_BOARD:
+
         def skip():
             raise Skipped("on a board, make test is another one")
+
         yield "slowest tests", skip
         return
     all_of_it, tests = slowest(quick)
     for seconds, test in tests:
-        yield test.rpartition("/")[2][:NAME], functools.partial(row, "s", {test: seconds, "all of make test": all_of_it})
+        yield (
+            test.rpartition("/")[2][:NAME],
+            functools.partial(row, "s", {test: seconds, "all of make test": all_of_it}),
+        )

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""derive.py BASE FOLDER: makes the tutorial's overlay, pynq_tutorial.bit and .hwh in FOLDER, from a board's base overlay.
+"""derive.py BASE FOLDER: makes the tutorial's overlay, pynq_tutorial.bit and .hwh in FOLDER, from a
+board's base overlay.
 
-BASE: the base overlay's base.bit; base.hwh lies beside it. On a board both are in the pynq package, overlays/base/.
+BASE: the base overlay's base.bit; base.hwh lies beside it. On a board both are in the pynq package,
+overlays/base/.
 
-The base overlay already contains the IOP, so the configuration data in the .bit stays as it is. Only the design's name in its
-header changes, because pynq 3 tells overlays apart by the hash of the .bit. The .hwh describes the circuit to pynq. It keeps only
-what the tutorial needs: the processing system, the IOP iop_pmoda, which is renamed to iop1, and the path of its interrupt. Both
-files are checked first; if something is wrong, one sentence says what, and nothing is written. Needs only Python 3.6.
-"""
+The base overlay already contains the IOP, so the configuration data in the .bit stays as it is.
+Only the design's name in its header changes, because pynq 3 tells overlays apart by the hash of the
+.bit. The .hwh describes the circuit to pynq. It keeps only what the tutorial needs: the processing
+system, the IOP iop_pmoda, which is renamed to iop1, and the path of its interrupt. Both files are
+checked first; if something is wrong, one sentence says what, and nothing is written. Needs only
+Python 3.6."""
 
 import errno
 import hashlib
@@ -20,88 +23,125 @@ DEVICE = "7z020"  # the Zynq of the PYNQ-Z1 and PYNQ-Z2
 SYNC_WORD = b"\xaa\x99\x55\x66"  # begins the configuration data proper (Xilinx UG470, table 5-19)
 TUTORIAL = "pynq_tutorial"
 STOCK_NAME, NAME = "iop_pmoda", "iop1"
-DDR_WINDOW = 0x20000000, 0x3FFFFFFF  # first and last byte of DDR as the IOP's program sees it (mb_src/pynq_tutorial.c)
+# first and last byte of DDR as the IOP's program sees it (mb_src/pynq_tutorial.c)
+DDR_WINDOW = 0x20000000, 0x3FFFFFFF
 DDR_SIZE = 0x20000000  # bytes: the 512 MB of a PYNQ-Z1 or PYNQ-Z2
-# The parts of the IOP that pynq asks for: its memory, its interrupt and its reset. The MicroBlaze's own devices are not for Linux.
-IOP_MODULES = {"/iop_pmoda/mb_bram_ctrl", "/iop_pmoda/dff_en_reset_vector_0", "/iop_pmoda/rst_clk_wiz_1_100M",
-               "/mb_iop_pmoda_reset", "/mb_iop_pmoda_intr_ack"}
+# The parts of the IOP that pynq asks for: its memory, its interrupt and its reset. The MicroBlaze's
+# own devices are not for Linux.
+IOP_MODULES = {
+    "/iop_pmoda/mb_bram_ctrl",
+    "/iop_pmoda/dff_en_reset_vector_0",
+    "/iop_pmoda/rst_clk_wiz_1_100M",
+    "/mb_iop_pmoda_reset",
+    "/mb_iop_pmoda_intr_ack",
+}
 MICROBLAZE = "/iop_pmoda/mb"
 
 
 class OverlayError(Exception):
-    """The tutorial's overlay cannot be made from this base overlay; the text is one sentence for the person who installs."""
+    """The tutorial's overlay cannot be made from this base overlay; the text is one sentence for
+    the person who installs."""
 
 
 def read_bit(path):
     """Returns a .bit file for the Zynq 7z020 as {field: bytes}, or raises OverlayError.
 
-    A .bit begins with 13 bytes that are always the same (UG470 does not describe them, but every tool writes them), here the field
-    "". Then come fields: "a", the design's name; "b", the part; "c", the date; "d", the time; "e", the configuration data. Each has
-    its letter, a length in two bytes (four for "e"), and as many bytes. join_bit() joins them again.
-    """
+    A .bit begins with 13 bytes that are always the same (UG470 does not describe them, but every
+    tool writes them), here the field "". Then come fields: "a", the design's name; "b", the part;
+    "c", the date; "d", the time; "e", the configuration data. Each has its letter, a length in two
+    bytes (four for "e"), and as many bytes. join_bit() joins them again."""
     data = _read(path)
     fields, at = {"": data[:13]}, 13
     try:
-        while data[at:at + 1] in (b"a", b"b", b"c", b"d"):
-            length, = struct.unpack_from(">H", data, at + 1)
-            fields[data[at:at + 1].decode()] = data[at + 3:at + 3 + length]
+        while data[at : at + 1] in (b"a", b"b", b"c", b"d"):
+            (length,) = struct.unpack_from(">H", data, at + 1)
+            fields[data[at : at + 1].decode()] = data[at + 3 : at + 3 + length]
             at += 3 + length
-        length, = struct.unpack_from(">cI", data, at)[1:] if data[at:at + 1] == b"e" else (0,)
+        (length,) = struct.unpack_from(">cI", data, at)[1:] if data[at : at + 1] == b"e" else (0,)
         part = fields.get("b", b"").rstrip(b"\0").decode("ascii")
     except (struct.error, UnicodeDecodeError):
         length = 0
     if not length or not part or "a" not in fields:
-        raise OverlayError("{} is not a bitstream: its header names no part or no data. Take the base.bit of the board's "
-                           "own image.".format(path))
+        raise OverlayError(
+            f"{path} is not a bitstream: its header names no part or no data. Take the base.bit of"
+            " the board's own image."
+        )
     if not part.startswith(DEVICE):
-        raise OverlayError("{} is for a {}, and a PYNQ-Z1 or PYNQ-Z2 has a {}: take the base.bit of the board's own "
-                           "image.".format(path, part, DEVICE))
-    fields["e"] = data[at + 5:]
+        raise OverlayError(
+            f"{path} is for a {part}, and a PYNQ-Z1 or PYNQ-Z2 has a {DEVICE}: take the base.bit of"
+            " the board's own image."
+        )
+    fields["e"] = data[at + 5 :]
     if len(fields["e"]) != length or SYNC_WORD not in fields["e"][:256]:
-        raise OverlayError("{} is damaged: its header announces {} bytes of configuration, and {} follow. Copy it from "
-                           "the image again.".format(path, length, len(fields["e"])))
+        raise OverlayError(
+            "{} is damaged: its header announces {} bytes of configuration, and {} follow. Copy it"
+            " from the image again.".format(path, length, len(fields["e"]))
+        )
     return fields
 
 
 def join_bit(fields):
     """The bytes of a .bit file, from what read_bit() returns."""
-    return fields[""] + b"".join(letter.encode() + struct.pack(">I" if letter == "e" else ">H", len(fields[letter])) +
-                                 fields[letter] for letter in "abcde" if letter in fields)
+    return fields[""] + b"".join(
+        letter.encode()
+        + struct.pack(">I" if letter == "e" else ">H", len(fields[letter]))
+        + fields[letter]
+        for letter in "abcde"
+        if letter in fields
+    )
 
 
 def _name_design(fields, hwh):
     """Gives a bitstream a design name that contains a digest of the .hwh beside it.
 
-    pynq 3 caches the contents of a .hwh, and uses them again for a .bit with the same SHA-1. So a .bit may not be the same file as
-    one that was delivered with another .hwh.
-    """
+    pynq 3 caches the contents of a .hwh, and uses them again for a .bit with the same SHA-1. So a
+    .bit may not be the same file as one that was delivered with another .hwh."""
     rest = fields["a"].partition(b";")[2]  # UserID=...;Version=..., which pynq's parsers read too
-    name = "{}_{}".format(TUTORIAL, hashlib.sha256(hwh).hexdigest()[:32]).encode()
+    name = f"{TUTORIAL}_{hashlib.sha256(hwh).hexdigest()[:32]}".encode()
     return dict(fields, a=name + (b";" + rest if rest else b"\0"))
 
 
 def derive_hwh(path):
-    """Returns the tutorial's .hwh, as bytes, made from the base overlay's; or raises OverlayError."""
+    """Returns the tutorial's .hwh, as bytes, made from the base overlay's; or raises
+    OverlayError."""
     text = _read(path)
     try:
         return _derived(path, ElementTree.fromstring(text))
-    except (ElementTree.ParseError, AttributeError, LookupError, TypeError, ValueError) as error:  # part of it is missing
-        raise OverlayError("{} is not a hardware description ({}): copy it from the image again.".format(path, error))
+    except (ElementTree.ParseError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # part of it is missing
+        raise OverlayError(
+            f"{path} is not a hardware description ({error}): copy it from the image again."
+        )
 
 
 def _derived(path, root):
-    device = root.find("SYSTEMINFO").get("DEVICE") if root.find("SYSTEMINFO") is not None else "no device"
+    device = (
+        root.find("SYSTEMINFO").get("DEVICE")
+        if root.find("SYSTEMINFO") is not None
+        else "no device"
+    )
     if device != DEVICE:
-        raise OverlayError("{} describes {}, and a PYNQ-Z1 or PYNQ-Z2 has a {}: take the base.hwh of the board's own "
-                           "image.".format(path, device, DEVICE))
+        raise OverlayError(
+            f"{path} describes {device}, and a PYNQ-Z1 or PYNQ-Z2 has a {DEVICE}: take the base.hwh"
+            " of the board's own image."
+        )
     modules = {module.get("FULLNAME"): module for module in root.iter("MODULE")}
-    system = next((name for name, module in modules.items() if module.get("MODTYPE") == "processing_system7"), None)
-    missing = sorted((IOP_MODULES | {MICROBLAZE}) - set(modules)) + ([] if system else ["processing_system7"])
+    system = next(
+        (name for name, module in modules.items() if module.get("MODTYPE") == "processing_system7"),
+        None,
+    )
+    missing = sorted((IOP_MODULES | {MICROBLAZE}) - set(modules)) + (
+        [] if system else ["processing_system7"]
+    )
     if missing:
         raise _not_base(path, "has no " + missing[0].lstrip("/"))
     if not _leads_to_ddr(modules, MICROBLAZE, DDR_WINDOW[0], DDR_WINDOW[1], 0, system):
-        raise _not_base(path, "does not lead all of the IOP's addresses from {:#x} to {:#x} to the board's DDR memory".format(
-            *DDR_WINDOW))
+        raise _not_base(
+            path,
+            "does not lead all of the IOP's addresses from {:#x} to {:#x} to the board's DDR memory".format(
+                *DDR_WINDOW
+            ),
+        )
     way, sources = _interrupt_path(modules, system)
     if "/iop_pmoda/dff_en_reset_vector_0" not in sources:
         raise _not_base(path, "does not connect the IOP's interrupt to the processing system")
@@ -113,17 +153,24 @@ def _derived(path, root):
 
 
 def _leads_to_ddr(modules, name, first, last, offset, system):
-    """Whether a module's addresses from first to last lead to DDR memory, from its byte `offset` on.
+    """Whether a module's addresses from first to last lead to DDR memory, from its byte `offset`
+    on.
 
-    Up to image v2.5 they lead straight to the processing system, which uses as many address bits as 512 MB need. From v2.6 on they
-    lead to a block that passes on as many bits as its parameters say. A .hwh's memory map leaves out blocks that change no
-    address.
-    """
+    Up to image v2.5 they lead straight to the processing system, which uses as many address bits as
+    512 MB need. From v2.6 on they lead to a block that passes on as many bits as its parameters
+    say. A .hwh's memory map leaves out blocks that change no address."""
     names = {module.get("INSTANCE"): fullname for fullname, module in modules.items()}
-    further = {fullname: module for fullname, module in modules.items() if fullname != name}  # so that no path is a circle
+    # so that no path is a circle
+    further = {fullname: module for fullname, module in modules.items() if fullname != name}
     while first <= last:
-        entry = next((entry for entry in modules[name].iter("MEMRANGE")
-                      if int(entry.get("BASEVALUE"), 16) <= first <= int(entry.get("HIGHVALUE"), 16)), None)
+        entry = next(
+            (
+                entry
+                for entry in modules[name].iter("MEMRANGE")
+                if int(entry.get("BASEVALUE"), 16) <= first <= int(entry.get("HIGHVALUE"), 16)
+            ),
+            None,
+        )
         target = names.get(entry.get("INSTANCE")) if entry is not None else None
         if target not in further:
             return False
@@ -132,11 +179,19 @@ def _leads_to_ddr(modules, name, first, last, offset, system):
             if "DDR" not in entry.get("ADDRESSBLOCK") or first % DDR_SIZE != offset:
                 return False
         else:
-            bits = next((int(parameter.get("VALUE")) for parameter in modules[target].iter("PARAMETER")
-                         if parameter.get("NAME") == "C_{}_ADDR_WIDTH".format(entry.get("SLAVEBUSINTERFACE"))), 32)
+            bits = next(
+                (
+                    int(parameter.get("VALUE"))
+                    for parameter in modules[target].iter("PARAMETER")
+                    if parameter.get("NAME")
+                    == "C_{}_ADDR_WIDTH".format(entry.get("SLAVEBUSINTERFACE"))
+                ),
+                32,
+            )
             below = first % (1 << bits)
-            if below + end - first >= 1 << bits or not _leads_to_ddr(further, target, below, below + end - first, offset,
-                                                                     system):
+            if below + end - first >= 1 << bits or not _leads_to_ddr(
+                further, target, below, below + end - first, offset, system
+            ):
                 return False
         offset += end + 1 - first
         first = end + 1
@@ -144,7 +199,9 @@ def _leads_to_ddr(modules, name, first, last, offset, system):
 
 
 def _not_base(path, what):
-    return OverlayError("{} {}, so it is not the base overlay of a PYNQ-Z1 or PYNQ-Z2: give that one.".format(path, what))
+    return OverlayError(
+        f"{path} {what}, so it is not the base overlay of a PYNQ-Z1 or PYNQ-Z2: give that one."
+    )
 
 
 def _read(path):
@@ -152,16 +209,18 @@ def _read(path):
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise OverlayError("{} cannot be read ({}): give the base overlay of the board's image, base.bit with base.hwh "
-                           "beside it.".format(path, error.strerror))
+        raise OverlayError(
+            f"{path} cannot be read ({error.strerror}): give the base overlay of the board's image,"
+            " base.bit with base.hwh beside it."
+        )
 
 
 def _interrupt_path(modules, system):
     """Follows the processing system's interrupt input back to the sources of interrupts.
 
-    Returns the full names of the concatenations and controllers on the path, and {full name: ports} of the sources. pynq counts
-    the inputs on the path to number an interrupt, so all of them must stay.
-    """
+    Returns the full names of the concatenations and controllers on the path, and {full name: ports}
+    of the sources. pynq counts the inputs on the path to number an interrupt, so all of them must
+    stay."""
     names = {module.get("INSTANCE"): name for name, module in modules.items()}
     way, sources, inputs = set(), {}, [_port(modules[system], "IRQ_F2P")]
     while inputs:
@@ -172,17 +231,25 @@ def _interrupt_path(modules, system):
                 sources.setdefault(name, set()).add(port)
             elif name not in way:
                 way.add(name)
-                inputs += [entry for entry in modules[name].iter("PORT") if entry.get("DIR") == "I" and
-                           (kind == "xlconcat" or entry.get("NAME") == "intr")]
+                inputs += [
+                    entry
+                    for entry in modules[name].iter("PORT")
+                    if entry.get("DIR") == "I"
+                    and (kind == "xlconcat" or entry.get("NAME") == "intr")
+                ]
     return way, sources
 
 
 def _port(module, name):
-    return next((port for port in module.iter("PORT") if port.get("NAME") == name), ElementTree.Element("PORT"))
+    return next(
+        (port for port in module.iter("PORT") if port.get("NAME") == name),
+        ElementTree.Element("PORT"),
+    )
 
 
 def _leave_only(ports, module):
-    """Removes everything from the source of an interrupt, except the ports that the interrupt comes from."""
+    """Removes everything from the source of an interrupt, except the ports that the interrupt comes
+    from."""
     for part in list(module):
         if part.tag != "PORTS":
             module.remove(part)
@@ -193,7 +260,8 @@ def _leave_only(ports, module):
 
 
 def _remove_modules_but(root, keep, sources):
-    """Removes all other modules and the references to them. Sources keep their connections but not their addresses.
+    """Removes all other modules and the references to them. Sources keep their connections but not
+    their addresses.
 
     Modules that are not the IOP's lose their hierarchy.
     """
@@ -210,18 +278,22 @@ def _remove_modules_but(root, keep, sources):
             module.set("FULLNAME", "/" + instance)
     for parent in root.iter():
         for entry in list(parent):
-            if (entry.tag in ("MEMRANGE", "PERIPHERAL") and entry.get("INSTANCE") not in kept
-                    or entry.tag == "CONNECTION" and (entry.get("INSTANCE"), entry.get("PORT")) not in ports
-                    or parent.tag in ("EXTERNALPORTS", "EXTERNALINTERFACES")):
+            if (
+                entry.tag in ("MEMRANGE", "PERIPHERAL")
+                and entry.get("INSTANCE") not in kept
+                or entry.tag == "CONNECTION"
+                and (entry.get("INSTANCE"), entry.get("PORT")) not in ports
+                or parent.tag in ("EXTERNALPORTS", "EXTERNALINTERFACES")
+            ):
                 parent.remove(entry)
 
 
 def derive(bit):
-    """Returns {file name: contents as bytes} of the tutorial's overlay, made from base.bit and the base.hwh beside it.
+    """Returns {file name: contents as bytes} of the tutorial's overlay, made from base.bit and the
+    base.hwh beside it.
 
-    bit: the path of base.bit. Raises OverlayError, whose text is one sentence, if a file is missing or does not belong to the base
-    overlay of a PYNQ-Z1 or PYNQ-Z2.
-    """
+    bit: the path of base.bit. Raises OverlayError, whose text is one sentence, if a file is missing
+    or does not belong to the base overlay of a PYNQ-Z1 or PYNQ-Z2."""
     fields, hwh = read_bit(bit), derive_hwh(os.path.splitext(bit)[0] + ".hwh")
     return {TUTORIAL + ".bit": join_bit(_name_design(fields, hwh)), TUTORIAL + ".hwh": hwh}
 
@@ -235,7 +307,9 @@ def main(bit, folder):
     try:
         for name in overlay:
             if os.path.isdir(os.path.join(folder, name)):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.path.join(folder, name))
+                raise IsADirectoryError(
+                    errno.EISDIR, os.strerror(errno.EISDIR), os.path.join(folder, name)
+                )
         for name, contents in overlay.items():
             parts.append(os.path.join(folder, name + ".part"))
             with open(parts[-1], "wb") as file:
@@ -246,7 +320,10 @@ def main(bit, folder):
     except OSError as error:
         for part in filter(os.path.exists, parts):
             os.remove(part)
-        sys.exit("The overlay cannot be written into {} ({}): give a folder with room for it.".format(folder, error.strerror))
+        sys.exit(
+            f"The overlay cannot be written into {folder} ({error.strerror}): give a folder with"
+            " room for it."
+        )
 
 
 if __name__ == "__main__":

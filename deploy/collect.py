@@ -128,8 +128,9 @@ def names(to, board):
     said = json.loads(base64.b64decode(sys.stdin.read()))
     folder = str(said["folder"])
     if not folder.startswith("/") or not folder.isprintable():
-        sys.exit(f"{board} answered where its notebooks are, which is no path, but "
-                 f"{folder[:100]!a}.")
+        sys.exit(
+            f"{board} answered where its notebooks are, which is no path, but {folder[:100]!a}."
+        )
     try:
         bring, left_out = sort_answer(said["answer"])
     except ValueError as error:
@@ -190,6 +191,7 @@ def place(path, root, name):
 def run(to, *command):
     """Runs ansible-playbook. Whatever a board sends to it, no file and no process becomes too
     large, and only printable text is printed. At its end, nothing temporary is left."""
+
     def bounds():
         resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST + (1 << 20),) * 2)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY,) * 2)
@@ -206,8 +208,9 @@ def run(to, *command):
         sys.exit(f"collect: another make collect is writing into {to}: wait for it to end.")
     shutil.rmtree(os.path.join(to, INCOMING), ignore_errors=True)  # of a run that was killed
     command += "-e", json.dumps({"to": to})
-    ansible = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               preexec_fn=bounds)
+    ansible = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=bounds
+    )
     try:
         for line in iter(lambda: ansible.stdout.readline(1 << 16), b""):
             print(printable(line.decode(errors="replace").rstrip("\r\n"), 4000), flush=True)
@@ -222,8 +225,10 @@ def run(to, *command):
         status = ansible.wait()
         shutil.rmtree(os.path.join(to, INCOMING), ignore_errors=True)
     if status:
-        sys.exit("collect: not everything was brought, as said above. What was collected before is "
-                 f"still in {to}.")
+        sys.exit(
+            "collect: not everything was brought, as said above. What was collected before is "
+            f"still in {to}."
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The checks that `make doctor` does on a board, in the order of its lines.
 
-Each check takes the root of the board's files. It returns whether all is well (None for something optional), and a line about it
-with the remedy, if there is one. The checks change nothing and import no package of the board's.
-"""
+Each check takes the root of the board's files. It returns whether all is well (None for something
+optional), and a line about it with the remedy, if there is one. The checks change nothing and
+import no package of the board's."""
 
 import glob
 import os
@@ -18,14 +18,21 @@ EMIO = 54  # the IOP's reset is the first GPIO pin after those of the processing
 
 
 def root_user(root):
-    return os.geteuid() == 0, "yes" if os.geteuid() == 0 else "no, and pynq needs it on a board: sudo make doctor"
+    return os.geteuid() == 0, (
+        "yes" if os.geteuid() == 0 else "no, and pynq needs it on a board: sudo make doctor"
+    )
 
 
 def name(root):
     found = image.setting("BOARD", root)
     if found in ("Pynq-Z1", "Pynq-Z2"):
         return True, found
-    return False, "{}, and the tutorial is for Pynq-Z1 and Pynq-Z2: is this another board's image?".format(found or "not set")
+    return (
+        False,
+        "{}, and the tutorial is for Pynq-Z1 and Pynq-Z2: is this another board's image?".format(
+            found or "not set"
+        ),
+    )
 
 
 def release(root):
@@ -37,9 +44,16 @@ def release(root):
 
 
 def version(package, root):
-    """A package's version in the image's Python, or None. Nothing is imported: pynq would look for devices."""
-    found = image.output(image.python(root), "-W", "ignore", "-c",
-                         "import sys, pkg_resources as p; print(p.get_distribution(sys.argv[1]).version)", package)
+    """A package's version in the image's Python, or None. Nothing is imported: pynq would look for
+    devices."""
+    found = image.output(
+        image.python(root),
+        "-W",
+        "ignore",
+        "-c",
+        "import sys, pkg_resources as p; print(p.get_distribution(sys.argv[1]).version)",
+        package,
+    )
     return found.splitlines()[-1] if found else None
 
 
@@ -50,9 +64,12 @@ def numbers(text):
 def pynq(root):
     found = version("pynq", root)
     if found and [2, 3] <= numbers(found) < [4]:
-        return True, "{}, in {}".format(found, image.python(root))
-    return False, "{} in {}: the tutorial needs one from 2.3 to 3.1; write the SD card with an image up to v3.1".format(
-        found or "none", image.python(root))
+        return True, f"{found}, in {image.python(root)}"
+    return (
+        False,
+        "{} in {}: the tutorial needs one from 2.3 to 3.1; write the SD card with an image up to"
+        " v3.1".format(found or "none", image.python(root)),
+    )
 
 
 def pycparser(root):
@@ -60,7 +77,8 @@ def pycparser(root):
     if found and numbers(found) < [3]:
         return True, found
     return False, "{}, and pynq needs one below 3: sudo {} -m pip install 'pycparser<3'".format(
-        found or "none", image.python(root))
+        found or "none", image.python(root)
+    )
 
 
 def xrt(root):
@@ -84,14 +102,22 @@ def state(root):
     for path in pynq_state.files(package) if package else ():
         problem = pynq_state.problem(path, root)
         if problem:
-            return False, "{} {}, and then pynq 3.0 downloads no overlay: sudo rm {}".format(path, problem, path)
+            return (
+                False,
+                f"{path} {problem}, and then pynq 3.0 downloads no overlay: sudo rm {path}",
+            )
     return True, "fine"
 
 
 def mb_gcc(root):
-    found = shutil.which("mb-gcc", path=os.environ["PATH"] if root == "/" else "") or next(iter(
-        glob.glob(os.path.join(root, "opt/microblazeel-xilinx-elf/bin/mb-gcc"))), None)
-    return (True, found) if found else (None, "none; notebooks 4, 7 and 8 need it, and a stock image has it")
+    found = shutil.which("mb-gcc", path=os.environ["PATH"] if root == "/" else "") or next(
+        iter(glob.glob(os.path.join(root, "opt/microblazeel-xilinx-elf/bin/mb-gcc"))), None
+    )
+    return (
+        (True, found)
+        if found
+        else (None, "none; notebooks 4, 7 and 8 need it, and a stock image has it")
+    )
 
 
 def memory(root):
@@ -102,47 +128,83 @@ def memory(root):
         return None, "unknown, because this board is not running"
     free = int(free.group(1)) // 1024 if free else 0
     if free >= CMA_MB:
-        return True, "{} MB free".format(free)
-    return False, "{} MB free, and the largest buffer needs {}: shut down other notebooks' kernels".format(free, CMA_MB)
+        return True, f"{free} MB free"
+    return (
+        False,
+        (
+            f"{free} MB free, and the largest buffer needs {CMA_MB}: shut down other notebooks'"
+            " kernels"
+        ),
+    )
 
 
 def disk(root):
     folder = image.notebooks_folder(root)
     if not os.path.isdir(folder):
-        return False, "{} is missing: is this a PYNQ image?".format(folder)
+        return False, f"{folder} is missing: is this a PYNQ image?"
     target = os.path.join(folder, NAME)  # which may be a file system of its own
     free = shutil.disk_usage(target if os.path.isdir(target) else folder).free // 1000000
-    return free >= DISK_MB, "{} MB free in {}{}".format(free, folder, "" if free >= DISK_MB else
-                                                        ", and an installation needs {}: remove something".format(DISK_MB))
+    return free >= DISK_MB, "{} MB free in {}{}".format(
+        free,
+        folder,
+        "" if free >= DISK_MB else f", and an installation needs {DISK_MB}: remove something",
+    )
 
 
 def iop(root):
-    """Whether the IOP runs, as its reset pin says: pynq leaves the pin exported in sysfs. The IOP itself is not asked:
-    reading its memory while no overlay with an IOP is loaded would hang the board."""
+    """Whether the IOP runs, as its reset pin says: pynq leaves the pin exported in sysfs. The IOP
+    itself is not asked: reading its memory while no overlay with an IOP is loaded would hang the
+    board."""
     for chip in glob.glob(os.path.join(root, "sys/class/gpio/gpiochip*")):
         with open(os.path.join(chip, "label")) as label, open(os.path.join(chip, "base")) as base:
             pin = int(base.read()) + EMIO if label.read().strip() == "zynq_gpio" else None
-        value = os.path.join(root, "sys/class/gpio/gpio{}/value".format(pin))
+        value = os.path.join(root, f"sys/class/gpio/gpio{pin}/value")
         if pin is not None and os.path.exists(value):
             with open(value) as file:
                 if file.read().strip() == "0":
-                    return None, "a program may be running in it still; loading an overlay ends that"
+                    return (
+                        None,
+                        "a program may be running in it still; loading an overlay ends that",
+                    )
     return True, "in reset"
 
 
 def nbval(root):
     found = version("nbval", root)
-    return (True, found) if found else (False, "none, and `make test` needs it: sudo make install gets it")
+    return (
+        (True, found)
+        if found
+        else (False, "none, and `make test` needs it: sudo make install gets it")
+    )
 
 
 def installation(root):
     target = os.path.join(image.notebooks_folder(root), NAME)
     if tree.interrupted(target):
-        return False, f"{target} is not complete, because an installation was cut off: sudo make install"
-    return (True, target) if os.path.exists(os.path.join(target, tree.MANIFEST)) else (
-        False, "not installed yet: sudo make install")
+        return (
+            False,
+            f"{target} is not complete, because an installation was cut off: sudo make install",
+        )
+    return (
+        (True, target)
+        if os.path.exists(os.path.join(target, tree.MANIFEST))
+        else (False, "not installed yet: sudo make install")
+    )
 
 
-CHECKS = [("root", root_user), ("BOARD", name), ("image", release), ("pynq", pynq), ("pycparser", pycparser),
-          ("XILINX_XRT", xrt), ("base overlay", base_overlay), ("pynq's state", state), ("mb-gcc", mb_gcc), ("CMA", memory),
-          ("disk", disk), ("IOP", iop), ("tutorial", installation), ("nbval", nbval)]
+CHECKS = [
+    ("root", root_user),
+    ("BOARD", name),
+    ("image", release),
+    ("pynq", pynq),
+    ("pycparser", pycparser),
+    ("XILINX_XRT", xrt),
+    ("base overlay", base_overlay),
+    ("pynq's state", state),
+    ("mb-gcc", mb_gcc),
+    ("CMA", memory),
+    ("disk", disk),
+    ("IOP", iop),
+    ("tutorial", installation),
+    ("nbval", nbval),
+]

@@ -53,8 +53,12 @@ class Folder:
             contents = file.read()
         with suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError):
             manifest = dict({"coming": {}}, **json.loads(contents.decode()))
-            self.old = {part: {name: known for name, known in manifest[part].items()
-                               if isinstance(known, str)} for part in PARTS}
+            self.old = {
+                part: {
+                    name: known for name, known in manifest[part].items() if isinstance(known, str)
+                }
+                for part in PARTS
+            }
             self.installed = True
 
     def look(self, files=()):
@@ -88,7 +92,8 @@ class Folder:
         return known in self.known(name)
 
     def beside(self, name, wanted, have):
-        """The name for a new file beside a student's: free, or of an unchanged file of the kit's."""
+        """The name for a new file beside a student's: free, or of an unchanged file of the
+        kit's."""
         stem, extension = os.path.splitext(name)
         for number in itertools.chain([""], map("-{}".format, itertools.count(2))):
             beside = stem + NEW_EDITION + number + extension
@@ -133,8 +138,10 @@ class Folder:
                     os.replace(ready[MANIFEST], self.at(MANIFEST))
                     os.sync()
                 return
-        raise InstallError(f"{self.path} is written to all the time, so it is not complete: close "
-                           "what writes there, and give the same command again.")
+        raise InstallError(
+            f"{self.path} is written to all the time, so it is not complete: close "
+            "what writes there, and give the same command again."
+        )
 
     def refuse_clashes(self, stay, put):
         """Refuses to put a file where a folder is, or into what is no folder, such as a link."""
@@ -144,8 +151,9 @@ class Folder:
             if name in folders and (os.path.islink(path) or not os.path.isdir(path)):
                 raise refusal(path, "is not a folder, and the tutorial has one of that name")
             for folder in put.keys() & set(_above(name)):
-                raise refusal(self.at(folder),
-                              "is a folder, and the tutorial has a file of that name")
+                raise refusal(
+                    self.at(folder), "is a folder, and the tutorial has a file of that name"
+                )
 
     def write_beside(self, put, manifest, edition):
         """Writes all files and the manifest under other names, then says in today's manifest what
@@ -156,8 +164,13 @@ class Folder:
         """
         coming = {name: hashlib.sha256(contents).hexdigest() for name, contents in put.items()}
         self.old["coming"].update(coming)
-        put = dict(put, **{MANIFEST: _json(dict(manifest, edition=edition)),
-                           "journal": _json(dict(self.old, edition=edition))})
+        put = dict(
+            put,
+            **{
+                MANIFEST: _json(dict(manifest, edition=edition)),
+                "journal": _json(dict(self.old, edition=edition)),
+            },
+        )
         ready = {}
         try:
             self.make_folder("")
@@ -256,7 +269,7 @@ class Folder:
                 for ending in COMING, LEAVING:
                     if entry.startswith(".") and entry.endswith(ending):
                         self.changed = True
-                        path = os.path.join(place, entry[1:-len(ending)])
+                        path = os.path.join(place, entry[1 : -len(ending)])
                         names.add(os.path.relpath(path, self.path))
                         if ending == COMING:
                             os.remove(os.path.join(place, entry))

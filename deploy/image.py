@@ -1,4 +1,5 @@
-"""Finds things in a stock PYNQ image: settings, folders, Python, the base overlay. Needs only Python 3.6, and changes nothing.
+"""Finds things in a stock PYNQ image: settings, folders, Python, the base overlay. Needs only
+Python 3.6, and changes nothing.
 
 Each function takes the root of the image's files: "/" on a board, or a folder that looks like it.
 """
@@ -14,13 +15,18 @@ NOTEBOOKS = "/home/xilinx/jupyter_notebooks"
 
 
 def setting(name, root="/"):
-    """The value of one of the image's environment variables, or None. sudo drops them, so it is read from the image's files."""
+    """The value of one of the image's environment variables, or None. sudo drops them, so it is
+    read from the image's files."""
     if root == "/" and os.environ.get(name):
         return os.environ[name]
-    for path in sorted(glob.glob(os.path.join(root, "etc/profile.d/*.sh"))) + [os.path.join(root, "etc/environment")]:
+    for path in sorted(glob.glob(os.path.join(root, "etc/profile.d/*.sh"))) + [
+        os.path.join(root, "etc/environment")
+    ]:
         if os.path.isfile(path):
             with open(path, errors="replace") as file:
-                found = re.findall(r"^\s*(?:export\s+)?{}=[\"']?([^\"'\s;]+)".format(name), file.read(), re.M)
+                found = re.findall(
+                    rf"^\s*(?:export\s+)?{name}=[\"']?([^\"'\s;]+)", file.read(), re.M
+                )
             if found:
                 return found[-1]
     return None
@@ -39,20 +45,29 @@ def python(root="/"):
 
 def base_overlay(root="/"):
     """base.bit of the image's base overlay, or None."""
-    found = [path for packages in PACKAGES
-             for path in sorted(glob.glob(os.path.join(root, packages, "pynq/overlays/base/base.bit")))]
+    found = [
+        path
+        for packages in PACKAGES
+        for path in sorted(glob.glob(os.path.join(root, packages, "pynq/overlays/base/base.bit")))
+    ]
     return found[0] if found else None
 
 
 def pynq_package(root="/"):
     """The folder of the image's pynq package, or None."""
-    found = [path for packages in PACKAGES for path in sorted(glob.glob(os.path.join(root, packages, "pynq")))]
+    found = [
+        path
+        for packages in PACKAGES
+        for path in sorted(glob.glob(os.path.join(root, packages, "pynq")))
+    ]
     return found[0] if found else None
 
 
 def output(*command):
     """The output of a command, or None if there is no such command or it fails."""
     try:
-        return subprocess.check_output(command, stderr=subprocess.STDOUT, universal_newlines=True).strip()
+        return subprocess.check_output(
+            command, stderr=subprocess.STDOUT, universal_newlines=True
+        ).strip()
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -1,8 +1,9 @@
-"""Installs the tutorial into the folder of a board's Jupyter, or removes it. `make install` and `make uninstall` call it.
+"""Installs the tutorial into the folder of a board's Jupyter, or removes it. `make install` and
+`make uninstall` call it.
 
-Runs on the board, as root, under any Python 3.6 or later, from the folder above: python3 -m deploy.install [--uninstall]
-On a PC that has a class, a student's server runs it before it starts: python3 -m deploy.install --into FOLDER
-"""
+Runs on the board, as root, under any Python 3.6 or later, from the folder above: python3 -m
+deploy.install [--uninstall] On a PC that has a class, a student's server runs it before it starts:
+python3 -m deploy.install --into FOLDER"""
 
 import argparse
 import os
@@ -17,28 +18,30 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 if os.path.isdir(os.path.join(HERE, "notebooks")):  # the Python package holds the kit's folders
     from .bitstream.derive import OverlayError, derive
     from .iop import pynq_state
+
     KIT = HERE
 else:  # in a checkout they lie beside this one
     from bitstream.derive import OverlayError, derive
     from iop import pynq_state
+
     KIT = os.path.dirname(HERE)
 
 NAME = "pynq_tutorial"
-LIST = os.path.join(HERE, "edition.txt")  # which files an edition consists of, from git: `make edition` writes it
+# which files an edition consists of, from git: `make edition` writes it
+LIST = os.path.join(HERE, "edition.txt")
 ANSWERS = "notebooks/solutions/"  # deploy/pack.sh knows it, too
 OF_THE_OVERLAY = ("bitstream/README.md", "bitstream/pynq_tutorial.hwh")
 NBVAL = "nbval==0.9.6" if sys.version_info < (3, 8) else "nbval==0.11.0"  # the last for each Python
 
 
 def files(bit=None, answers=True):
-    """The files of an installation: {relative path: contents as bytes}. They are the files in the edition's list, and no others
-    of the kit's folders.
+    """The files of an installation: {relative path: contents as bytes}. They are the files in the
+    edition's list, and no others of the kit's folders.
 
-    bit: path of the image's base.bit, from which the overlay is made. Without one, only the kit's own description of the
-    overlay is delivered, for the virtual board.
-    answers: False leaves out the solutions.
-    Raises OverlayError, or tree.InstallError if a file of the edition is missing here.
-    """
+    bit: path of the image's base.bit, from which the overlay is made. Without one, only the kit's
+    own description of the overlay is delivered, for the virtual board. answers: False leaves out
+    the solutions. Raises OverlayError, or tree.InstallError if a file of the edition is missing
+    here."""
     found = {}
     for name in _read(LIST).decode().splitlines():
         if name.startswith(ANSWERS) and not answers:
@@ -59,21 +62,27 @@ def _read(path):
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise tree.InstallError("{} belongs to the edition and cannot be read ({}), so nothing was changed: get it again, with "
-                                "`git checkout` in the kit's folder.".format(path, error.strerror)) from None
+        raise tree.InstallError(
+            f"{path} belongs to the edition and cannot be read ({error.strerror}), so nothing was"
+            " changed: get it again, with `git checkout` in the kit's folder."
+        ) from None
 
 
 def install(root="/", bit=None, answers=True):
-    """Installs into an image's root, from its base overlay or the one that is given, and prints what it did. Without `answers`,
-    solutions from an earlier installation are removed unless they were changed.
+    """Installs into an image's root, from its base overlay or the one that is given, and prints
+    what it did. Without `answers`, solutions from an earlier installation are removed unless they
+    were changed.
 
     Raises OverlayError or tree.InstallError; then nothing has changed.
     """
     bit = bit or image.base_overlay(root)
     if not bit:
-        raise tree.InstallError("There is no base overlay in {}, from which the tutorial's is made: give the path of the "
-                                "image's base.bit, as in BASE_OVERLAY=/path/to/base.bit.".format(
-                                    " or ".join(os.path.join(root, packages) for packages in image.PACKAGES)))
+        raise tree.InstallError(
+            "There is no base overlay in {}, from which the tutorial's is made: give the path of"
+            " the image's base.bit, as in BASE_OVERLAY=/path/to/base.bit.".format(
+                " or ".join(os.path.join(root, packages) for packages in image.PACKAGES)
+            )
+        )
     contents = files(bit, answers)
     target = os.path.join(image.notebooks_folder(root), NAME)
     if root != "/":
@@ -83,14 +92,15 @@ def install(root="/", bit=None, answers=True):
 
 
 def lay_out(folder, answers=True):
-    """Installs into a student's folder on a PC, for the virtual board, and prints what it did. Raises tree.InstallError, and then
-    nothing has changed."""
+    """Installs into a student's folder on a PC, for the virtual board, and prints what it did.
+    Raises tree.InstallError, and then nothing has changed."""
     tell(folder, tree.install(folder, files(answers=answers), EDITION))
 
 
 def settle(folder, root="/"):
-    """Makes pynq forget a folder whose .bit is replaced or removed (iop/pynq_state.py). This also repairs a board on which edition
-    1.0.0 ran: there pynq 3 took the tutorial's description for the base overlay's, because the two .bit files were the same."""
+    """Makes pynq forget a folder whose .bit is replaced or removed (iop/pynq_state.py). This also
+    repairs a board on which edition 1.0.0 ran: there pynq 3 took the tutorial's description for the
+    base overlay's, because the two .bit files were the same."""
     package = image.pynq_package(root)
     if package:
         pynq_state.leave(package, folder, root)
@@ -102,10 +112,13 @@ def tell(target, report):
     if "interrupted" in report:
         print(f"{target}: an earlier run was interrupted here; this one has completed it.")
     if not any(report.values()):
-        print("{}: edition {} is there already; nothing to change.".format(target, EDITION))
+        print(f"{target}: edition {EDITION} is there already; nothing to change.")
         return
-    print("{}: edition {}; {} files new, {} replaced, {} removed.".format(
-        target, EDITION, *(len(report[word]) for word in ("new", "replaced", "removed"))))
+    print(
+        "{}: edition {}; {} files new, {} replaced, {} removed.".format(
+            target, EDITION, *(len(report[word]) for word in ("new", "replaced", "removed"))
+        )
+    )
     for name in report["kept"]:
         print("kept, because it was changed here: " + printable(name))
     for name in report["beside"]:
@@ -114,8 +127,10 @@ def tell(target, report):
 
 def tell_left_over(target):
     for path in tree.left_over(target):
-        print(f"{path} is left of an earlier edition's run that was cut off. It may hold what a "
-              "student saved at that moment: look into it, then remove it.")
+        print(
+            f"{path} is left of an earlier edition's run that was cut off. It may hold what a "
+            "student saved at that moment: look into it, then remove it."
+        )
 
 
 def printable(name):
@@ -128,13 +143,14 @@ def printable(name):
 
 
 def uninstall(root="/"):
-    """Removes the files that `install` brought and nobody changed, and prints what it kept. Raises tree.InstallError."""
+    """Removes the files that `install` brought and nobody changed, and prints what it kept. Raises
+    tree.InstallError."""
     target = os.path.join(image.notebooks_folder(root), NAME)
     report = tree.uninstall(target)
     tell_left_over(target)
     settle(target, root)
     if not any(report.values()):
-        print("{}: no tutorial is installed there; nothing to change.".format(target))
+        print(f"{target}: no tutorial is installed there; nothing to change.")
         return
     print("{}: {} files removed.".format(target, len(report["removed"])))
     for name in report["kept"]:
@@ -142,29 +158,46 @@ def uninstall(root="/"):
 
 
 def add_nbval(python):
-    """Installs nbval into the image's Python, for `make test` to re-execute the notebooks, and changes no other package."""
+    """Installs nbval into the image's Python, for `make test` to re-execute the notebooks, and
+    changes no other package."""
     if image.output(python, "-c", "import nbval") is not None:
         return
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as there_already:
         freeze = image.output(python, "-m", "pip", "freeze") or ""
         there_already.write("\n".join(re.findall(r"^[\w.-]+==\S+$", freeze, re.M)))
         there_already.flush()
-        pip = subprocess.run([python, "-m", "pip", "install", "--quiet", "--constraint", there_already.name, NBVAL],
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+        pip = subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", "--constraint", there_already.name, NBVAL],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            universal_newlines=True,
+        )
     if pip.returncode:
-        print("nbval could not be installed ({}). The notebooks do not need it; `make test` on the board does.".format(
-            (pip.stdout.strip().splitlines() or ["pip said nothing"])[-1]))
+        print(
+            "nbval could not be installed ({}). The notebooks do not need it; `make test` on the"
+            " board does.".format((pip.stdout.strip().splitlines() or ["pip said nothing"])[-1])
+        )
     else:
-        print("{} is now in the image's Python, for `make test`.".format(NBVAL))
+        print(f"{NBVAL} is now in the image's Python, for `make test`.")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--uninstall", action="store_true")
-    parser.add_argument("--no-answers", action="store_true", help="leave the exercises' solutions out")
-    parser.add_argument("--destdir", default="/", help="install into this folder as if it were the image's root")
-    parser.add_argument("--into", metavar="FOLDER", help="on a PC: the notebooks for the virtual board, into this folder")
-    parser.add_argument("--base-overlay", help="base.bit to make the overlay from, with base.hwh beside it")
+    parser.add_argument(
+        "--no-answers", action="store_true", help="leave the exercises' solutions out"
+    )
+    parser.add_argument(
+        "--destdir", default="/", help="install into this folder as if it were the image's root"
+    )
+    parser.add_argument(
+        "--into",
+        metavar="FOLDER",
+        help="on a PC: the notebooks for the virtual board, into this folder",
+    )
+    parser.add_argument(
+        "--base-overlay", help="base.bit to make the overlay from, with base.hwh beside it"
+    )
     given = parser.parse_args()
     root = os.path.abspath(given.destdir)
     os.umask(0o022)  # all may read what is installed, whatever the user's own umask says
@@ -172,8 +205,10 @@ def main():
         if given.into:
             return lay_out(given.into, not given.no_answers)
         if root == "/" and not os.path.isdir("/sys/class/fpga_manager/fpga0"):
-            raise tree.InstallError("This machine is not a PYNQ board: give the board's address, as in HOST=192.168.2.99, or "
-                                    "say where its files are, as in DESTDIR=/path/to/root.")
+            raise tree.InstallError(
+                "This machine is not a PYNQ board: give the board's address, as in"
+                " HOST=192.168.2.99, or say where its files are, as in DESTDIR=/path/to/root."
+            )
         if given.uninstall:
             uninstall(root)
         else:
@@ -183,7 +218,7 @@ def main():
     except (OverlayError, tree.InstallError) as error:
         sys.exit("pynq_tutorial: " + str(error))
     except OSError as error:
-        sys.exit("pynq_tutorial: {}: {}.".format(error.filename, error.strerror))
+        sys.exit(f"pynq_tutorial: {error.filename}: {error.strerror}.")
 
 
 if __name__ == "__main__":

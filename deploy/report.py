@@ -29,16 +29,22 @@ RIGHT, NOT_YET, NOT_READ, NOT_TRIED = "right", "not yet", "not read", "not tried
 VERDICTS = NOT_TRIED, NOT_READ, NOT_YET, RIGHT
 SHORT = {RIGHT: "R", NOT_YET: "-", NOT_READ: "?", NOT_TRIED: "."}
 UNTOUCHED = "Not yet: fill in the cell above"
-IMPORT = re.compile(r"^[ \t]*(?:from checks import|import checks\.)[ \t]*(\w+)|^[ \t]*from checks\.(\w+)", re.M)
+IMPORT = re.compile(
+    r"^[ \t]*(?:from checks import|import checks\.)[ \t]*(\w+)|^[ \t]*from checks\.(\w+)", re.M
+)
 CALL = re.compile(r"\b(?:checks\s*\.\s*(\w+)|check)\s*\.\s*(\w+)\s*\(")
 COMMENT = re.compile(r"#.*")
 SAYS = re.compile(r"(Right|Not yet): .*")
 ANSI = re.compile(r"(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[@-Z\\^_]")
 FORGED = "The verdicts are the outputs that are stored in the notebooks, which can be forged."
-EXECUTED = ("The verdicts are the outputs of a new run of each notebook, in a container without a "
-            "network; code that is written to deceive a check can still do so.")
-MISSING = ("A notebook that is not in a student's folder counts as not tried, because make collect "
-           "brings no others than those that were changed.")
+EXECUTED = (
+    "The verdicts are the outputs of a new run of each notebook, in a container without a "
+    "network; code that is written to deceive a check can still do so."
+)
+MISSING = (
+    "A notebook that is not in a student's folder counts as not tried, because make collect "
+    "brings no others than those that were changed."
+)
 
 
 class Exercise:
@@ -52,9 +58,13 @@ class Exercise:
 
 def all_exercises():
     """{(checks' module, check's name): Exercise}, in the order of the notebooks."""
-    return {tuple(key): Exercise(path, *key, (lines_of(cell) or [""])[-1])
-            for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
-            for cell in code_cells(notebook_in(path)) for key in [named(cell)] if key}
+    return {
+        tuple(key): Exercise(path, *key, (lines_of(cell) or [""])[-1])
+        for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+        for cell in code_cells(notebook_in(path))
+        for key in [named(cell)]
+        if key
+    }
 
 
 def code_cells(notebook):
@@ -101,8 +111,9 @@ def lines_of(cell):
             text += "\n" + joined(output["data"].get("text/plain", "")) + "\n"
     lines = re.split(r"[\r\n]+", ANSI.sub("", text))
     # A student's print(..., end="") may stand before the verdict, but only if nothing else does.
-    return ([line for line in map(str.strip, lines) if SAYS.match(line)]
-            or [found.group() for found in map(SAYS.search, lines) if found])
+    return [line for line in map(str.strip, lines) if SAYS.match(line)] or [
+        found.group() for found in map(SAYS.search, lines) if found
+    ]
 
 
 def exercises_of(cell, source, module, exercises):
@@ -151,7 +162,8 @@ def read(notebook, name, exercises):
 def notebooks_in(folder, leave_out):
     """The paths of the notebooks in a student's folder. Calls leave_out(path, reason)."""
     for place, folders, names in os.walk(
-            str(folder), onerror=lambda error: leave_out(error.filename, error.strerror)):
+        str(folder), onerror=lambda error: leave_out(error.filename, error.strerror)
+    ):
         # .ipynb_checkpoints has older versions, and the solutions are the kit's.
         folders[:] = sorted(name for name in folders if name[0] != "." and name != "solutions")
         for name in folders:
@@ -187,22 +199,26 @@ def verdicts_in(folder, exercises, engine=None):
         for key, verdict_here in here.items():
             found[key] = max(found.get(key, NOT_TRIED), verdict_here, key=VERDICTS.index)
             if verdict_here == NOT_READ:
-                leave_out(path, f"the cell of the check {key[1]} ran, and has no verdict that can "
-                          "be read", [key])
+                leave_out(
+                    path,
+                    f"the cell of the check {key[1]} ran, and has no verdict that can be read",
+                    [key],
+                )
         wanted.update((key, path) for key in exercises if key[0] in modules)
     for key in wanted.keys() - found.keys():
         leave_out(wanted[key], f"the cell of the check {key[1]} is not in it", [key])
     note = folder / LEFT_OUT
     if note.is_file() and not note.is_symlink():
-        for line in note.read_text(encoding="utf-8", errors="replace")[:1 << 20].splitlines():
+        for line in note.read_text(encoding="utf-8", errors="replace")[: 1 << 20].splitlines():
             name, _, reason = line.partition(": ")
             keys = () if name.endswith(".ipynb") else None
             unread.append((name, f"{reason} (on the board)", keys))
     verdicts = {key: found.get(key, NOT_TRIED) for key in exercises}
     for name, _, keys in unread:
         if keys == ():  # then those of its name's notebook, or else any that nothing else has
-            keys = [key for key in exercises if exercises[key].notebook in name] \
-                or exercises.keys() - found.keys()
+            keys = [
+                key for key in exercises if exercises[key].notebook in name
+            ] or exercises.keys() - found.keys()
         for key in keys or ():
             verdicts[key] = max(verdicts[key], NOT_READ, key=VERDICTS.index)
     return verdicts, [f"{name}: {reason}" for name, reason, _ in unread]
@@ -225,9 +241,11 @@ def print_table(students, exercises):
         letters = ["".join(SHORT[verdicts[key]] for key in group) for group in groups.values()]
         print("  ".join([printable(student).ljust(width)] + letters))
     shown = {verdict for verdicts, _ in students.values() for verdict in verdicts.values()}
-    print(f"R right, - not yet, {'? not read, ' if NOT_READ in shown else ''}. not tried; "
-          "the exercises of a notebook in its order: "
-          f"{', '.join(dict.fromkeys(exercise.name for exercise in exercises.values()))}.")
+    print(
+        f"R right, - not yet, {'? not read, ' if NOT_READ in shown else ''}. not tried; "
+        "the exercises of a notebook in its order: "
+        f"{', '.join(dict.fromkeys(exercise.name for exercise in exercises.values()))}."
+    )
     for student, (_, unread) in students.items():
         for line in unread:
             print(f"not read: {printable(student)}/{printable(line, 400)}")
@@ -248,18 +266,27 @@ def write_csv(path, students, exercises):
 
 def write_html(path, students, exercises, source):
     def row(tag, texts):
-        cells = [f"<{tag} class='{text.replace(' ', '-') if text in VERDICTS else ''}'>"
-                 f"{html.escape(text)}</{tag}>" for text in texts]
+        cells = [
+            f"<{tag} class='{text.replace(' ', '-') if text in VERDICTS else ''}'>"
+            f"{html.escape(text)}</{tag}>"
+            for text in texts
+        ]
         return f"<tr>{''.join(cells)}</tr>"
 
     rows = [row("th", ["student"] + headings(exercises))]
-    rows += [row("td", [printable(student)] + list(verdicts.values()))
-             for student, (verdicts, _) in students.items()]
-    unread = [f"<li>{html.escape(printable(f'{student}/{line}', 600))}</li>"
-              for student, (_, lines) in students.items() for line in lines]
+    rows += [
+        row("td", [printable(student)] + list(verdicts.values()))
+        for student, (verdicts, _) in students.items()
+    ]
+    unread = [
+        f"<li>{html.escape(printable(f'{student}/{line}', 600))}</li>"
+        for student, (_, lines) in students.items()
+        for line in lines
+    ]
     unread = f"<h2>Not read</h2><ul>{''.join(unread)}</ul>" if unread else ""
     rows = "\n".join(rows)
-    path.write_text(f"""<!DOCTYPE html>
+    path.write_text(
+        f"""<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><title>Exercises</title>
 <style>
 body {{ font-family: sans-serif }} table {{ border-collapse: collapse }}
@@ -274,16 +301,27 @@ th, td {{ border: 1px solid #999; padding: .3em .6em }}
 <p>{source} {MISSING}</p>
 {unread}
 </html>
-""", encoding="utf-8")
+""",
+        encoding="utf-8",
+    )
 
 
 def main(folder, option=""):
     collected = Path(folder)
-    students = sorted(path.name for path in collected.iterdir() if path.is_dir()
-                      and not path.name.startswith(".")) if collected.is_dir() else []
+    students = (
+        sorted(
+            path.name
+            for path in collected.iterdir()
+            if path.is_dir() and not path.name.startswith(".")
+        )
+        if collected.is_dir()
+        else []
+    )
     if not students:
-        sys.exit(f"report: {folder} has no folder of a student's: bring the boards' notebooks "
-                 "there with make collect, or make a folder for each student.")
+        sys.exit(
+            f"report: {folder} has no folder of a student's: bring the boards' notebooks "
+            "there with make collect, or make a folder for each student."
+        )
     exercises = all_exercises()
     source, engine = FORGED, None
     if option == "--execute":

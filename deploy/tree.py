@@ -12,8 +12,16 @@ from contextlib import contextmanager
 
 from .folder import MANIFEST, NEW_EDITION, Folder, InstallError, refusal, remove_folder
 
-__all__ = ["MANIFEST", "NEW_EDITION", "InstallError", "install", "interrupted", "left_over",
-           "unchanged", "uninstall"]
+__all__ = [
+    "MANIFEST",
+    "NEW_EDITION",
+    "InstallError",
+    "install",
+    "interrupted",
+    "left_over",
+    "unchanged",
+    "uninstall",
+]
 STAGING = ".{}.staging"  # during a run, editions up to 1.1.0 had such a folder beside the target
 
 
@@ -87,16 +95,18 @@ def _alone(target):
     parent, lock, folder = os.path.dirname(target), None, None
     try:
         if not os.path.isdir(parent):
-            raise InstallError(f"There is no folder {parent} to install into: is this a PYNQ "
-                               "board's?")
+            raise InstallError(
+                f"There is no folder {parent} to install into: is this a PYNQ board's?"
+            )
         if os.path.lexists(target) and not os.path.isdir(target):
             raise refusal(target, "is not a folder, and the tutorial has one of that name")
         try:
             lock = os.open(parent, os.O_RDONLY)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InstallError(f"Another installation into {target} is under way: wait for it to "
-                               "end.") from None
+            raise InstallError(
+                f"Another installation into {target} is under way: wait for it to end."
+            ) from None
         except OSError:
             pass  # a file system without locks
         folder = Folder(target)
@@ -111,11 +121,14 @@ def _alone(target):
 def _sentence(error, target, changed):
     place = error.filename or target
     if changed:
-        return (f"{place}: {error.strerror}, so not all of {target} is of one edition: mend that "
-                "and give the same command again, which completes it.")
+        return (
+            f"{place}: {error.strerror}, so not all of {target} is of one edition: mend that "
+            "and give the same command again, which completes it."
+        )
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (f"There is no room left for {target}, so nothing was changed: free some and try "
-                "again.")
+        return (
+            f"There is no room left for {target}, so nothing was changed: free some and try again."
+        )
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"You may not write into {os.path.dirname(place)}, so nothing was changed: use sudo."
     if error.errno == errno.EROFS:

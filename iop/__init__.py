@@ -1,1 +1,2 @@
-"""The modules that notebooks import: Pynq_Tutorial runs a program on an I/O processor, and Xlnk allocates memory."""
+"""The modules that notebooks import: Pynq_Tutorial runs a program on an I/O processor, and Xlnk
+allocates memory."""

@@ -15,12 +15,12 @@ LOOKS = 100  # milliseconds from one look to the next
 def live_mailbox(mailbox, seconds=600):
     """The widget; leave it as a cell's last line to see it.
 
-    mailbox: an MMIO of the four words
-    seconds: how long it goes on, unless somebody presses Stop; it updates only while no cell is running
+    mailbox: an MMIO of the four words seconds: how long it goes on, unless somebody presses Stop;
+    it updates only while no cell is running
 
-    It also ends when this process or another downloads an overlay. Then nobody knows what is at the mailbox's address, and a board
-    may hang on an address where nothing answers.
-    """
+    It also ends when this process or another downloads an overlay. Then nobody knows what is at the
+    mailbox's address, and a board may hang on an address where nothing answers."""
+
     def circuit():
         count = downloads()
         return count or PL.timestamp
@@ -53,7 +53,17 @@ def live_mailbox(mailbox, seconds=600):
 
 def _table(words, before):
     """HTML, with the colours of draw_words(): a word that has changed stands out."""
-    cell = '<td style="border: 1px solid #777; padding: 6px 12px; color: #000; background: {}">{}<br><b>{}</b></td>'
-    return "<table><tr>{}</tr></table>".format("".join(
-        cell.format("#f2f2f2" if word == old else "#f6c667", name, hex(word) if name == "BUFFER_ADDR" else word)
-        for name, word, old in zip(MAILBOX_WORDS, words, before or words)))
+    cell = (
+        '<td style="border: 1px solid #777; padding: 6px 12px; color: #000; background:'
+        ' {}">{}<br><b>{}</b></td>'
+    )
+    return "<table><tr>{}</tr></table>".format(
+        "".join(
+            cell.format(
+                "#f2f2f2" if word == old else "#f6c667",
+                name,
+                hex(word) if name == "BUFFER_ADDR" else word,
+            )
+            for name, word, old in zip(MAILBOX_WORDS, words, before or words)
+        )
+    )

@@ -1,9 +1,10 @@
-"""The state file of pynq 3, which names the .bit that was downloaded last. Needs Python 3.6 and nothing else.
+"""The state file of pynq 3, which names the .bit that was downloaded last. Needs Python 3.6 and
+nothing else.
 
-pynq keeps beside it what it read in that overlay's .hwh. pynq 3.0 opens the named .bit again at each download; if it is gone, no
-overlay at all can be downloaded any more, not even after a reboot. The tutorial's .bit lies in a folder that students rename
-and delete, and of which tests make copies. So this module does not leave that name in the file.
-"""
+pynq keeps beside it what it read in that overlay's .hwh. pynq 3.0 opens the named .bit again at
+each download; if it is gone, no overlay at all can be downloaded any more, not even after a reboot.
+The tutorial's .bit lies in a folder that students rename and delete, and of which tests make
+copies. So this module does not leave that name in the file."""
 
 import atexit
 import glob
@@ -16,9 +17,12 @@ import time
 STATE = "global_pl_state*.json"  # pynq 3.0 has one, 3.1 one for each device
 METADATA = "_current_metadata.pkl"
 A_MOMENT = 0.1  # seconds in which another process completes a file that it is writing
-OURS = b"iop1/mb_bram_ctrl"  # only the metadata of the tutorial's overlay contains it, not that of the base overlay
+# only the metadata of the tutorial's overlay contains it, not that of the base overlay
+OURS = b"iop1/mb_bram_ctrl"
 BASE = os.path.join("overlays", "base", "base.bit")
-OVERLAY_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bitstream")
+OVERLAY_FOLDER = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bitstream"
+)
 
 _used = False
 
@@ -46,31 +50,38 @@ def _read(path):
 
 
 def problem(path, root="/"):
-    """Why pynq cannot use a state file, as the rest of a sentence that begins with the file's path; None if it can."""
+    """Why pynq cannot use a state file, as the rest of a sentence that begins with the file's path;
+    None if it can."""
     if os.path.exists(path) and not os.access(path, os.R_OK):
         return "is another user's"
     name = named(path)
     if name is None:
         return "is not whole"
     if not os.path.isfile(os.path.join(root, name.lstrip("/"))):
-        return "names {}, which is not there".format(name)
+        return f"names {name}, which is not there"
     return None
 
 
 def check(package):
-    """Raises RuntimeError if pynq cannot read its own state: then it downloads no overlay, and says only "Unable to parse
-    metadata"."""
+    """Raises RuntimeError if pynq cannot read its own state: then it downloads no overlay, and says
+    only "Unable to parse metadata"."""
     for path in files(package):
         if not _pynq_reads(path):
             time.sleep(A_MOMENT)
             if not _pynq_reads(path):
-                raise RuntimeError("pynq's state file {} {}, and pynq downloads no overlay then: remove it, with `sudo rm {}`; "
-                                   "pynq writes a new one.".format(path, problem(path) or "cannot be read", path))
+                raise RuntimeError(
+                    "pynq's state file {} {}, and pynq downloads no overlay then: remove it, with"
+                    " `sudo rm {}`; pynq writes a new one.".format(
+                        path, problem(path) or "cannot be read", path
+                    )
+                )
 
 
 def _pynq_reads(path):
-    """Whether pynq can read a state file. A file that another process has just removed, to download an overlay, does not stop it."""
+    """Whether pynq can read a state file. A file that another process has just removed, to download
+    an overlay, does not stop it."""
     from pynq.pl_server.global_state import GlobalState
+
     try:
         with open(path) as file:
             GlobalState.parse_obj(json.load(file))
@@ -80,8 +91,9 @@ def _pynq_reads(path):
 
 
 def use(package):
-    """To be called by a process that may download the overlay of this edition. It calls check() now, and leave() after each cell of
-    the notebook and at exit: a student may stop at any cell, and rename the folder then."""
+    """To be called by a process that may download the overlay of this edition. It calls check()
+    now, and leave() after each cell of the notebook and at exit: a student may stop at any cell,
+    and rename the folder then."""
     global _used
     check(package)
     if _used or not os.path.exists(os.path.join(package, "pl_server", "global_state.py")):
@@ -94,30 +106,35 @@ def use(package):
 
 
 def another(package, bitfile):
-    """The .bit of another overlay, if pynq's state says that another process has downloaded one since this process downloaded
-    `bitfile`. None otherwise, and for the image's base overlay."""
+    """The .bit of another overlay, if pynq's state says that another process has downloaded one
+    since this process downloaded `bitfile`. None otherwise, and for the image's base overlay."""
     base = os.path.join(package, BASE)
     for path in files(package):
         state = _read(path)
         name = state and os.path.realpath(str(state["bitfile_name"]))
-        if name and name not in (os.path.realpath(bitfile), os.path.realpath(base)) and os.path.isfile(name) \
-                and _digest(name) != _digest(bitfile):
+        if (
+            name
+            and name not in (os.path.realpath(bitfile), os.path.realpath(base))
+            and os.path.isfile(name)
+            and _digest(name) != _digest(bitfile)
+        ):
             return name
     return None
 
 
 def leave(package, folder, root="/"):
-    """Makes pynq's state name the image's base overlay if it names a .bit in a folder, or one that is missing.
+    """Makes pynq's state name the image's base overlay if it names a .bit in a folder, or one that
+    is missing.
 
-    package, folder: their paths here
-    root:            the path of the board's root folder, to which the paths in a state file are relative
+    package, folder: their paths here root:            the path of the board's root folder, to which
+    the paths in a state file are relative
 
-    The tutorial's overlay has the base overlay's configuration, so what the state says of the fabric stays true. The metadata that
-    pynq kept of the other .hwh is removed; pynq reads base.hwh when it next needs it. The tutorial's metadata is also removed if
-    the state names another .bit, because another process wrote it in between. A state file that is not complete is removed, and so
-    is one on an image without a base overlay: then pynq begins as on a board that was never used. A user without the right to write
-    there has downloaded nothing, so nothing is changed.
-    """
+    The tutorial's overlay has the base overlay's configuration, so what the state says of the
+    fabric stays true. The metadata that pynq kept of the other .hwh is removed; pynq reads base.hwh
+    when it next needs it. The tutorial's metadata is also removed if the state names another .bit,
+    because another process wrote it in between. A state file that is not complete is removed, and
+    so is one on an image without a base overlay: then pynq begins as on a board that was never
+    used. A user without the right to write there has downloaded nothing, so nothing is changed."""
     metadata = os.path.join(package, "pl_server", METADATA)
     if not os.access(os.path.dirname(metadata), os.W_OK):
         return
@@ -128,7 +145,8 @@ def leave(package, folder, root="/"):
         if state is None:
             time.sleep(A_MOMENT)
             state = _read(path)
-        if not os.path.exists(path):  # another process is downloading an overlay, and will name that one
+        # another process is downloading an overlay, and will name that one
+        if not os.path.exists(path):
             continue
         here = "" if state is None else os.path.join(root, str(state["bitfile_name"]).lstrip("/"))
         if os.path.isfile(here) and not os.path.realpath(here).startswith(folder):
@@ -140,7 +158,7 @@ def leave(package, folder, root="/"):
             _remove(path)
             continue
         state.update(bitfile_name="/" + os.path.relpath(base, root), bitfile_hash=_digest(base))
-        part = "{}.{}".format(path, os.getpid())
+        part = f"{path}.{os.getpid()}"
         with open(part, "w") as file:
             json.dump(state, file)
         os.replace(part, path)

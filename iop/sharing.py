@@ -1,8 +1,9 @@
-"""Lets several notebooks share a board: processes use its IOP in turn, and notice if another has changed the overlay.
+"""Lets several notebooks share a board: processes use its IOP in turn, and notice if another has
+changed the overlay.
 
-Linux keeps the processes apart with flock(), whose lock ends with its process, however that ends. inotify on the FPGA manager's
-file tells all of them that the fabric was configured. pynq 3 tells only the process that did it.
-"""
+Linux keeps the processes apart with flock(), whose lock ends with its process, however that ends.
+inotify on the FPGA manager's file tells all of them that the fabric was configured. pynq 3 tells
+only the process that did it."""
 
 import ctypes
 import fcntl
@@ -16,11 +17,14 @@ import weakref
 
 from pynq import Device
 
-# The file from which pynq's own devices map an IOP's memory; a device with another memory names it as its lock_file.
+# The file from which pynq's own devices map an IOP's memory; a device with another memory names it
+# as its lock_file.
 DEVICE_FILE = "/dev/mem"
-FPGA_MANAGER = "/sys/class/fpga_manager/fpga0/firmware"  # to write a file's name there configures the fabric
+# to write a file's name there configures the fabric
+FPGA_MANAGER = "/sys/class/fpga_manager/fpga0/firmware"
 IN_MODIFY, IN_OPEN = 0x2, 0x20  # linux/inotify.h
-WAIT = 10.0  # seconds for a lock that another process holds: far longer than any request that does not hang
+# seconds for a lock that another process holds: far longer than any request that does not hang
+WAIT = 10.0
 LONGEST_PAUSE = 1e-3  # seconds between two tries
 
 
@@ -28,21 +32,23 @@ _locks = weakref.WeakValueDictionary()  # this process's BoardLocks, by the file
 
 
 def board_lock():
-    """The lock of the active board. Callers in this process get the same object, as long as one of them keeps it."""
+    """The lock of the active board. Callers in this process get the same object, as long as one of
+    them keeps it."""
     path = getattr(Device.active_device, "lock_file", DEVICE_FILE)
     found = os.stat(path)
     return _locks.setdefault((found.st_dev, found.st_ino), BoardLock(path))
 
 
 class BoardLock:
-    """Within `with lock.threads, lock:` no other thread and no other process that uses this lock has the board's IOPs.
+    """Within `with lock.threads, lock:` no other thread and no other process that uses this lock
+    has the board's IOPs.
 
-    After WAIT seconds it raises RuntimeError, which names the process that has the lock. Any thread may enter it, but not twice. A
-    forked child gets a lock of its own.
+    After WAIT seconds it raises RuntimeError, which names the process that has the lock. Any thread
+    may enter it, but not twice. A forked child gets a lock of its own.
 
-    There are two steps because of the stop button: if a KeyboardInterrupt comes just when a lock was taken, only the interpreter's
-    own lock is certain to be released. The file's lock may stay with the process then, until the process uses it again.
-    """
+    There are two steps because of the stop button: if a KeyboardInterrupt comes just when a lock
+    was taken, only the interpreter's own lock is certain to be released. The file's lock may stay
+    with the process then, until the process uses it again."""
 
     def __init__(self, path):
         self._path = path
@@ -56,7 +62,8 @@ class BoardLock:
 
     @property
     def threads(self):
-        if self._process != os.getpid():  # flock() locks an open file, which a forked child shares with its parent
+        # flock() locks an open file, which a forked child shares with its parent
+        if self._process != os.getpid():
             self._open()
         return self._threads
 
@@ -76,8 +83,11 @@ class BoardLock:
                 started = started or time.monotonic()
                 waited = time.monotonic() - started
                 if waited > WAIT:
-                    raise RuntimeError("The IOP is in use by {} and was not free for {:.0f} s: wait until that notebook is done, "
-                                       "or shut its kernel down.".format(holder(self._number), waited)) from None
+                    raise RuntimeError(
+                        f"The IOP is in use by {holder(self._number)} and was not free for"
+                        f" {waited:.0f} s: wait until that notebook is done, or shut its kernel"
+                        " down."
+                    ) from None
                 time.sleep(min(waited / 4 + 2e-5, LONGEST_PAUSE))
 
     def __exit__(self, *error):
@@ -85,26 +95,31 @@ class BoardLock:
 
 
 def holder(file):
-    """Who has the lock of an open file, as "process 1234 (2_iop_example.ipynb)": with the notebook if Jupyter has told its name, or
-    with the folder that the process runs in."""
+    """Who has the lock of an open file, as "process 1234 (2_iop_example.ipynb)": with the notebook
+    if Jupyter has told its name, or with the folder that the process runs in."""
     try:
         found = os.fstat(file)
-        inode = "{:02x}:{:02x}:{}".format(os.major(found.st_dev), os.minor(found.st_dev), found.st_ino)
+        inode = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
         with open("/proc/locks") as locks:
-            process = re.search(r"^\d+: FLOCK \S* *\S+ +WRITE +(\d+) " + inode + " ", locks.read(), re.M).group(1)
+            process = re.search(
+                r"^\d+: FLOCK \S* *\S+ +WRITE +(\d+) " + inode + " ", locks.read(), re.M
+            ).group(1)
     except (OSError, AttributeError):
         return "another process"
     try:
-        with open("/proc/{}/environ".format(process), "rb") as environment:
+        with open(f"/proc/{process}/environ", "rb") as environment:
             name = re.search(rb"(?:^|\0)JPY_SESSION_NAME=([^\0]+)", environment.read())
-        name = name.group(1).decode(errors="replace") if name else os.readlink("/proc/{}/cwd".format(process))
+        name = (
+            name.group(1).decode(errors="replace") if name else os.readlink(f"/proc/{process}/cwd")
+        )
     except OSError:
         return "process " + process
-    return "process {} ({})".format(process, name)
+    return f"process {process} ({name})"
 
 
 class _Downloads:
-    """Counts how often it has seen that a process configured the fabric, from `count` on. Any thread may ask."""
+    """Counts how often it has seen that a process configured the fabric, from `count` on. Any
+    thread may ask."""
 
     def __init__(self, count=1):
         self._count = count
@@ -112,12 +127,20 @@ class _Downloads:
         self._unread = bytearray(4)
         libc = ctypes.CDLL(None, use_errno=True)
         self._events = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        if self._events < 0 or libc.inotify_add_watch(self._events, FPGA_MANAGER.encode(), IN_OPEN | IN_MODIFY) < 0:
-            raise OSError(ctypes.get_errno(), "Linux does not tell when an overlay is downloaded ({}): restart the kernel, and "
-                          "shut down notebooks that you do not need.".format(os.strerror(ctypes.get_errno())))
+        if (
+            self._events < 0
+            or libc.inotify_add_watch(self._events, FPGA_MANAGER.encode(), IN_OPEN | IN_MODIFY) < 0
+        ):
+            raise OSError(
+                ctypes.get_errno(),
+                "Linux does not tell when an overlay is downloaded"
+                f" ({os.strerror(ctypes.get_errno())}): restart the kernel, and shut down notebooks"
+                " that you do not need.",
+            )
 
     def now(self):
-        if self._process != os.getpid():  # a forked child shares its parent's events; it keeps the count
+        # a forked child shares its parent's events; it keeps the count
+        if self._process != os.getpid():
             self.__init__(self._count)
         fcntl.ioctl(self._events, termios.FIONREAD, self._unread)
         if struct.unpack("i", self._unread)[0]:
@@ -133,8 +156,8 @@ _downloads = None  # False on a device that has no FPGA manager
 
 
 def downloads():
-    """A number that changes whenever any process of this board downloads an overlay. Without an FPGA manager it stays 0: then the
-    device belongs to this process, and PL.timestamp tells."""
+    """A number that changes whenever any process of this board downloads an overlay. Without an
+    FPGA manager it stays 0: then the device belongs to this process, and PL.timestamp tells."""
     global _downloads
     if _downloads is None:
         _downloads = os.path.exists(FPGA_MANAGER) and _Downloads()

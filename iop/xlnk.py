@@ -1,5 +1,5 @@
-"""Xlnk, which allocates physically contiguous memory: pynq's own class where the image has it (up to v2.6), otherwise the same
-calls over pynq.allocate, which replaced it."""
+"""Xlnk, which allocates physically contiguous memory: pynq's own class where the image has it (up
+to v2.6), otherwise the same calls over pynq.allocate, which replaced it."""
 
 import os
 
@@ -22,15 +22,16 @@ except ImportError:
     from .buffers import is_allocated, make_freeable
 
     class Xlnk:
-        """Allocates buffers in CMA memory, the part of DDR that Linux keeps for physically contiguous memory.
+        """Allocates buffers in CMA memory, the part of DDR that Linux keeps for physically
+        contiguous memory.
 
-        Any thread may call any method; on a board with pynq 2.7 one at a time, because there all threads share one connection to
-        pynq's server.
-        """
+        Any thread may call any method; on a board with pynq 2.7 one at a time, because there all
+        threads share one connection to pynq's server."""
 
         ffi = cffi.FFI()
         _all_buffers = []  # weak references to every buffer of every Xlnk
-        _allocated = {}  # by cma_alloc(), which keeps them until cma_free(): {virtual address: buffer of bytes}
+        # by cma_alloc(), which keeps them until cma_free(): {virtual address: buffer of bytes}
+        _allocated = {}
 
         def __init__(self):
             self._buffers = []  # weak references to the buffers of this one
@@ -38,33 +39,35 @@ except ImportError:
         def cma_array(self, shape, dtype=np.uint32, cacheable=0):
             """A numpy array in CMA memory.
 
-            shape: how many elements, a number or a tuple of them
-            dtype: the elements' type
-            cacheable: 1 for a buffer that goes through the CPU's cache; then flush() it before the IOP reads it, and
-            invalidate() it before Python reads what the IOP wrote
-            RuntimeError if there is not that much memory. Free it with buffer.freebuffer(). It works before an overlay is
-            downloaded too, as Xlnk always did.
-            """
+            shape: how many elements, a number or a tuple of them dtype: the elements' type
+            cacheable: 1 for a buffer that goes through the CPU's cache; then flush() it before the
+            IOP reads it, and invalidate() it before Python reads what the IOP wrote RuntimeError if
+            there is not that much memory. Free it with buffer.freebuffer(). It works before an
+            overlay is downloaded too, as Xlnk always did."""
             buffer = _allocate(shape, dtype, cacheable)
             make_freeable(buffer)
             for buffers in (self._buffers, self._all_buffers):
-                buffers.append(weakref.ref(buffer, buffers.remove))  # called when the buffer is gone
+                # called when the buffer is gone
+                buffers.append(weakref.ref(buffer, buffers.remove))
             return buffer
 
         def cma_alloc(self, length, cacheable=0, data_type="void"):
-            """A cffi pointer to new memory for `length` elements of data_type, or of `length` bytes. RuntimeError if there is not
-            that much. It stays allocated until cma_free(), and nothing keeps a program from writing beyond its end."""
+            """A cffi pointer to new memory for `length` elements of data_type, or of `length`
+            bytes. RuntimeError if there is not that much. It stays allocated until cma_free(), and
+            nothing keeps a program from writing beyond its end."""
             size = length * (1 if data_type == "void" else self.ffi.sizeof(data_type))
             buffer = self.cma_array((size,), np.uint8, cacheable)
             self._allocated[buffer.virtual_address] = buffer
             return self.ffi.cast(data_type + "*", buffer.virtual_address)
 
         def cma_free(self, pointer):
-            """Frees what cma_alloc() returned. RuntimeError if it is something else, or was freed already."""
+            """Frees what cma_alloc() returned. RuntimeError if it is something else, or was freed
+            already."""
             self._allocated.pop(self._address(pointer)).freebuffer()
 
         def cma_get_buffer(self, pointer, length):
-            """A Python buffer of `length` bytes at a pointer of cma_alloc(), for bytearray() or memoryview()."""
+            """A Python buffer of `length` bytes at a pointer of cma_alloc(), for bytearray() or
+            memoryview()."""
             self._address(pointer)
             return self.ffi.buffer(pointer, length)
 
@@ -79,50 +82,74 @@ except ImportError:
             return cls.ffi.cast(data_type + "*", data)
 
         def cma_get_phy_addr(self, buffer):
-            """The physical address of a buffer, or of what cma_alloc() returned: where it is in DDR, for anything but Linux
-            programs."""
+            """The physical address of a buffer, or of what cma_alloc() returned: where it is in
+            DDR, for anything but Linux programs."""
             if isinstance(buffer, self.ffi.CData):
                 buffer = self._allocated[self._address(buffer)]
             return buffer.physical_address
 
         def _address(self, pointer):
-            address = int(self.ffi.cast("uintptr_t", pointer)) if isinstance(pointer, self.ffi.CData) else None
+            address = (
+                int(self.ffi.cast("uintptr_t", pointer))
+                if isinstance(pointer, self.ffi.CData)
+                else None
+            )
             if address not in self._allocated:
-                raise RuntimeError("{!r} is not what cma_alloc() returned, or it was freed: give that pointer.".format(pointer))
+                raise RuntimeError(
+                    f"{pointer!r} is not what cma_alloc() returned, or it was freed: give that"
+                    " pointer."
+                )
             return address
 
         def cma_stats(self):
-            """A dictionary: 'CMA Memory Available' in the whole system, and of this Xlnk 'CMA Memory Usage', both in
-            bytes, and 'Buffer Count'.
+            """A dictionary: 'CMA Memory Available' in the whole system, and of this Xlnk 'CMA
+            Memory Usage', both in bytes, and 'Buffer Count'.
 
-            A freed buffer does not count any more. Its memory is available again at once, or, with pynq 3.1, when the last view
-            and the last copy of it are gone.
-            """
-            sizes = [buffer.nbytes for buffer in [other() for other in list(self._buffers)]
-                     if buffer is not None and is_allocated(buffer)]
-            return {"CMA Memory Available": _cma_available(),
-                    "CMA Memory Usage": sum(sizes),
-                    "Buffer Count": len(sizes)}
+            A freed buffer does not count any more. Its memory is available again at once, or, with
+            pynq 3.1, when the last view and the last copy of it are gone."""
+            sizes = [
+                buffer.nbytes
+                for buffer in [other() for other in list(self._buffers)]
+                if buffer is not None and is_allocated(buffer)
+            ]
+            return {
+                "CMA Memory Available": _cma_available(),
+                "CMA Memory Usage": sum(sizes),
+                "Buffer Count": len(sizes),
+            }
 
         def xlnk_reset(self):
-            """Frees every buffer that any Xlnk of this process allocated; none of them may be used after that."""
+            """Frees every buffer that any Xlnk of this process allocated; none of them may be used
+            after that."""
             self._allocated.clear()
             for buffer in [other() for other in list(self._all_buffers)]:
                 if buffer is not None:
                     buffer.freebuffer()
 
-    # DDR memory, as pynq itself describes it to XRT for every overlay of a Zynq (_ip_to_topology in embedded_device.py)
-    PS_DDR = {"idx": 0, "base_address": 0, "size": 256 << 20, "streaming": False, "used": 1, "tag": "PSDDR", "type": "DDR4"}
+    # DDR memory, as pynq itself describes it to XRT for every overlay of a Zynq (_ip_to_topology in
+    # embedded_device.py)
+    PS_DDR = {
+        "idx": 0,
+        "base_address": 0,
+        "size": 256 << 20,
+        "streaming": False,
+        "used": 1,
+        "tag": "PSDDR",
+        "type": "DDR4",
+    }
 
     def _allocate(shape, dtype, cacheable):
         try:
             return allocate(shape, dtype, cacheable=cacheable)
         except RuntimeError as error:
-            # pynq looks for DDR in the description of an overlay, and on a board where nothing was downloaded yet there is none.
-            # The driver needs no overlay for DDR (zocl_create_bo in XRT's zocl_bo.c).
+            # pynq looks for DDR in the description of an overlay, and on a board where nothing was
+            # downloaded yet there is none. The driver needs no overlay for DDR (zocl_create_bo in
+            # XRT's zocl_bo.c).
             if "Overlay is not downloaded" not in str(error):
                 raise
-            return Device.active_device.get_memory(PS_DDR).allocate(shape, dtype, cacheable=cacheable)
+            return Device.active_device.get_memory(PS_DDR).allocate(
+                shape, dtype, cacheable=cacheable
+            )
 
     def _cma_available():
         """Bytes, from the device if it has a CMA pool of its own, otherwise from Linux."""

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Builds the pinned MicroBlaze compiler, once, and prints the folder of its programs (mb-gcc, mb-objdump, ...).
+"""Builds the pinned MicroBlaze compiler, once, and prints the folder of its programs (mb-gcc,
+mb-objdump, ...).
 
-Debian has no MicroBlaze compiler, but it has the sources of one: Debian 12 has binutils 2.40, GCC 12.2.0 and newlib 3.3.0, Debian
-13 has 2.44, 12.4.0 and 4.5.0. Both compile the kit's program to the same bytes. The sources are fetched with `apt-get download`,
-which does not need root, and built into the user's cache folder, outside this checkout. The machine needs only make and a C++
-compiler, which is installed if root runs this.
+Debian has no MicroBlaze compiler, but it has the sources of one: Debian 12 has binutils 2.40, GCC
+12.2.0 and newlib 3.3.0, Debian 13 has 2.44, 12.4.0 and 4.5.0. Both compile the kit's program to the
+same bytes. The sources are fetched with `apt-get download`, which does not need root, and built
+into the user's cache folder, outside this checkout. The machine needs only make and a C++ compiler,
+which is installed if root runs this.
 
-The kit's program needs only C. pynq compiles a cell that begins with %%microblaze as C++, with mb-g++, and brings most of the
-libraries; c_library() and build_all() make the rest.
-"""
+The kit's program needs only C. pynq compiles a cell that begins with %%microblaze as C++, with
+mb-g++, and brings most of the libraries; c_library() and build_all() make the rest."""
 
 import fcntl
 import hashlib
@@ -23,44 +24,94 @@ from pathlib import Path
 
 TARGET = "microblazeel-xilinx-elf"
 
-# The upstream archives inside the source packages of Debian 12 and 13. Debian's revisions may change; the hashes show that these
-# archives have not.
+# The upstream archives inside the source packages of Debian 12 and 13. Debian's revisions may
+# change; the hashes show that these archives have not.
 SOURCES = {
     "binutils-source": {
         "binutils-2.40.tar.xz": "797fbf86910eec8dec1e2815ab3e92b98b9cd8c9ab1a57b216cc97dd90b4df9f",
-        "binutils-2.44.tar.xz": "2ffcb3d9861deeeffdd4553f0fdf16aa23b8f1fcd608afb565e8f26cfdfb63fb"},
+        "binutils-2.44.tar.xz": "2ffcb3d9861deeeffdd4553f0fdf16aa23b8f1fcd608afb565e8f26cfdfb63fb",
+    },
     "gcc-12-source": {
-        "gcc-12.2.0-dfsg.tar.xz": "50c63ff82919323c25fbbb4a9eae259edc974118a0fb30c905190cb782ec11c2",
-        "gcc-12.4.0-dfsg.tar.xz": "c33d4a372b929f2fdc952978a6f1455aac60348d717d24ef71c2af8f788d0f08"},
+        "gcc-12.2.0-dfsg.tar.xz": (
+            "50c63ff82919323c25fbbb4a9eae259edc974118a0fb30c905190cb782ec11c2"
+        ),
+        "gcc-12.4.0-dfsg.tar.xz": (
+            "c33d4a372b929f2fdc952978a6f1455aac60348d717d24ef71c2af8f788d0f08"
+        ),
+    },
     "newlib-source": {
         "newlib-3.3.0.tar.xz": "c6f3a88b9d93420904241b231ca8647303be3bfb3cfef6adc8d1ea9207291033",
-        "newlib-4.5.0.20241231.tar.xz": "8505a1c0ce94d9bdcdc62cc6ae6b91ce1554a840a1185f048a1a1dc65f90e49f"},
+        "newlib-4.5.0.20241231.tar.xz": (
+            "8505a1c0ce94d9bdcdc62cc6ae6b91ce1554a840a1185f048a1a1dc65f90e49f"
+        ),
+    },
 }
-BUILT = "mb-g++-12.2.0", "mb-g++-12.4.0"  # folders in the cache; mb-gcc-* is an older kit's, without C++
-# Packages for the build itself, unpacked beside it: archiver, lexer and parser generators, and the libraries GCC computes with.
-HELPERS = ["xz-utils", "flex", "bison", "m4", "libsigsegv2", "libgmp-dev", "libmpfr-dev", "libmpc-dev"]
-UNPINNED = ("The pinned compiler is made of Debian's packages binutils-source (2.40 or 2.44), gcc-12-source (12.2.0 or 12.4.0) and "
-            "newlib-source (3.3.0 or 4.5.0), which Debian 12 and 13 have, and this machine does not ({}): put any mb-gcc on the "
-            "PATH, which will do for notebooks 4 and 7 and `make firmware`, or build the firmware on Debian 12 or 13.")
+# folders in the cache; mb-gcc-* is an older kit's, without C++
+BUILT = "mb-g++-12.2.0", "mb-g++-12.4.0"
+# Packages for the build itself, unpacked beside it: archiver, lexer and parser generators, and the
+# libraries GCC computes with.
+HELPERS = [
+    "xz-utils",
+    "flex",
+    "bison",
+    "m4",
+    "libsigsegv2",
+    "libgmp-dev",
+    "libmpfr-dev",
+    "libmpc-dev",
+]
+UNPINNED = (
+    "The pinned compiler is made of Debian's packages binutils-source (2.40 or 2.44), gcc-12-source"
+    " (12.2.0 or 12.4.0) and newlib-source (3.3.0 or 4.5.0), which Debian 12 and 13 have, and this"
+    " machine does not ({}): put any mb-gcc on the PATH, which will do for notebooks 4 and 7 and"
+    " `make firmware`, or build the firmware on Debian 12 or 13."
+)
 
-# The libraries in pynq's package have a relocation that binutils 2.44 knows and 2.40 does not, so 2.40's linker would stop there. It
-# marks the difference of two addresses, for a linker that shortens the program between them. pynq links with --no-relax, so the
-# linker need not do anything. Each entry is a file, a text in it, and its replacement, in which {} stands for the text.
+# The libraries in pynq's package have a relocation that binutils 2.44 knows and 2.40 does not, so
+# 2.40's linker would stop there. It marks the difference of two addresses, for a linker that
+# shortens the program between them. pynq links with --no-relax, so the linker need not do anything.
+# Each entry is a file, a text in it, and its replacement, in which {} stands for the text.
 TEACH_32_NONE = [
-    ("include/elf/microblaze.h", "END_RELOC_NUMBERS (R_MICROBLAZE_max)", "  RELOC_NUMBER (R_MICROBLAZE_32_NONE, 33)\n{}"),
-    ("bfd/elf32-microblaze.c", "= & microblaze_elf_howto_raw [i];\n    }\n",
-     "{}  microblaze_elf_howto_table [R_MICROBLAZE_32_NONE] = microblaze_elf_howto_table [R_MICROBLAZE_NONE];\n"),
+    (
+        "include/elf/microblaze.h",
+        "END_RELOC_NUMBERS (R_MICROBLAZE_max)",
+        "  RELOC_NUMBER (R_MICROBLAZE_32_NONE, 33)\n{}",
+    ),
+    (
+        "bfd/elf32-microblaze.c",
+        "= & microblaze_elf_howto_raw [i];\n    }\n",
+        (
+            "{}  microblaze_elf_howto_table [R_MICROBLAZE_32_NONE] = microblaze_elf_howto_table"
+            " [R_MICROBLAZE_NONE];\n"
+        ),
+    ),
 ]
 
 # -O0 halves the time to build the compiler. Its output does not depend on how it was built.
 FAST = ["CFLAGS=-O0 -g0", "CXXFLAGS=-O0 -g0"]
 COMMON = ["--target=" + TARGET, "--program-prefix=mb-", "--disable-nls"]
 BINUTILS = ["--disable-gdb", "--disable-gprofng", "--disable-werror"]
-GCC = ["--enable-languages=c,c++", "--without-headers", "--with-newlib", "--disable-multilib", "--disable-bootstrap",
-       "--disable-libssp", "--disable-libquadmath", "--disable-libgomp", "--disable-libatomic", "--disable-libcc1",
-       "--disable-threads", "--disable-shared", "--disable-lto", "--disable-plugin", "--enable-checking=no",
-       "--disable-hosted-libstdcxx", "--disable-libstdcxx-pch"]
-# pynq parses a cell as C before it compiles it as C++, and its parser does not know these words of GCC and C11.
+GCC = [
+    "--enable-languages=c,c++",
+    "--without-headers",
+    "--with-newlib",
+    "--disable-multilib",
+    "--disable-bootstrap",
+    "--disable-libssp",
+    "--disable-libquadmath",
+    "--disable-libgomp",
+    "--disable-libatomic",
+    "--disable-libcc1",
+    "--disable-threads",
+    "--disable-shared",
+    "--disable-lto",
+    "--disable-plugin",
+    "--enable-checking=no",
+    "--disable-hosted-libstdcxx",
+    "--disable-libstdcxx-pch",
+]
+# pynq parses a cell as C before it compiles it as C++, and its parser does not know these words of
+# GCC and C11.
 FOR_PYNQS_PARSER = """
 #ifndef __cplusplus
 #define __inline inline
@@ -80,19 +131,22 @@ def say(text):
 
 
 def run(step, command, folder, environment, log, objects=0):
-    """Runs a command to its end, with its output in `log`. `objects` is the number of object files that it makes, for the
-    percentage that is printed meanwhile. BuildError with the log's last lines if the command fails."""
+    """Runs a command to its end, with its output in `log`. `objects` is the number of object files
+    that it makes, for the percentage that is printed meanwhile. BuildError with the log's last
+    lines if the command fails."""
     start = told_at = time.time()
     told = 0
     with open(str(log), "ab") as out:
-        process = subprocess.Popen(command, cwd=str(folder), env=environment, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=str(folder), env=environment, stdout=out, stderr=subprocess.STDOUT
+        )
         try:
             while process.poll() is None:
                 time.sleep(0.2 if not objects else 2)
                 if objects:
                     done = min(99, 100 * sum(1 for _ in folder.rglob("*.o")) // objects)
                     if done >= told + 5 or time.time() > told_at + SILENCE:
-                        say("{}: {} % ({:.0f} s)".format(step, done, time.time() - start))
+                        say(f"{step}: {done} % ({time.time() - start:.0f} s)")
                         told, told_at = done, time.time()
         finally:
             if process.poll() is None:
@@ -113,39 +167,71 @@ def prepare(build):
         run("apt-get update", ["apt-get", "update"], build, None, build / "download.log")
     if not shutil.which("g++"):
         if not root:
-            raise BuildError("There is no C++ compiler to build the MicroBlaze's with; type: sudo apt-get install g++")
+            raise BuildError(
+                "There is no C++ compiler to build the MicroBlaze's with; type: sudo apt-get"
+                " install g++"
+            )
         say("installing g++")
-        run("apt-get install g++", ["apt-get", "install", "-y", "--no-install-recommends", "g++"], build,
-            dict(os.environ, DEBIAN_FRONTEND="noninteractive"), build / "download.log")
+        run(
+            "apt-get install g++",
+            ["apt-get", "install", "-y", "--no-install-recommends", "g++"],
+            build,
+            dict(os.environ, DEBIAN_FRONTEND="noninteractive"),
+            build / "download.log",
+        )
 
 
 def fetch(build):
-    """Downloads and unpacks the source packages and the helpers. Returns the environment that the build needs, and the
-    folders of binutils' and GCC's sources."""
+    """Downloads and unpacks the source packages and the helpers. Returns the environment that the
+    build needs, and the folders of binutils' and GCC's sources."""
     for package in list(SOURCES) + HELPERS:
         say("downloading " + package)
         try:
-            run("apt-get download " + package, ["apt-get", "download", package], build, None, build / "download.log")
+            run(
+                "apt-get download " + package,
+                ["apt-get", "download", package],
+                build,
+                None,
+                build / "download.log",
+            )
         except BuildError as error:
-            raise BuildError(UNPINNED.format("apt-get finds no {}".format(package)) + "\n" + str(error)) from None
+            raise BuildError(
+                UNPINNED.format(f"apt-get finds no {package}") + "\n" + str(error)
+            ) from None
     for package in build.glob("*.deb"):
-        run("unpacking", ["dpkg", "-x", str(package), str(build / "root")], build, None, build / "download.log")
+        run(
+            "unpacking",
+            ["dpkg", "-x", str(package), str(build / "root")],
+            build,
+            None,
+            build / "download.log",
+        )
     usr = build / "root/usr"
     library = next(usr.glob("lib/*/libgmp.a")).parent
     environment = dict(
-        os.environ, PATH="{}:{}".format(usr / "bin", os.environ["PATH"]), M4=str(usr / "bin/m4"),
-        BISON_PKGDATADIR=str(usr / "share/bison"), LD_LIBRARY_PATH=str(library),
-        CPATH="{}:{}".format(usr / "include", usr / "include" / library.name), LIBRARY_PATH=str(library))
+        os.environ,
+        PATH="{}:{}".format(usr / "bin", os.environ["PATH"]),
+        M4=str(usr / "bin/m4"),
+        BISON_PKGDATADIR=str(usr / "share/bison"),
+        LD_LIBRARY_PATH=str(library),
+        CPATH="{}:{}".format(usr / "include", usr / "include" / library.name),
+        LIBRARY_PATH=str(library),
+    )
     folders = []
     for package, pins in SOURCES.items():
         there = [path for path in (build / "root/usr/src").glob("*/*.tar.*") if path.name in pins]
         if not there or hashlib.sha256(there[0].read_bytes()).hexdigest() != pins[there[0].name]:
-            raise BuildError(UNPINNED.format("its {} is not one of these".format(package)))
+            raise BuildError(UNPINNED.format(f"its {package} is not one of these"))
         say("unpacking " + there[0].name)
         folders.append(build / re.match(r"\w+-[\d.]+\d", there[0].name).group())
         folders[-1].mkdir()
-        run("unpacking " + there[0].name, ["tar", "xf", str(there[0]), "--strip-components=1"], folders[-1], environment,
-            build / "download.log")
+        run(
+            "unpacking " + there[0].name,
+            ["tar", "xf", str(there[0]), "--strip-components=1"],
+            folders[-1],
+            environment,
+            build / "download.log",
+        )
     return environment, folders
 
 
@@ -158,63 +244,94 @@ def teach_32_none(binutils):
 
 
 def c_library(newlib, installed, step):
-    """Installs the parts of newlib that pynq's programs need: headers, and two start-up files. pynq's package brings the library
-    itself, so none is built."""
+    """Installs the parts of newlib that pynq's programs need: headers, and two start-up files.
+    pynq's package brings the library itself, so none is built."""
     there = installed / TARGET
     shutil.copytree(str(newlib / "newlib/libc/include"), str(there / "include"))
     headers = newlib / "headers"
     headers.mkdir()
-    step("configure newlib", ["env", "CC=mb-gcc", str(newlib / "newlib/configure"), "--host=" + TARGET, "--no-recursion"], headers)
+    step(
+        "configure newlib",
+        [
+            "env",
+            "CC=mb-gcc",
+            str(newlib / "newlib/configure"),
+            "--host=" + TARGET,
+            "--no-recursion",
+        ],
+        headers,
+    )
     for name in "newlib.h", "_newlib_version.h":
         shutil.copy(str(headers / name), str(there / "include"))
     with open(str(there / "include/newlib.h"), "a") as file:  # which all the others include
         file.write(FOR_PYNQS_PARSER)
     (there / "lib").mkdir(exist_ok=True)
     for name in "crt0", "crtinit":
-        step("compile {}.S".format(name), ["mb-gcc", "-c", "-o", str(there / "lib" / (name + ".o")),
-                                           str(newlib / "libgloss/microblaze" / (name + ".S"))], newlib)
-    # GCC uses this as the linker's script. newlib's own names sections for which pynq's memory has no place: an error.
+        step(
+            f"compile {name}.S",
+            [
+                "mb-gcc",
+                "-c",
+                "-o",
+                str(there / "lib" / (name + ".o")),
+                str(newlib / "libgloss/microblaze" / (name + ".S")),
+            ],
+            newlib,
+        )
+    # GCC uses this as the linker's script. newlib's own names sections for which pynq's memory has
+    # no place: an error.
     (there / "lib/xilinx.ld").write_text("/* Nothing: a program brings its own script. */\n")
 
 
 def build_all(build):
-    jobs = "-j{}".format(os.cpu_count() or 1)
+    jobs = f"-j{os.cpu_count() or 1}"
     environment, (binutils_source, gcc_source, newlib) = fetch(build)
-    installed = build / "installed"  # the programs find their parts by relative paths, so the folder can be moved later
+    # the programs find their parts by relative paths, so the folder can be moved later
+    installed = build / "installed"
     environment["PATH"] = "{}:{}".format(installed / "bin", environment["PATH"])
     common = COMMON + ["--prefix=" + str(installed)]
     make = ["make", "MAKEINFO=true"]  # no manuals: Debian strips their sources
 
     def step(name, command, folder, objects=0):
-        say("building {} with {}".format(name, jobs) if objects else name)
+        say(f"building {name} with {jobs}" if objects else name)
         run(name, command, folder, environment, build / "build.log", objects)
 
     binutils, gcc = build / "build-binutils", build / "build-gcc"
     binutils.mkdir()
     gcc.mkdir()
     teach_32_none(binutils_source)
-    step("configure binutils", [str(binutils_source / "configure")] + common + BINUTILS + FAST, binutils)
+    step(
+        "configure binutils",
+        [str(binutils_source / "configure")] + common + BINUTILS + FAST,
+        binutils,
+    )
     step(binutils_source.name, make + [jobs, "all-gas", "all-ld", "all-binutils"], binutils, 270)
     step("install binutils", make + ["install-gas", "install-ld", "install-binutils"], binutils)
     step("configure gcc", [str(gcc_source / "configure")] + common + GCC + FAST, gcc)
     step(gcc_source.name, make + [jobs, "all-gcc"], gcc, 850)
-    (gcc / "gcc/s-tm-texi").touch()  # otherwise installing stops at a chapter of a manual that Debian left out
+    # otherwise installing stops at a chapter of a manual that Debian left out
+    (gcc / "gcc/s-tm-texi").touch()
     step("libgcc", make + [jobs, "all-target-libgcc"], gcc)
     step("install gcc", make + ["install-gcc", "install-target-libgcc"], gcc)
     c_library(newlib, installed, step)
-    # The functions that even plain C needs when it is compiled as C++, as for a static variable with a computed value. mb-g++ looks
-    # for them in the standard library, of which nothing else is built.
+    # The functions that even plain C needs when it is compiled as C++, as for a static variable
+    # with a computed value. mb-g++ looks for them in the standard library, of which nothing else is
+    # built.
     step("libsupc++", make + [jobs, "all-target-libstdc++-v3"], gcc)
     step("install libsupc++", make + ["install-target-libstdc++-v3"], gcc)
     (installed / TARGET / "lib/libstdc++.a").write_text("INPUT(-lsupc++)\n")
-    # The OLED's driver of PYNQ_Peripherals includes this header, and no other of the standard library.
-    shutil.copy(str(gcc_source / "libstdc++-v3/include/c_global/cstring"),
-                str(installed / TARGET / "include/c++" / gcc_source.name.partition("-")[2]))
+    # The OLED's driver of PYNQ_Peripherals includes this header, and no other of the standard
+    # library.
+    shutil.copy(
+        str(gcc_source / "libstdc++-v3/include/c_global/cstring"),
+        str(installed / TARGET / "include/c++" / gcc_source.name.partition("-")[2]),
+    )
     # pynq calls these two by their plain names, although it does not use their output.
     (installed / "unprefixed").mkdir()
     for name in "nm", "size":
         (installed / "unprefixed" / name).symlink_to("../bin/mb-" + name)
-    whole = cache() / "installed"  # on the file system of the final folder, so that one step renames it
+    # on the file system of the final folder, so that one step renames it
+    whole = cache() / "installed"
     shutil.rmtree(str(whole), ignore_errors=True)
     shutil.move(str(installed), str(whole))
     prefix = cache() / gcc_source.name.replace("gcc-", "mb-g++-")
@@ -243,7 +360,7 @@ def compiler():
 
 
 def build_here():
-    say("building the MicroBlaze compiler into {}, once; about six minutes on two cores".format(cache()))
+    say(f"building the MicroBlaze compiler into {cache()}, once; about six minutes on two cores")
     start, build = time.time(), cache() / "build"
     if re.search(r"[^\w./+-]", str(build)):  # with a space, for example, GCC cannot be built
         build = Path(tempfile.mkdtemp(prefix="mb-gcc-", dir="/var/tmp")) / "build"
@@ -254,7 +371,7 @@ def build_here():
         prefix = build_all(build)
     finally:
         shutil.rmtree(str(build if build.parent == cache() else build.parent), ignore_errors=True)
-    say("done in {:.0f} s".format(time.time() - start))
+    say(f"done in {time.time() - start:.0f} s")
     return prefix
 
 
@@ -262,4 +379,4 @@ if __name__ == "__main__":
     try:
         print(compiler())
     except BuildError as error:
-        sys.exit("compiler: {}".format(error))
+        sys.exit(f"compiler: {error}")

@@ -1,4 +1,5 @@
-"""A copy of a checkout for tests: what belongs to it, changed or not yet committed, and nothing that git ignores."""
+"""A copy of a checkout for tests: what belongs to it, changed or not yet committed, and nothing
+that git ignores."""
 
 import os
 import shutil
@@ -7,9 +8,12 @@ import subprocess
 
 def copy(checkout, to):
     """Copies a checkout's files to a folder, which need not be there yet."""
-    names = subprocess.check_output(["git", "-C", str(checkout), "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+    names = subprocess.check_output(
+        ["git", "-C", str(checkout), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    )
     for name in names.decode().split("\0"):
         path, there = os.path.join(str(checkout), name), os.path.join(str(to), name)
-        if name and os.path.lexists(path):  # git lists a file that was removed until that is committed
+        # git lists a file that was removed until that is committed
+        if name and os.path.lexists(path):
             os.makedirs(os.path.dirname(there), exist_ok=True)
             shutil.copy2(path, there, follow_symlinks=False)

@@ -1,4 +1,5 @@
-"""What the tests share: a board, the overlay on it and a fresh IOP. On a PC the board is the virtual one."""
+"""What the tests share: a board, the overlay on it and a fresh IOP. On a PC the board is the
+virtual one."""
 
 import os
 import subprocess
@@ -11,8 +12,10 @@ import pytest
 import virtual_board
 
 ROOT = Path(__file__).resolve().parent.parent
-OVERLAY = os.path.join(os.environ.get("TUTORIAL", str(ROOT)), "bitstream", "pynq_tutorial.bit")  # on_board.py sets it
-sys.path.append(str(ROOT / "notebooks"))  # for the exercises' checks; last, for iop is there too, as a link
+# on_board.py sets it
+OVERLAY = os.path.join(os.environ.get("TUTORIAL", str(ROOT)), "bitstream", "pynq_tutorial.bit")
+# for the exercises' checks; last, for iop is there too, as a link
+sys.path.append(str(ROOT / "notebooks"))
 
 
 @pytest.fixture
@@ -35,51 +38,60 @@ def board(any_board):
 @pytest.fixture
 def overlay(any_board):
     from pynq import Overlay
+
     return Overlay(OVERLAY)
 
 
 @pytest.fixture
 def mb_info(board, overlay):
-    """What pynq's drivers are made with. Something is plugged in, though it does nothing, so that the board gives a driver's
-    command time from the first one on: Pmod_DevMode gives up after 10 ms, which a busy machine does not keep."""
+    """What pynq's drivers are made with. Something is plugged in, though it does nothing, so that
+    the board gives a driver's command time from the first one on: Pmod_DevMode gives up after 10
+    ms, which a busy machine does not keep."""
     from virtual_board.pmods import PmodDevice
+
     board.plug(PmodDevice())
     return overlay.iop1.mb_info
 
 
 @pytest.fixture
 def load(overlay, tmp_path):
-    """A function that has pynq itself load and start a program of these words, and returns its PynqMicroblaze."""
+    """A function that has pynq itself load and start a program of these words, and returns its
+    PynqMicroblaze."""
     from pynq.lib import PynqMicroblaze
 
     def load_words(words):
-        program = tmp_path / "program_{}.bin".format(words[-1])
+        program = tmp_path / f"program_{words[-1]}.bin"
         program.write_bytes(np.array(words, "u4").tobytes())
         return PynqMicroblaze(overlay.iop1.mb_info, str(program), force=True)
+
     return load_words
 
 
 @pytest.fixture
 def iop(overlay):
     from iop.pynq_tutorial import Pynq_Tutorial
+
     return Pynq_Tutorial(overlay.iop1.mb_info)
 
 
 @pytest.fixture
 def by_hand(iop):
-    """pynq's own object for this IOP, to do what Pynq_Tutorial never does: leave the IOP in reset, write over its program."""
+    """pynq's own object for this IOP, to do what Pynq_Tutorial never does: leave the IOP in reset,
+    write over its program."""
     return iop._microblaze
 
 
 @pytest.fixture
 def unchecked(iop):
-    """A function (address, length, data) that makes a request which write_to_buffer refuses, as one outside every buffer."""
+    """A function (address, length, data) that makes a request which write_to_buffer refuses, as one
+    outside every buffer."""
     return lambda *request: iop._request(*request, timeout=300)
 
 
 @pytest.fixture
 def xlnk(any_board):
     from iop.xlnk import Xlnk
+
     return Xlnk()
 
 
@@ -92,7 +104,14 @@ def buffer(xlnk):
 
 
 def run_python(source, **options):
-    """Runs Python source in a process of its own, in the kit's folder; returns it finished, with its output as text."""
+    """Runs Python source in a process of its own, in the kit's folder; returns it finished, with
+    its output as text."""
     options.setdefault("timeout", 300)
-    return subprocess.run([sys.executable, "-c", source], cwd=str(ROOT), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True, **options)
+    return subprocess.run(
+        [sys.executable, "-c", source],
+        cwd=str(ROOT),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        **options,
+    )

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""images.py [PYTHON...]: the virtual board under pynq 3 and the Python of a stock image or a PC, or of those that have one of the
-Pythons given, as 3.10. An environment each, a line each. (Under pynq 2, `make test-board` runs the kit.)
+"""images.py [PYTHON...]: the virtual board under pynq 3 and the Python of a stock image or a PC, or
+of those that have one of the Pythons given, as 3.10. An environment each, a line each. (Under pynq
+2, `make test-board` runs the kit.)
 
-In each environment the IOP example runs (iop_example.py), and the unit tests that need nothing but pynq. If a Python is not on
-this machine, its line says that it is skipped. The environments stay in .images/ and are made again when their pins change.
-"""
+In each environment the IOP example runs (iop_example.py), and the unit tests that need nothing but
+pynq. If a Python is not on this machine, its line says that it is skipped. The environments stay in
+.images/ and are made again when their pins change."""
 
 import fcntl
 import glob
@@ -18,11 +19,23 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 EXAMPLE = "import sys, runpy, virtual_board; virtual_board.activate(); runpy.run_path(sys.argv[1])"
 ENVIRONMENTS = os.path.join(ROOT, ".images")
-TESTS = ["test_mailbox.py", "test_write_to_buffer.py", "test_by_address.py", "test_xlnk.py", "test_idle.py", "test_drivers.py",
-         "test_interrupt_pin.py", "test_cells.py", "test_checks.py", "test_checks_c_in_a_cell.py", "test_checks_firmware.py",
-         "test_checks_performance.py", "test_overlay_from_base.py"]
+TESTS = [
+    "test_mailbox.py",
+    "test_write_to_buffer.py",
+    "test_by_address.py",
+    "test_xlnk.py",
+    "test_idle.py",
+    "test_drivers.py",
+    "test_interrupt_pin.py",
+    "test_cells.py",
+    "test_checks.py",
+    "test_checks_c_in_a_cell.py",
+    "test_checks_firmware.py",
+    "test_checks_performance.py",
+    "test_overlay_from_base.py",
+]
 LIMIT = 1200  # seconds for each step
-TEN_WORDS = "State of buffer after IOP write\n" + "".join("{}\n".format(word) for word in range(1, 11))
+TEN_WORDS = "State of buffer after IOP write\n" + "".join(f"{word}\n" for word in range(1, 11))
 
 IMAGES = [  # pynq, Python, pins
     ("2.5.4", "3.6", "tests/images/python-3.6.txt"),
@@ -42,26 +55,45 @@ class Failed(Exception):
 
 
 def run(what, command, folder=ROOT, **variables):
-    """Runs a command, with these environment variables too, and returns (stdout, stderr). Failed if it fails."""
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               universal_newlines=True, env=dict(os.environ, PYTHONPATH=ROOT, **variables))
+    """Runs a command, with these environment variables too, and returns (stdout, stderr). Failed if
+    it fails."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        env=dict(os.environ, PYTHONPATH=ROOT, **variables),
+    )
     try:
         out, error = process.communicate(timeout=LIMIT)
     except subprocess.TimeoutExpired:
         process.kill()  # and QEMU ends with it
         process.communicate()
-        raise Failed("{}: had not ended after {} s".format(what, LIMIT))
+        raise Failed(f"{what}: had not ended after {LIMIT} s")
     if process.returncode:
         raise Failed("{}:\n{}".format(what, "\n".join((out + error).splitlines()[-15:])))
     return out, error
 
 
 def find_python(version):
-    """A Python of this version that can make environments, on the PATH or of pyenv's; None if there is none."""
-    for python in ["python" + version] + glob.glob(os.path.expanduser("~/.pyenv/versions/{}.*/bin/python".format(version))):
+    """A Python of this version that can make environments, on the PATH or of pyenv's; None if there
+    is none."""
+    for python in ["python" + version] + glob.glob(
+        os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin/python")
+    ):
         try:
-            if run("look", [python, "-c", "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"])[0].strip() \
-                    == version:
+            if (
+                run(
+                    "look",
+                    [
+                        python,
+                        "-c",
+                        "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])",
+                    ],
+                )[0].strip()
+                == version
+            ):
                 return python
         except (OSError, Failed):
             pass
@@ -69,7 +101,8 @@ def find_python(version):
 
 
 def environment(pynq, version, pins, python):
-    """The Python of the environment, which is made first if it is not there. Processes may ask for the same one at once."""
+    """The Python of the environment, which is made first if it is not there. Processes may ask for
+    the same one at once."""
     folder = os.path.join(ENVIRONMENTS, f"pynq-{pynq}-python-{version}")
     os.makedirs(ENVIRONMENTS, exist_ok=True)
     lock = os.open(ENVIRONMENTS, os.O_RDONLY)
@@ -83,14 +116,23 @@ def environment(pynq, version, pins, python):
 
 
 def _set_up(folder, python):
-    """By setup.sh, in a kit that has no more than it reads, and no settings of kernels': an image has none."""
+    """By setup.sh, in a kit that has no more than it reads, and no settings of kernels': an image
+    has none."""
     for name in "notebooks", "iop", "bitstream", "mb_src", "jupyter_settings":
         os.makedirs(os.path.join(folder, name), exist_ok=True)
     for name in "setup.sh", "package_sources.py", "requirements.txt", "requirements-uv.txt":
         shutil.copy(os.path.join(ROOT, name), folder)
     uv = os.path.join(ROOT, ".uv")  # so that each need not get its own
-    run("setting up", ["sh", "setup.sh"], folder, PYTHON=python, PATH=uv + os.pathsep + os.environ["PATH"])
-    for path in glob.glob(os.path.join(folder, ".venv/lib/python*/site-packages/pynq_tutorial.pth")):
+    run(
+        "setting up",
+        ["sh", "setup.sh"],
+        folder,
+        PYTHON=python,
+        PATH=uv + os.pathsep + os.environ["PATH"],
+    )
+    for path in glob.glob(
+        os.path.join(folder, ".venv/lib/python*/site-packages/pynq_tutorial.pth")
+    ):
         os.remove(path)  # nor is a kit on its path
     return os.path.join(folder, ".venv", "bin", "python")
 
@@ -105,16 +147,19 @@ def _install(folder, pynq, pins, python):
             if file.read() == wanted:
                 return own
     shutil.rmtree(folder, ignore_errors=True)
-    temporary = os.path.join(folder, "tmp")  # the pip that comes with an old Python leaves files there
+    # the pip that comes with an old Python leaves files there
+    temporary = os.path.join(folder, "tmp")
     os.makedirs(temporary)
     run("making the environment", [python, "-m", "venv", folder], TMPDIR=temporary)
     pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    # These releases import what they need while they are built, so all else comes first. Nothing is resolved: the
-    # pins are complete, and some releases ask for packages that a PC has no use for.
+    # These releases import what they need while they are built, so all else comes first. Nothing is
+    # resolved: the pins are complete, and some releases ask for packages that a PC has no use for.
     lines = [line for line in wanted.splitlines() if line and not line.startswith("#")]
-    for packages in ([line for line in lines if line.startswith("pip==")],
-                     ["--no-deps"] + [line for line in lines if not line.startswith(("pynq==", "pip=="))],
-                     ["--no-deps", "--no-build-isolation", "pynq==" + pynq]):
+    for packages in (
+        [line for line in lines if line.startswith("pip==")],
+        ["--no-deps"] + [line for line in lines if not line.startswith(("pynq==", "pip=="))],
+        ["--no-deps", "--no-build-isolation", "pynq==" + pynq],
+    ):
         run("installing", pip + packages, TMPDIR=temporary)
     shutil.rmtree(temporary)
     with open(stamp, "w") as file:
@@ -123,17 +168,36 @@ def _install(folder, pynq, pins, python):
 
 
 def check(python):
-    """Runs the example and the tests. Returns pytest's last line; Failed if something is not as it should be."""
-    out, error = run("example", [python, "-c", EXAMPLE, os.path.join(ROOT, "tests", "iop_example.py")],
-                     os.path.join(ROOT, "notebooks"))
+    """Runs the example and the tests. Returns pytest's last line; Failed if something is not as it
+    should be."""
+    out, error = run(
+        "example",
+        [python, "-c", EXAMPLE, os.path.join(ROOT, "tests", "iop_example.py")],
+        os.path.join(ROOT, "notebooks"),
+    )
     if TEN_WORDS not in out:
         raise Failed("example: the ten words are not there:\n" + out)
     unexpected = [line for line in error.splitlines() if "Warning" in line]
     if unexpected:
         raise Failed("example: warnings:\n" + error)
-    out, _ = run("tests", [python, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", ROOT, "-p", "no:cacheprovider",
-                           "-m", "not long"] +
-                 [os.path.join(ROOT, "tests", name) for name in TESTS])
+    out, _ = run(
+        "tests",
+        [
+            python,
+            "-m",
+            "pytest",
+            "-q",
+            "-c",
+            os.devnull,
+            "--rootdir",
+            ROOT,
+            "-p",
+            "no:cacheprovider",
+            "-m",
+            "not long",
+        ]
+        + [os.path.join(ROOT, "tests", name) for name in TESTS],
+    )
     return out.splitlines()[-1].strip("= ")
 
 
@@ -145,14 +209,17 @@ def main(chosen):
         start = time.monotonic()
         python = find_python(version)
         if python is None:
-            result = "skipped: no Python {} here".format(version)
+            result = f"skipped: no Python {version} here"
         else:
             try:
                 result = "passed: " + check(environment(pynq, version, pins, python))
             except Failed as error:
                 failed += 1
-                result = "FAILED: {}".format(error)
-        print("pynq {}  Python {:5} {:4.0f} s  {}".format(pynq, version, time.monotonic() - start, result), flush=True)
+                result = f"FAILED: {error}"
+        print(
+            f"pynq {pynq}  Python {version:5} {time.monotonic() - start:4.0f} s  {result}",
+            flush=True,
+        )
     return 1 if failed else 0
 
 

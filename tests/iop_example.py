@@ -1,7 +1,8 @@
-"""The IOP example as a program: the calls of the tutorial's notebook 2, as a notebook of pynq's own made them, and in its order.
+"""The IOP example as a program: the calls of the tutorial's notebook 2, as a notebook of pynq's own
+made them, and in its order.
 
-Each part is a cell. images.py and test_notebooks.py run it in the notebooks' folder, with a virtual board.
-"""
+Each part is a cell. images.py and test_notebooks.py run it in the notebooks' folder, with a virtual
+board."""
 
 # %%
 from time import sleep

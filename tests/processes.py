@@ -1,25 +1,26 @@
 """For tests that start processes of their own, and look whether these end."""
 
 import waiting
+
 from conftest import OVERLAY
 
-PROGRAM_THAT = """
+PROGRAM_THAT = f"""
 import os, sys, time, virtual_board
 board = virtual_board.activate()
 from pynq import Overlay, allocate
 from iop.pynq_tutorial import Pynq_Tutorial
-iop = Pynq_Tutorial(Overlay({!r}).iop1.mb_info)
+iop = Pynq_Tutorial(Overlay({OVERLAY!r}).iop1.mb_info)
 buffer = allocate((10,))
 iop.write_to_buffer(buffer, 10, 1)
 assert buffer.tolist() == list(range(1, 11))
 print(board.microblaze.pid, flush=True)
-""".format(OVERLAY)
+"""
 
 
 def state(pid):
     """A process's state as Linux names it: Z and X are ended, T is stopped."""
     try:
-        with open("/proc/{}/stat".format(pid)) as stat:
+        with open(f"/proc/{pid}/stat") as stat:
             return stat.read().rpartition(")")[2].split()[0]
     except OSError:
         return "X"

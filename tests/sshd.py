@@ -1,7 +1,8 @@
-"""A real OpenSSH server on loopback, for each pretended board: an unprivileged process, whose only user is called xilinx.
+"""A real OpenSSH server on loopback, for each pretended board: an unprivileged process, whose only
+user is called xilinx.
 
-Debian's package is unpacked, not installed: an installed server would listen on every network of whoever runs the tests.
-"""
+Debian's package is unpacked, not installed: an installed server would listen on every network of
+whoever runs the tests."""
 
 import os
 import socket
@@ -34,8 +35,13 @@ Host *
 
 def unpack(folder):
     """Unpacks the server's packages; returns the folder they are in."""
-    subprocess.run(["apt-get", "download"] + PACKAGES, cwd=str(folder), check=True, stdout=subprocess.PIPE,
-                   stderr=subprocess.PIPE)
+    subprocess.run(
+        ["apt-get", "download"] + PACKAGES,
+        cwd=str(folder),
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     for package in folder.glob("*.deb"):
         subprocess.run(["dpkg", "-x", str(package), str(folder / "root")], check=True)
     return folder / "root"
@@ -48,7 +54,8 @@ def free_port():
 
 
 class Servers:
-    """Starts servers and ends them; all that they need is in `folder`, which belongs to whom they run as."""
+    """Starts servers and ends them; all that they need is in `folder`, which belongs to whom they
+    run as."""
 
     def __init__(self, folder):
         self.folder, self.processes = folder, []
@@ -56,14 +63,21 @@ class Servers:
         packages = unpack(folder)
         library = next((packages / "usr/lib").glob("*/libnss_wrapper.so"))
         for name in ("key", "host_key"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)],
+                check=True,
+            )
         (folder / "home").mkdir()
         self.own(folder / "home")
-        (folder / "group").write_text("xilinx:x:{}:\n".format(self.user))
+        (folder / "group").write_text(f"xilinx:x:{self.user}:\n")
         (folder / "ssh_config").write_text(CLIENT.format(folder=folder))
         self.sshd = packages / "usr/sbin/sshd"
-        self.environment = {"LD_LIBRARY_PATH": str(library.parent), "LD_PRELOAD": str(library), "PATH": os.environ["PATH"],
-                            "NSS_WRAPPER_GROUP": str(folder / "group")}
+        self.environment = {
+            "LD_LIBRARY_PATH": str(library.parent),
+            "LD_PRELOAD": str(library),
+            "PATH": os.environ["PATH"],
+            "NSS_WRAPPER_GROUP": str(folder / "group"),
+        }
 
     def own(self, path):
         """Gives a folder and what is in it to the boards' user."""
@@ -80,7 +94,7 @@ class Servers:
             within: A command, with its options, that starts the server's.
         """
         port = free_port()
-        config = self.folder / "sshd_config.{}".format(port)
+        config = self.folder / f"sshd_config.{port}"
         config.write_text(CONFIG.format(port=port, folder=self.folder) + settings)
         passwd = self.folder / f"passwd.{port}"
         passwd.write_text(f"xilinx:x:{self.user}:{self.user}::{self.folder}/home:{shell}\n")
@@ -89,10 +103,20 @@ class Servers:
             self.own(self.folder / name)
         command = [str(self.sshd), "-D", "-e", "-f", str(config)]
         if os.geteuid() == 0:
-            command[:0] = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
+            command[:0] = [
+                "setpriv",
+                f"--reuid={self.user}",
+                f"--regid={self.user}",
+                "--clear-groups",
+            ]
         with open(str(self.folder / "sshd.log"), "ab") as log:
-            process = subprocess.Popen([*within, *command], stdout=log, stderr=log, start_new_session=True,
-                                       env=dict(self.environment, NSS_WRAPPER_PASSWD=str(passwd)))
+            process = subprocess.Popen(
+                [*within, *command],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=dict(self.environment, NSS_WRAPPER_PASSWD=str(passwd)),
+            )
         self.processes.append(process)
         deadline = time.monotonic() + 60
         while True:
@@ -100,7 +124,9 @@ class Servers:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 return port
             except OSError:
-                assert process.poll() is None and time.monotonic() < deadline, (self.folder / "sshd.log").read_text()
+                assert process.poll() is None and time.monotonic() < deadline, (
+                    self.folder / "sshd.log"
+                ).read_text()
                 time.sleep(0.02)
 
     def stop(self):

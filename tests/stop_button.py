@@ -1,4 +1,5 @@
-"""The stop button at every line: KeyboardInterrupt is raised at each line that a piece of code executes."""
+"""The stop button at every line: KeyboardInterrupt is raised at each line that a piece of code
+executes."""
 
 import collections
 import dis
@@ -6,18 +7,18 @@ import linecache
 import os
 import sys
 
-# How the end of a `with` begins. Python's trace stops there before the lock is given back, and a signal does not.
+# How the end of a `with` begins. Python's trace stops there before the lock is given back, and a
+# signal does not.
 LEAVES_WITH = "LOAD_CONST", "SWAP", "ROT_TWO", "POP_BLOCK"
 
 
 def at_each_line(action, files, prepare=lambda: None):
-    """Runs action() again and again, interrupted once each time: at each line that it executes, when it comes there first,
-    and, where it comes there more often, in the middle of these times.
+    """Runs action() again and again, interrupted once each time: at each line that it executes,
+    when it comes there first, and, where it comes there more often, in the middle of these times.
 
-    files: only lines of files whose path has one of these parts in it count, in the thread that calls this
-    prepare: called before each run
-    Yields, after each run that was interrupted, where that was: "file:line".
-    """
+    files: only lines of files whose path has one of these parts in it count, in the thread that
+    calls this prepare: called before each run Yields, after each run that was interrupted, where
+    that was: "file:line"."""
     prepare()
     times = _run(action, files)
     for place in sorted(times):
@@ -28,8 +29,8 @@ def at_each_line(action, files, prepare=lambda: None):
 
 
 def _run(action, files, place=None, occurrence=0):
-    """Runs it, interrupted at a place, the n-th time that it comes there. {place: how often it came there}; None if it was
-    interrupted."""
+    """Runs it, interrupted at a place, the n-th time that it comes there. {place: how often it came
+    there}; None if it was interrupted."""
     times = collections.Counter()
 
     def local(frame, event, _):
@@ -56,4 +57,6 @@ def _run(action, files, place=None, occurrence=0):
 
 def _leaves_with(frame):
     line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-    return line.startswith("with ") and dis.opname[frame.f_code.co_code[frame.f_lasti]] in LEAVES_WITH
+    return (
+        line.startswith("with ") and dis.opname[frame.f_code.co_code[frame.f_lasti]] in LEAVES_WITH
+    )

@@ -1,16 +1,17 @@
-"""storm.py SEED SECONDS [KILLED_AFTER]: everything at once in one notebook's process, and a model that knows what must be where.
+"""storm.py SEED SECONDS [KILLED_AFTER]: everything at once in one notebook's process, and a model
+that knows what must be where.
 
-Threads allocate, fill, read, and free buffers with one IOP; the overlay is loaded again; the stop button is pressed. On the virtual
-board processes are forked and ask the same IOP, and QEMU is killed or hangs. On a board, of which the stand-in is one, another
-storm may go on at the same time, and the overlay that is loaded again may be the base overlay.
+Threads allocate, fill, read, and free buffers with one IOP; the overlay is loaded again; the stop
+button is pressed. On the virtual board processes are forked and ask the same IOP, and QEMU is
+killed or hangs. On a board, of which the stand-in is one, another storm may go on at the same time,
+and the overlay that is loaded again may be the base overlay.
 
-A request that returns was served as asked. One that raised an error which the documentation names has left in each word what was
-there or what was asked for, and nothing beside it. At the end nothing is lost, the next request is right, and the virtual board's
-processor falls asleep.
+A request that returns was served as asked. One that raised an error which the documentation names
+has left in each word what was there or what was asked for, and nothing beside it. At the end
+nothing is lost, the next request is right, and the virtual board's processor falls asleep.
 
-Prints what happened, and ends with 1 and the first thing that was wrong, or kills itself after KILLED_AFTER seconds. test_storm.py
-runs it, on a stand-in the one of board/. Needs Python 3.6.
-"""
+Prints what happened, and ends with 1 and the first thing that was wrong, or kills itself after
+KILLED_AFTER seconds. test_storm.py runs it, on a stand-in the one of board/. Needs Python 3.6."""
 
 import collections
 import faulthandler
@@ -27,7 +28,8 @@ import numpy as np
 
 import virtual_board
 
-TIMEOUT = 3.0  # seconds for a request; far more than one takes on a busy machine, and all that a killed QEMU costs
+# seconds for a request; far more than one takes on a busy machine, and all that a killed QEMU costs
+TIMEOUT = 3.0
 WORKERS = 3  # threads beside the main one
 MOST_WORDS = 20000
 
@@ -43,9 +45,11 @@ class Storm:
         self.board = virtual_board.activate()  # None on a board
         import pynq
         from pynq import Overlay
+
         from conftest import OVERLAY
         from iop.pynq_tutorial import Pynq_Tutorial
         from iop.xlnk import Xlnk
+
         self.xlnk = Xlnk()
         self.threads_may_call = not pynq.__version__.startswith("2.")
         self.Overlay, self.overlay, self.new_iop = Overlay, OVERLAY, Pynq_Tutorial
@@ -59,9 +63,13 @@ class Storm:
         self.load()
 
     def load(self):
-        """Loads the overlay anew; threads that still have the IOP of before are told when they use it."""
-        with self.loading, open("/tmp/storm.loading" if self.board is None else os.devnull, "a") as everybodys:
-            # pynq's downloads by two processes at once write the same file of /lib/firmware, and mix up what its server knows.
+        """Loads the overlay anew; threads that still have the IOP of before are told when they use
+        it."""
+        with self.loading, open(
+            "/tmp/storm.loading" if self.board is None else os.devnull, "a"
+        ) as everybodys:
+            # pynq's downloads by two processes at once write the same file of /lib/firmware, and
+            # mix up what its server knows.
             fcntl.flock(everybodys, fcntl.LOCK_EX)
             self.load_now()
 
@@ -73,8 +81,9 @@ class Storm:
                     self.Overlay("base.bit")
                 self.iop = self.new_iop(self.Overlay(self.overlay).iop1.mb_info)
                 return
-            except (RuntimeError, TimeoutError, OSError) as error:
-                # The other process downloads one meanwhile; while it writes the file, the FPGA manager refuses that.
+            except (RuntimeError, TimeoutError, OSError):
+                # The other process downloads one meanwhile; while it writes the file, the FPGA
+                # manager refuses that.
                 if self.board is not None or attempt == 199:
                     raise
                 self.counts["start refused"] += 1
@@ -84,10 +93,18 @@ class Storm:
 
     def run(self):
         signal.signal(signal.SIGINT, self.stop_button)
-        # An Overlay() of pynq 2 in one thread, and any other call of pynq's in another, break in on each other.
+        # An Overlay() of pynq 2 in one thread, and any other call of pynq's in another, break in on
+        # each other.
         workers = WORKERS if self.board is not None or self.threads_may_call else 0
-        others = [threading.Thread(target=self.guarded, args=(User(self, self.chance.random()).work,)) for _ in range(workers)]
-        others.append(threading.Thread(target=self.guarded, args=(self.weather, random.Random(self.chance.random()))))
+        others = [
+            threading.Thread(target=self.guarded, args=(User(self, self.chance.random()).work,))
+            for _ in range(workers)
+        ]
+        others.append(
+            threading.Thread(
+                target=self.guarded, args=(self.weather, random.Random(self.chance.random()))
+            )
+        )
         for thread in others:
             thread.start()
         main = User(self, self.chance.random(), main=True)
@@ -142,15 +159,15 @@ class Storm:
         buffer.freebuffer()
         del buffer
         if self.xlnk.cma_stats()["Buffer Count"]:
-            raise Wrong("buffers are left: {}".format(self.xlnk.cma_stats()))
+            raise Wrong(f"buffers are left: {self.xlnk.cma_stats()}")
         if self.board is not None:
             self.calm_of_the_virtual_board()
 
     def calm_of_the_virtual_board(self):
         if self.board.stray_writes():
-            raise Wrong("words outside every buffer: {}".format(self.board.stray_writes()[:3]))
+            raise Wrong(f"words outside every buffer: {self.board.stray_writes()[:3]}")
         if self.board.cma.available() != 128 << 20:
-            raise Wrong("{} bytes of memory are lost".format((128 << 20) - self.board.cma.available()))
+            raise Wrong(f"{(128 << 20) - self.board.cma.available()} bytes of memory are lost")
         deadline = time.monotonic() + 60
         while not self.board.microblaze.is_asleep:
             if time.monotonic() > deadline:
@@ -180,8 +197,8 @@ class User:
         del self.mine[:]
 
     def step(self, function, pynqs=False):
-        """Calls what the stop button may hit; returns whether it came to its end. `pynqs`: it is pynq's own, and on a board what
-        the button does to that is pynq's own business too."""
+        """Calls what the stop button may hit; returns whether it came to its end. `pynqs`: it is
+        pynq's own, and on a board what the button does to that is pynq's own business too."""
         try:
             try:
                 if self.main and not (pynqs and self.storm.board is None):
@@ -196,8 +213,17 @@ class User:
         except TimeoutError:
             self.storm.counts["timeouts"] += 1
         except RuntimeError as error:
-            if not any(words in str(error) for words in ("An overlay was downloaded since", "runs another program", "QEMU",
-                                                          "llocate", "no longer", "not currently loaded")):
+            if not any(
+                words in str(error)
+                for words in (
+                    "An overlay was downloaded since",
+                    "runs another program",
+                    "QEMU",
+                    "llocate",
+                    "no longer",
+                    "not currently loaded",
+                )
+            ):
                 raise
             self.storm.counts["no memory" if "llocate" in str(error) else "refused"] += 1
             self.iop = self.storm.iop
@@ -211,7 +237,9 @@ class User:
     def take(self):
         words, cacheable = self.chance.randrange(1, MOST_WORDS), self.chance.random() < 0.3
         got = []
-        self.step(lambda: got.append(self.storm.xlnk.cma_array((words,), "u4", cacheable)), pynqs=True)
+        self.step(
+            lambda: got.append(self.storm.xlnk.cma_array((words,), "u4", cacheable)), pynqs=True
+        )
         if self.storm.board is None:
             for buffer in got:
                 self.have_it_alone(buffer)
@@ -221,9 +249,12 @@ class User:
             self.mine.append([buffer, np.zeros(words, "u4")])
 
     def have_it_alone(self, buffer):
-        """Its memory may be that of a process that was killed, for which the IOP still writes (AT_ONCE): the next request ends
-        that, whatever it asks for."""
-        while not self.step(lambda: self.iop.write_to_buffer(buffer, 1, 0, timeout=TIMEOUT)) and not self.storm.over():
+        """Its memory may be that of a process that was killed, for which the IOP still writes
+        (AT_ONCE): the next request ends that, whatever it asks for."""
+        while (
+            not self.step(lambda: self.iop.write_to_buffer(buffer, 1, 0, timeout=TIMEOUT))
+            and not self.storm.over()
+        ):
             if self.main:
                 self.load()
 
@@ -241,28 +272,40 @@ class User:
             return
         buffer, expected = found
         start = self.chance.randrange(len(buffer))
-        length, data = self.chance.randrange(1, len(buffer) - start + 1), self.chance.randrange(2**32)
-        target = buffer[start:] if self.chance.random() < 0.5 else buffer.physical_address + 4 * start
+        length, data = (
+            self.chance.randrange(1, len(buffer) - start + 1),
+            self.chance.randrange(2**32),
+        )
+        target = (
+            buffer[start:] if self.chance.random() < 0.5 else buffer.physical_address + 4 * start
+        )
         new = ((np.arange(length, dtype="u8") + data) % 2**32).astype("u4")
 
         def request():
             self.iop.write_to_buffer(target, length, data, timeout=TIMEOUT)
+
         served = through(request) if through else self.step(request)
         if not served or through:
-            buffer.invalidate()  # what was cut off may have been on its way, and another process has no cache of this one's
-        part = np.array(buffer[start:start + length])
+            # what was cut off may have been on its way, and another process has no cache of this
+            # one's
+            buffer.invalidate()
+        part = np.array(buffer[start : start + length])
         if served:
-            expected[start:start + length] = new
+            expected[start : start + length] = new
         else:
-            wrong = (part != new) & (part != expected[start:start + length])
+            wrong = (part != new) & (part != expected[start : start + length])
             if wrong.any():
-                raise Wrong("a word has {}, and neither {}, which was there, nor {}, which was asked for".format(
-                    part[wrong][0], expected[start:start + length][wrong][0], new[wrong][0]))
-            expected[start:start + length] = part
+                raise Wrong(
+                    f"a word has {part[wrong][0]}, and neither"
+                    f" {expected[start : start + length][wrong][0]}, which was there, nor"
+                    f" {new[wrong][0]}, which was asked for"
+                )
+            expected[start : start + length] = part
         self.compare(buffer, expected)
 
     def fork(self):
         """The same by another process, as a second notebook of one board is."""
+
         def other(request):
             child = os.fork()
             if child == 0:
@@ -284,8 +327,9 @@ class User:
                     raise Wrong("another process hangs")
                 time.sleep(0.002)
             if os.WEXITSTATUS(status) not in (0, 3):
-                raise Wrong("another process ended with {}".format(status))
+                raise Wrong(f"another process ended with {status}")
             return status == 0
+
         self.ask(other)
 
     def write(self):
@@ -304,8 +348,10 @@ class User:
     def compare(self, buffer, expected):
         if not np.array_equal(buffer, expected):
             place = int(np.flatnonzero(np.asarray(buffer) != expected)[0])
-            raise Wrong("word {} of {} at {:#x} has {}, and must have {}".format(
-                place, len(buffer), buffer.physical_address, buffer[place], expected[place]))
+            raise Wrong(
+                f"word {place} of {len(buffer)} at {buffer.physical_address:#x} has"
+                f" {buffer[place]}, and must have {expected[place]}"
+            )
 
     def load(self):
         self.step(self.storm.load, pynqs=True)
@@ -314,7 +360,7 @@ class User:
     def statistics(self):
         stats = self.storm.xlnk.cma_stats()
         if not 0 <= stats["CMA Memory Available"] <= 128 << 20 or stats["Buffer Count"] < 0:
-            raise Wrong("the statistics are {}".format(stats))
+            raise Wrong(f"the statistics are {stats}")
 
 
 def main(seed, seconds, killed_after="inf"):
@@ -322,7 +368,7 @@ def main(seed, seconds, killed_after="inf"):
     storm = Storm(int(seed), float(seconds), float(killed_after))
     print(os.getpid(), flush=True)
     storm.run()
-    print("; ".join("{} {}".format(count, name) for name, count in sorted(storm.counts.items())), flush=True)
+    print("; ".join(f"{count} {name}" for name, count in sorted(storm.counts.items())), flush=True)
     if storm.wrong:
         print("WRONG: " + storm.wrong[0], flush=True)
         os._exit(1)

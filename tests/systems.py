@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""systems.py [NAME ...]: the kit from a fresh clone on bare systems of other releases than this machine's, a line each.
+"""systems.py [NAME ...]: the kit from a fresh clone on bare systems of other releases than this
+machine's, a line each.
 
-A bare system has git, make and Python, and nothing else. NAME selects the rows whose name contains it, such as trixie, arm64 or
-user. Needs root and Debian; installs debootstrap and, for another processor, an emulator. The bare systems are made once,
-a minute each, and kept in the user's cache folder; every run starts from one afresh, in namespaces of its own, which
-end with it and all that it started. A system that cannot be made here is skipped, with the reason.
-"""
+A bare system has git, make and Python, and nothing else. NAME selects the rows whose name contains
+it, such as trixie, arm64 or user. Needs root and Debian; installs debootstrap and, for another
+processor, an emulator. The bare systems are made once, a minute each, and kept in the user's cache
+folder; every run starts from one afresh, in namespaces of its own, which end with it and all that
+it started. A system that cannot be made here is skipped, with the reason."""
 
 import fcntl
 import glob
@@ -19,12 +20,16 @@ import time
 from images import TEN_WORDS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pynq-tutorial", "systems")
+CACHE = os.path.join(
+    os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pynq-tutorial", "systems"
+)
 LIMIT = 3600  # seconds for each
 
 # Emulated, a second is soon over, so what is tried there waits for nothing but the IOP.
-ON_ARM = ("make run && .venv/bin/python -m pytest tests/test_mailbox.py tests/test_gdb.py "
-          "tests/test_write_to_buffer.py tests/test_xlnk.py")
+ON_ARM = (
+    "make run && .venv/bin/python -m pytest tests/test_mailbox.py tests/test_gdb.py "
+    "tests/test_write_to_buffer.py tests/test_xlnk.py"
+)
 SYSTEMS = [  # suite of Debian, processor, as whom, folder, what is typed
     ("bookworm", "amd64", "root", "kit", "make run && make test test-slow"),
     ("trixie", "amd64", "root", "kit", "make run && make test test-slow"),
@@ -34,14 +39,20 @@ SYSTEMS = [  # suite of Debian, processor, as whom, folder, what is typed
     ("bookworm", "arm64", "root", "kit", ON_ARM),
 ]
 # What there is before the command, beside a bare system.
-BEFORE = {"root": "true",
-          "user with sudo": "apt-get -q update && apt-get -q -y install --no-install-recommends sudo && "
-                            "echo 'ada ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ada",
-          "user without sudo": "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install "
-                               "--no-install-recommends qemu-system-misc python3-venv"}
+BEFORE = {
+    "root": "true",
+    "user with sudo": (
+        "apt-get -q update && apt-get -q -y install --no-install-recommends sudo && "
+        "echo 'ada ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ada"
+    ),
+    "user without sudo": (
+        "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install "
+        "--no-install-recommends qemu-system-misc python3-venv"
+    ),
+}
 
-# In namespaces of its own: $1 the bare system, $2 a folder for what changes, then the command. A console of its own too,
-# for programs that ask for a terminal.
+# In namespaces of its own: $1 the bare system, $2 a folder for what changes, then the command. A
+# console of its own too, for programs that ask for a terminal.
 NAMESPACES = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
 ENTER = """
 set -e
@@ -59,13 +70,28 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 shift 2
 exec chroot "$root" "$@"
 """
-# The kernel's way to another processor's programs; the namespaces' own where nobody has set it up for all.
+# The kernel's way to another processor's programs; the namespaces' own where nobody has set it up
+# for all.
 EMULATED = """
 mountpoint -q /proc/sys/fs/binfmt_misc || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
 [ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || update-binfmts --enable qemu-aarch64
 """
-PASSED_ON = ("PIP_", "UV_", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "http_proxy", "https_proxy", "no_proxy")  # how packages are reached
-REACHED_BY = ["/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt"]
+# how packages are reached
+PASSED_ON = (
+    "PIP_",
+    "UV_",
+    "SSL_CERT_",
+    "REQUESTS_CA_BUNDLE",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+)
+REACHED_BY = [
+    "/etc/pip.conf",
+    "/etc/xdg/pip/pip.conf",
+    "/etc/resolv.conf",
+    "/etc/ssl/certs/ca-certificates.crt",
+]
 
 
 class Skipped(Exception):
@@ -73,9 +99,17 @@ class Skipped(Exception):
 
 
 def run(command, limit, **options):
-    """Runs a command to its end, or kills it after `limit` seconds. Returns (its output, exit status or None)."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               universal_newlines=True, errors="replace", **options)
+    """Runs a command to its end, or kills it after `limit` seconds. Returns (its output, exit
+    status or None)."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        errors="replace",
+        **options,
+    )
     try:
         return process.communicate(timeout=limit)[0], process.returncode
     except subprocess.TimeoutExpired:
@@ -91,10 +125,13 @@ def install(program, *packages):
     """Debian's packages, unless their program is there."""
     if not shutil.which(program):
         run(["apt-get", "-q", "update"], 600)
-        said, status = run(["apt-get", "-q", "-y", "install", "--no-install-recommends"] + list(packages), 600,
-                           env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"))
+        said, status = run(
+            ["apt-get", "-q", "-y", "install", "--no-install-recommends"] + list(packages),
+            600,
+            env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"),
+        )
         if status != 0:
-            raise Skipped("{} cannot be installed: {}".format(packages[0], last_line(said)))
+            raise Skipped(f"{packages[0]} cannot be installed: {last_line(said)}")
 
 
 def last_line(said):
@@ -103,17 +140,29 @@ def last_line(said):
 
 def bare_system(suite, processor):
     """The folder of a bare system, made first if it is not there."""
-    folder = os.path.join(CACHE, "{}-{}".format(suite, processor))
+    folder = os.path.join(CACHE, f"{suite}-{processor}")
     if not os.path.isdir(folder):
         install("debootstrap", "debootstrap")
         if processor != this_processor():
             install("qemu-aarch64-static", "qemu-user-static", "binfmt-support")
         shutil.rmtree(folder + ".new", ignore_errors=True)
-        said, status = run(in_namespaces(processor) + ["debootstrap", "--arch=" + processor, "--variant=minbase",
-                                         "--include=git,make,python3,ca-certificates", suite, folder + ".new"], LIMIT)
+        said, status = run(
+            in_namespaces(processor)
+            + [
+                "debootstrap",
+                "--arch=" + processor,
+                "--variant=minbase",
+                "--include=git,make,python3,ca-certificates",
+                suite,
+                folder + ".new",
+            ],
+            LIMIT,
+        )
         if status != 0:
             shutil.rmtree(folder + ".new", ignore_errors=True)
-            raise Skipped("debootstrap cannot make a {} for {} here: {}".format(suite, processor, last_line(said)))
+            raise Skipped(
+                f"debootstrap cannot make a {suite} for {processor} here: {last_line(said)}"
+            )
         with open(folder + ".new/etc/apt/apt.conf.d/99-mirrors-lag", "w") as file:
             file.write('Acquire::Check-Valid-Until "false";\n')
         os.rename(folder + ".new", folder)
@@ -121,13 +170,16 @@ def bare_system(suite, processor):
 
 
 def in_namespaces(processor):
-    """What a command is put behind, so that it runs in namespaces of its own; with this processor's programs."""
+    """What a command is put behind, so that it runs in namespaces of its own; with this processor's
+    programs."""
     before = "" if processor == this_processor() else EMULATED
     return NAMESPACES + ["sh", "-c", before + 'exec "$@"', "sh"]
 
 
 def this_processor():
-    return subprocess.check_output(["dpkg", "--print-architecture"], universal_newlines=True).strip()
+    return subprocess.check_output(
+        ["dpkg", "--print-architecture"], universal_newlines=True
+    ).strip()
 
 
 def tried(suite, processor, whom, folder, typed):
@@ -147,26 +199,41 @@ def tried(suite, processor, whom, folder, typed):
                 shutil.copyfile(path, there)
         clone = os.path.join(upper + home, folder)
         subprocess.check_call(["git", "clone", "--quiet", "--no-hardlinks", ROOT, clone])
-        environment = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
-        environment.update(HOME=home, LANG="C.UTF-8", CI=os.environ.get("CI", ""),
-                           PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        # All in one: the namespaces, and with them what an ill-behaved test may have left, end with it.
-        commands = "{{ {}; }} >/tmp/before.log 2>&1 || {{ cat /tmp/before.log; exit 9; }}\n".format(BEFORE[whom])
-        act = "cd {} && {}".format(shlex.quote(os.path.join(home, folder)), typed)
+        environment = {
+            name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)
+        }
+        environment.update(
+            HOME=home,
+            LANG="C.UTF-8",
+            CI=os.environ.get("CI", ""),
+            PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
+        # All in one: the namespaces, and with them what an ill-behaved test may have left, end with
+        # it.
+        commands = (
+            f"{{ {BEFORE[whom]}; }} >/tmp/before.log 2>&1 || {{ cat /tmp/before.log; exit 9; }}\n"
+        )
+        act = f"cd {shlex.quote(os.path.join(home, folder))} && {typed}"
         if whom != "root":
             commands += "useradd -m -s /bin/bash ada 2>/dev/null; chown -R ada:ada /home/ada\n"
-            act = "exec setpriv --reuid=ada --regid=ada --init-groups sh -c {}".format(shlex.quote(act))
-        said, status = run(in_namespaces(processor) + ["sh", "-c", ENTER, "sh", base, changes, "sh", "-c", commands + act],
-                           LIMIT, env=environment)
+            act = f"exec setpriv --reuid=ada --regid=ada --init-groups sh -c {shlex.quote(act)}"
+        said, status = run(
+            in_namespaces(processor)
+            + ["sh", "-c", ENTER, "sh", base, changes, "sh", "-c", commands + act],
+            LIMIT,
+            env=environment,
+        )
         if status is None:
-            return False, said + "\nhad not ended after {} s".format(LIMIT)
+            return False, said + f"\nhad not ended after {LIMIT} s"
         return status == 0, said
     finally:
         shutil.rmtree(changes, ignore_errors=True)
 
 
 def main(chosen):
-    rows = [row for row in SYSTEMS if not chosen or any(name in " ".join(row[:3]) for name in chosen)]
+    rows = [
+        row for row in SYSTEMS if not chosen or any(name in " ".join(row[:3]) for name in chosen)
+    ]
     counts = {"passed": 0, "FAILED": 0, "skipped": 0}
     os.makedirs(CACHE, exist_ok=True)
     with open(os.path.join(CACHE, "lock"), "w") as lock:
@@ -185,10 +252,18 @@ def main(chosen):
             except Skipped as reason:
                 result, why = "skipped", str(reason)
             counts[result] += 1
-            print("{:9} {:6} {:18} {:4.0f} s  {}: {}".format(row[0], row[1], row[2], time.monotonic() - start, result, why),
-                  flush=True)
+            print(
+                f"{row[0]:9} {row[1]:6} {row[2]:18} {time.monotonic() - start:4.0f} s  {result}:"
+                f" {why}",
+                flush=True,
+            )
             if result == "FAILED":
-                print("\n".join("    " + line for line in said.splitlines()[-300:] if "SKIPPED" not in line), flush=True)
+                print(
+                    "\n".join(
+                        "    " + line for line in said.splitlines()[-300:] if "SKIPPED" not in line
+                    ),
+                    flush=True,
+                )
     print("{} passed, {} failed, {} skipped".format(*counts.values()))
     return 1 if counts["FAILED"] else 0
 

@@ -1,4 +1,5 @@
-"""The peripherals, register by register: what pynq's drivers do not show. There is no processor; the test writes and reads."""
+"""The peripherals, register by register: what pynq's drivers do not show. There is no processor;
+the test writes and reads."""
 
 from fractions import Fraction
 
@@ -6,7 +7,20 @@ import numpy as np
 import pytest
 
 from virtual_board.axi import Gpio, Iic, Intc, IoSwitch, Spi, Timer
-from virtual_board.axi.counter import ARHT, CAPT, CASC, ENALL, ENIT, ENT, GENT, LOAD, MDT, PWMA, TINT, UDT
+from virtual_board.axi.counter import (
+    ARHT,
+    CAPT,
+    CASC,
+    ENALL,
+    ENIT,
+    ENT,
+    GENT,
+    LOAD,
+    MDT,
+    PWMA,
+    TINT,
+    UDT,
+)
 from virtual_board.axi.timer import AHEAD
 
 HZ = 100 * 10**6
@@ -17,7 +31,9 @@ class Processor:
 
     def __init__(self, peripheral, *arguments, **options):
         self.not_modelled = []
-        self.peripheral = peripheral(np.zeros(0x80, np.uint32), 0, self.not_modelled.append, *arguments, **options)
+        self.peripheral = peripheral(
+            np.zeros(0x80, np.uint32), 0, self.not_modelled.append, *arguments, **options
+        )
         self.peripheral.reset()
 
     def write(self, offset, *values):
@@ -35,13 +51,16 @@ class Processor:
 
 # AXI Timer, PG079
 
+
 class Clock:
     """A clock of which the test moves the hands."""
 
     ticks = period = 0  # and the ticks between two edges on the capture pin
 
     def __init__(self):
-        self.processor = Processor(Timer, lambda: self.period, clock=lambda: 1000 + Fraction(self.ticks, HZ))
+        self.processor = Processor(
+            Timer, lambda: self.period, clock=lambda: 1000 + Fraction(self.ticks, HZ)
+        )
         self.write = self.processor.write
         self.read = self.processor.read
         self.timer = self.processor.peripheral
@@ -88,7 +107,8 @@ def test_timer_counts_up_and_reloads(clock):
     clock.write(Timer.TCSR0, LOAD, ARHT | ENT)
     assert clock.at(1000).count(Timer.TCR0) == 2**32 - HZ + 1000
     period = HZ + 1
-    assert clock.at(period).expired() and clock.timer.deadline is None  # nothing more to be seen until that is acknowledged
+    # nothing more to be seen until that is acknowledged
+    assert clock.at(period).expired() and clock.timer.deadline is None
     clock.write(Timer.TCSR0, ARHT | ENT | TINT)
     assert not clock.expired() and clock.at(period + 700).count(Timer.TCR0) == 2**32 - HZ + 700
     assert clock.at(2 * period).expired()
@@ -185,8 +205,10 @@ def test_timer_says_what_it_lacks(clock):
 
 # AXI IIC, PG090
 
+
 class I2cBus:
-    """Keeps what it is told. Devices have the addresses 0x10, and 0x11, which acknowledges two bytes that are written."""
+    """Keeps what it is told. Devices have the addresses 0x10, and 0x11, which acknowledges two
+    bytes that are written."""
 
     def __init__(self):
         self.told, self._reads = [], 0
@@ -230,7 +252,11 @@ def test_iic_writes_and_stops_after_one_more_byte(iic):
     iic.write(Iic.CR, Iic.EN | Iic.TX)
     assert iic.bus.take() == ["w10", 1, 2] and iic.read(Iic.SR) & Iic.BB
     iic.write(Iic.TX_FIFO, 3)
-    assert iic.bus.take() == [3, "stop"] and not iic.read(Iic.SR) & Iic.BB and iic.read(Iic.ISR) & Iic.BUS_NOT_BUSY
+    assert (
+        iic.bus.take() == [3, "stop"]
+        and not iic.read(Iic.SR) & Iic.BB
+        and iic.read(Iic.ISR) & Iic.BUS_NOT_BUSY
+    )
     assert not iic.read(Iic.ISR) & Iic.TX_ERROR
 
 
@@ -266,7 +292,11 @@ def test_iic_repeated_start(iic):
     iic.write(Iic.TX_FIFO, 0x21)
     assert iic.bus.take() == ["w10", 7, "r10", "1 last"] and iic.read(Iic.ISR) & Iic.RX_FULL
     iic.write(Iic.CR, Iic.EN)
-    assert iic.read(Iic.RX_FIFO) == 1 and iic.read(Iic.SR) & Iic.RX_FIFO_EMPTY and iic.bus.take() == ["stop"]
+    assert (
+        iic.read(Iic.RX_FIFO) == 1
+        and iic.read(Iic.SR) & Iic.RX_FIFO_EMPTY
+        and iic.bus.take() == ["stop"]
+    )
 
 
 def test_iic_holds_the_bus_until_the_program_has_read(iic):
@@ -274,10 +304,16 @@ def test_iic_holds_the_bus_until_the_program_has_read(iic):
     iic.write(Iic.TX_FIFO, 0x21)
     iic.write(Iic.CR, Iic.EN | Iic.MSMS)
     assert iic.bus.take() == ["r10", "1", "2", "3"]
-    assert iic.read(Iic.ISR) & Iic.RX_FULL and iic.read(Iic.RX_FIFO_OCY) == 2 and iic.read(Iic.SR) & Iic.SRW
+    assert (
+        iic.read(Iic.ISR) & Iic.RX_FULL
+        and iic.read(Iic.RX_FIFO_OCY) == 2
+        and iic.read(Iic.SR) & Iic.SRW
+    )
     assert iic.read(Iic.RX_FIFO) == 1 and iic.bus.take() == ["4"]
     iic.write(Iic.CR, Iic.EN | Iic.MSMS | Iic.TXAK)
-    assert [iic.read(Iic.RX_FIFO) for _ in range(4)] == [2, 3, 4, 5] and iic.bus.take() == ["5 last"]
+    assert [iic.read(Iic.RX_FIFO) for _ in range(4)] == [2, 3, 4, 5] and iic.bus.take() == [
+        "5 last"
+    ]
     assert iic.read(Iic.SR) & Iic.RX_FIFO_EMPTY and not iic.read(Iic.ISR) & Iic.RX_FULL
 
 
@@ -287,9 +323,15 @@ def test_iic_dynamic_mode(iic):
     assert iic.bus.take() == ["w10", 5, "r10"] + [str(byte) for byte in range(1, 17)]
     assert iic.read(Iic.CR) & Iic.MSMS and iic.read(Iic.SR) & Iic.SR_RX_FIFO_FULL
     assert [iic.read(Iic.RX_FIFO) for _ in range(20)] == list(range(1, 21))
-    assert iic.bus.take() == ["17", "18", "19", "20 last", "stop"] and not iic.read(Iic.CR) & Iic.MSMS
+    assert (
+        iic.bus.take() == ["17", "18", "19", "20 last", "stop"] and not iic.read(Iic.CR) & Iic.MSMS
+    )
     iic.write(Iic.TX_FIFO, 0x100 | 0x44, 1, 0x200 | 2)  # nobody is there
-    assert iic.read(Iic.ISR) & Iic.TX_ERROR and iic.bus.take()[:2] == ["w22", "stop"] and not iic.read(Iic.SR) & Iic.BB
+    assert (
+        iic.read(Iic.ISR) & Iic.TX_ERROR
+        and iic.bus.take()[:2] == ["w22", "stop"]
+        and not iic.read(Iic.SR) & Iic.BB
+    )
 
 
 def test_iic_fifos_and_reset(iic):
@@ -301,10 +343,15 @@ def test_iic_fifos_and_reset(iic):
     iic.write(Iic.CR, Iic.EN | Iic.MSMS)
     iic.write(Iic.TX_FIFO, 0x20)
     iic.write(Iic.SOFTR, 0xA)
-    assert iic.bus.take() == ["w10", "stop"] and iic.read(Iic.CR) == 0 and not iic.read(Iic.SR) & Iic.BB
+    assert (
+        iic.bus.take() == ["w10", "stop"]
+        and iic.read(Iic.CR) == 0
+        and not iic.read(Iic.SR) & Iic.BB
+    )
 
 
 # AXI Quad SPI, PG153
+
 
 class SpiBus:
     def __init__(self):
@@ -332,7 +379,10 @@ def test_spi_transfers(spi):
     spi.write(Spi.SPI_DTR, 0x12, 0xFFFFFFAE)  # a char of C's may come with its sign
     spi.write(Spi.SPISSR, 0xFF)
     assert spi.bus.told == [True, 0x12, 0xAE, False]
-    assert spi.read(Spi.RX_FIFO_OCY) == 1 and [spi.read(Spi.SPI_DRR) for _ in range(2)] == [0xED, 0x51]
+    assert spi.read(Spi.RX_FIFO_OCY) == 1 and [spi.read(Spi.SPI_DRR) for _ in range(2)] == [
+        0xED,
+        0x51,
+    ]
     assert spi.read(Spi.SPISR) & Spi.RX_EMPTY
 
 
@@ -340,9 +390,16 @@ def test_spi_fifos_have_sixteen_places(spi):
     spi.write(Spi.SPISSR, 0xFE)
     spi.write(Spi.SPICR, Spi.SPE | Spi.MASTER | Spi.MASTER_TRANSACTION_INHIBIT)
     spi.write(Spi.SPI_DTR, *range(20))
-    assert spi.read(Spi.SPISR) & Spi.TX_FULL and spi.read(Spi.TX_FIFO_OCY) == 15 and spi.bus.told == [True]
+    assert (
+        spi.read(Spi.SPISR) & Spi.TX_FULL
+        and spi.read(Spi.TX_FIFO_OCY) == 15
+        and spi.bus.told == [True]
+    )
     spi.write(Spi.SPICR, Spi.SPE | Spi.MASTER)
-    assert spi.bus.told == [True] + list(range(16)) and spi.read(Spi.SPISR) & (Spi.RX_FULL | Spi.TX_EMPTY) == 6
+    assert (
+        spi.bus.told == [True] + list(range(16))
+        and spi.read(Spi.SPISR) & (Spi.RX_FULL | Spi.TX_EMPTY) == 6
+    )
     spi.write(Spi.SPI_DTR, 99)
     assert [spi.read(Spi.SPI_DRR) for _ in range(16)] == [byte ^ 0xFF for byte in range(16)]
     assert spi.read(Spi.SPISR) & Spi.RX_EMPTY
@@ -369,7 +426,11 @@ def test_spi_loop_reset_and_what_it_lacks(spi):
     assert spi.read(Spi.SPI_DRR) == 0x5A and spi.bus.told == [True]
     spi.write(Spi.SPI_DTR, 0x5A)
     spi.write(Spi.SRR, 0xA)
-    assert spi.bus.told == [True, False] and spi.read(Spi.SPICR) == 0x180 and spi.read(Spi.SPISR) & Spi.RX_EMPTY
+    assert (
+        spi.bus.told == [True, False]
+        and spi.read(Spi.SPICR) == 0x180
+        and spi.read(Spi.SPISR) & Spi.RX_EMPTY
+    )
     assert not spi.not_modelled
     spi.write(Spi.SPICR, Spi.LSB_FIRST)
     assert spi.not_modelled == ["AXI SPI SPICR.LSB_FIRST"]
@@ -377,9 +438,12 @@ def test_spi_loop_reset_and_what_it_lacks(spi):
 
 # AXI GPIO, PG144, and the IO switch
 
+
 def test_gpio_reads_the_pins():
     outside, changes = [0, 0], []
-    gpio = Processor(Gpio, 8, lambda *pins: changes.append(pins), pulled_up=0b1100, inputs=lambda: tuple(outside))
+    gpio = Processor(
+        Gpio, 8, lambda *pins: changes.append(pins), pulled_up=0b1100, inputs=lambda: tuple(outside)
+    )
     assert gpio.read(Gpio.GPIO_TRI) == 0xFF and gpio.read(Gpio.GPIO_DATA) == 0b1100
     gpio.write(Gpio.GPIO_DATA, 0x1FF)
     assert gpio.read(Gpio.GPIO_DATA) == 0b1100  # no pin is an output
@@ -403,10 +467,13 @@ def test_io_switch():
     switch = Processor(IoSwitch)
     switch.write(IoSwitch.REG0, 0x07060504)
     switch.write(IoSwitch.REG1, 0x0C0D0000)
-    assert [switch.peripheral.pins(signal) for signal in (IoSwitch.SS0, IoSwitch.GPIO, IoSwitch.SDA0)] == [8, 0x30, 0x80]
+    assert [
+        switch.peripheral.pins(signal) for signal in (IoSwitch.SS0, IoSwitch.GPIO, IoSwitch.SDA0)
+    ] == [8, 0x30, 0x80]
 
 
 # AXI INTC, PG099
+
 
 class Controller:
     def __init__(self):
@@ -429,9 +496,17 @@ def test_intc_raises_once_for_an_edge():
     controller = Controller()
     controller.when_raised()
     controller.intc.line(8, 1)
-    assert controller.read(Intc.ISR) == 1 << 8 and controller.read(Intc.IPR) == 0 and controller.read(Intc.IVR) == 2**32 - 1
+    assert (
+        controller.read(Intc.ISR) == 1 << 8
+        and controller.read(Intc.IPR) == 0
+        and controller.read(Intc.IVR) == 2**32 - 1
+    )
     controller.write(Intc.SIE, 1 << 8)
-    assert controller.read(Intc.IER) == 1 << 8 and controller.read(Intc.IPR) == 1 << 8 and controller.read(Intc.IVR) == 8
+    assert (
+        controller.read(Intc.IER) == 1 << 8
+        and controller.read(Intc.IPR) == 1 << 8
+        and controller.read(Intc.IVR) == 8
+    )
     assert controller.raised == 0
     controller.write(Intc.MER, 3)
     assert controller.raised == 1
@@ -467,4 +542,5 @@ def test_intc_other_lines_and_reset():
     controller.write(Intc.MER, 3)
     controller.write(Intc.IER, 1 << 31)
     controller.intc.line(31, 1)
-    assert controller.raised == 1 and controller.read(Intc.IVR) == 31  # who waited before the reset waits no more
+    # who waited before the reset waits no more
+    assert controller.raised == 1 and controller.read(Intc.IVR) == 31

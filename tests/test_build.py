@@ -9,14 +9,14 @@ import sys
 
 import numpy as np
 import pytest
-from pynq import MMIO
 from nbval.plugin import pytest_collect_file
+from processes import soon
+from pynq import MMIO
 
 from conftest import ROOT
 from iop import firmware, pynq_tutorial
 from iop.firmware import BuildError, build
 from iop.pynq_tutorial import PROGRAM, Pynq_Tutorial
-from processes import soon
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,8 @@ needs_compiler = pytest.mark.skipif(firmware.compiler() is None, reason=firmware
 
 @pytest.fixture
 def source(tmp_path):
-    """A function that writes the kit's C, one text in it replaced by another, into a folder with an inconvenient name."""
+    """A function that writes the kit's C, one text in it replaced by another, into a folder with an
+    inconvenient name."""
     folder = tmp_path / "Ann's $HOME folder"
     folder.mkdir()
 
@@ -34,10 +35,14 @@ def source(tmp_path):
         assert old in KIT
         (folder / "mine.c").write_text(KIT.replace(old, new) if old else new + KIT)
         return str(folder / "mine.c")
+
     return write
 
 
-@pytest.mark.skipif(firmware.compiler() is None or shutil.which("mb-gcc"), reason="no pinned compiler, or another before it")
+@pytest.mark.skipif(
+    firmware.compiler() is None or shutil.which("mb-gcc"),
+    reason="no pinned compiler, or another before it",
+)
 def test_the_kits_c_becomes_the_kits_program(source):
     program = build(source())
     assert program == source().replace("mine.c", "mine.bin")
@@ -45,14 +50,21 @@ def test_the_kits_c_becomes_the_kits_program(source):
 
 
 @needs_compiler
-@pytest.mark.parametrize("old, new, says", [
-    ("i < length", "i < lenght", "mine.c:28:26: error: 'lenght' undeclared"),
-    ("data + i", "printf(i)", "mine.c:29:25: error: implicit declaration of function 'printf'"),
-    ("", "extern int missing;\nint reads(void);\nint reads(void) { return missing; }\n", "undefined reference to `missing'"),
-    ("", "char big[0xF000];\n", "ld: program too large"),
-    ("", "char big[0xEC00];\n", "ld: program too large: less than 1 KB is left for the stack"),
-    ("", "const char big[0xF000] = {1};\n", "ld: program too large"),
-])
+@pytest.mark.parametrize(
+    "old, new, says",
+    [
+        ("i < length", "i < lenght", "mine.c:28:26: error: 'lenght' undeclared"),
+        ("data + i", "printf(i)", "mine.c:29:25: error: implicit declaration of function 'printf'"),
+        (
+            "",
+            "extern int missing;\nint reads(void);\nint reads(void) { return missing; }\n",
+            "undefined reference to `missing'",
+        ),
+        ("", "char big[0xF000];\n", "ld: program too large"),
+        ("", "char big[0xEC00];\n", "ld: program too large: less than 1 KB is left for the stack"),
+        ("", "const char big[0xF000] = {1};\n", "ld: program too large"),
+    ],
+)
 def test_the_compilers_message_and_no_more(source, tmp_path, old, new, says):
     path = source(old, new)
     with pytest.raises(BuildError) as error:
@@ -90,7 +102,7 @@ def test_programs_follow_one_another_and_each_knows_its_own(source, overlay, iop
 @needs_compiler
 def test_a_rebuilt_program_is_the_new_one(source, overlay, buffer):
     for step in (2, 3):
-        iop = Pynq_Tutorial(overlay.iop1.mb_info, build(source("data + i", "data + {} * i".format(step))))
+        iop = Pynq_Tutorial(overlay.iop1.mb_info, build(source("data + i", f"data + {step} * i")))
         iop.write_to_buffer(buffer, 3, 0)
         assert buffer[:3].tolist() == [0, step, 2 * step]
 
@@ -102,7 +114,8 @@ def test_a_result_in_a_free_word_of_the_mailbox(source, overlay, buffer):
     assert iop.read_mailbox(4) == 123 and iop.read_mailbox(1) == 3
 
 
-# A request has the IOP call one of the functions that GCC calls by itself; what it is given lies in free words of the mailbox.
+# A request has the IOP call one of the functions that GCC calls by itself; what it is given lies in
+# free words of the mailbox.
 CALLS = """
 #include <stddef.h>
 #include "mailbox.h"
@@ -151,32 +164,47 @@ def test_what_gcc_calls_by_itself_does_what_c_says(tmp_path, overlay, buffer):
         size = chance.choice([0, 1, 2, 3, 4, 5, chance.randrange(200)])
         to, other = (chance.randrange(401 - size) for _ in range(2))
         assert call(0, to, 0x100 + other, size) == 1
-        before[to:to + size] = (0x100 + other) % 256
+        before[to : to + size] = (0x100 + other) % 256
         assert (memory == before).all()
         assert call(2, to, other, size) == 1
-        before[to:to + size] = before[other:other + size].copy()
+        before[to : to + size] = before[other : other + size].copy()
         assert (memory == before).all()
         for at in to, chance.randrange(401 - size):  # the same bytes, and probably others
-            one, two = (bytes(memory[start:start + size]) for start in (to, at))
+            one, two = (bytes(memory[start : start + size]) for start in (to, at))
             result = call(3, to, at, size)
             assert (result > 0) - 2 * (result >= 2**31) == (one > two) - (one < two)
         to = chance.randrange(201 - size)
         assert call(1, to, to + 200, size) == 1
-        assert (memory[to:to + size] == memory[to + 200:to + 200 + size]).all()
+        assert (memory[to : to + size] == memory[to + 200 : to + 200 + size]).all()
 
 
 @needs_compiler
-@pytest.mark.parametrize("new", [
-    "typedef struct { unsigned words[40]; } Many;\nvoid copy(Many *a, Many *b);\nvoid copy(Many *a, Many *b) { *a = *b; }\n"
-    "Many one, two;\n",
-    "void *memset(void *to, int value, unsigned bytes);\n"
-    "void *memset(void *to, int value, unsigned bytes) { return to + value + bytes; }\n",
-    "void stop(void);\nvoid stop(void) { __builtin_trap(); }\n",
-])
+@pytest.mark.parametrize(
+    "new",
+    [
+        (
+            "typedef struct { unsigned words[40]; } Many;\nvoid copy(Many *a, Many *b);\nvoid"
+            " copy(Many *a, Many *b) { *a = *b; }\nMany one, two;\n"
+        ),
+        (
+            "void *memset(void *to, int value, unsigned bytes);\n"
+            "void *memset(void *to, int value, unsigned bytes) { return to + value + bytes; }\n"
+        ),
+        "void stop(void);\nvoid stop(void) { __builtin_trap(); }\n",
+    ],
+)
 def test_a_program_in_which_gcc_calls_functions_links(source, new):
     path = source("", new)
-    text = open(path).read().replace("while (1) {", "while (1) {\n" + ("copy(&one, &two);" if "Many" in new else
-                                                                       "stop();" if "stop" in new else ""), 1)
+    text = (
+        open(path)
+        .read()
+        .replace(
+            "while (1) {",
+            "while (1) {\n"
+            + ("copy(&one, &two);" if "Many" in new else "stop();" if "stop" in new else ""),
+            1,
+        )
+    )
     open(path, "w").write(text)
     build(path)
 
@@ -185,15 +213,17 @@ def test_a_program_in_which_gcc_calls_functions_links(source, new):
 def test_a_program_that_calls_none_has_none_of_them(source):
     size = os.path.getsize(build(source()))
     assert size < 512
-    with_array = source("unsigned address, length, data, i;",
-                        "unsigned address, length, data, i; unsigned counts[64] = {0}; counts[i = MAILBOX_DATA(5) % 64]++;\n"
-                        "MAILBOX_DATA(4) = counts[MAILBOX_DATA(6) % 64];")
+    with_array = source(
+        "unsigned address, length, data, i;",
+        "unsigned address, length, data, i; unsigned counts[64] = {0}; counts[i = MAILBOX_DATA(5) %"
+        " 64]++;\nMAILBOX_DATA(4) = counts[MAILBOX_DATA(6) % 64];",
+    )
     assert size < os.path.getsize(build(with_array)) < size + 800
 
 
 def compiler_that(does, folder, monkeypatch):
     """An mb-gcc that comes first, in a folder with an inconvenient name."""
-    tools = folder / "Ada's  \"tools\" & more"
+    tools = folder / 'Ada\'s  "tools" & more'
     tools.mkdir()
     for name in ("mb-gcc", "mb-ar", "mb-objcopy"):
         (tools / name).write_text("#!/bin/sh\n" + does)
@@ -201,11 +231,17 @@ def compiler_that(does, folder, monkeypatch):
     monkeypatch.setenv("PATH", str(tools) + os.pathsep + os.environ["PATH"])
 
 
-@pytest.mark.parametrize("does, says", [
-    ("exit 3", "tools.* failed and did not say why .make: .*Error 3"),
-    ("kill -9 $$", "tools.* failed and did not say why .make: .*Killed"),
-    ("printf 'mine.c:1:1: error: \\377 is no text\\n'; exit 1", "mine.c:1:1: error: \ufffd is no text"),
-])
+@pytest.mark.parametrize(
+    "does, says",
+    [
+        ("exit 3", "tools.* failed and did not say why .make: .*Error 3"),
+        ("kill -9 $$", "tools.* failed and did not say why .make: .*Killed"),
+        (
+            "printf 'mine.c:1:1: error: \\377 is no text\\n'; exit 1",
+            "mine.c:1:1: error: \ufffd is no text",
+        ),
+    ],
+)
 def test_a_compiler_that_says_little(source, tmp_path, monkeypatch, does, says):
     compiler_that(does, tmp_path, monkeypatch)
     with pytest.raises(BuildError, match=says) as raised:
@@ -217,14 +253,16 @@ def test_a_compiler_that_says_little(source, tmp_path, monkeypatch, does, says):
 @needs_compiler
 def test_a_compiler_in_a_folder_with_an_inconvenient_name(source, tmp_path, monkeypatch):
     real = firmware.compiler()
-    compiler_that('exec "{}/${{0##*/}}" "$@"'.format(real), tmp_path, monkeypatch)
+    compiler_that(f'exec "{real}/${{0##*/}}" "$@"', tmp_path, monkeypatch)
     assert firmware.compiler() != real
     assert open(build(source()), "rb").read() == open(PROGRAM, "rb").read()
 
 
 def test_a_build_that_does_not_end(source, tmp_path, monkeypatch):
     monkeypatch.setattr(firmware, "LONGEST", 0.5)
-    compiler_that("echo $$ > '{}'; sleep 100 & sleep 100".format(tmp_path / "pid"), tmp_path, monkeypatch)
+    compiler_that(
+        "echo $$ > '{}'; sleep 100 & sleep 100".format(tmp_path / "pid"), tmp_path, monkeypatch
+    )
     with pytest.raises(BuildError, match="had not ended after 0.5 s"):
         build(source())
     assert soon(int((tmp_path / "pid").read_text()), "ZX")
@@ -239,7 +277,9 @@ def test_without_make(source, tmp_path, monkeypatch):
 
 @needs_compiler
 def test_a_place_that_cannot_be_written(source, tmp_path):
-    with pytest.raises(BuildError, match="/nowhere/x.bin cannot be written .No such file.*give another path"):
+    with pytest.raises(
+        BuildError, match="/nowhere/x.bin cannot be written .No such file.*give another path"
+    ):
         build(source(), str(tmp_path / "nowhere/x.bin"))
 
 
@@ -247,7 +287,9 @@ def test_a_place_that_cannot_be_written(source, tmp_path):
 def test_a_program_that_is_never_ready(source, overlay, buffer, monkeypatch):
     monkeypatch.setattr(pynq_tutorial, "START_TIMEOUT", 0.1)
     program = build(source("MAILBOX_DATA(STATUS) = STATUS_READY; /*", "/*"))
-    with pytest.raises(TimeoutError, match="did not start within 0.1 s.*must set STATUS to STATUS_READY"):
+    with pytest.raises(
+        TimeoutError, match="did not start within 0.1 s.*must set STATUS to STATUS_READY"
+    ):
         Pynq_Tutorial(overlay.iop1.mb_info, program)
     Pynq_Tutorial(overlay.iop1.mb_info).write_to_buffer(buffer, 1, 1)
     assert buffer[0] == 1
@@ -268,29 +310,47 @@ def test_a_compiler_in_a_folder_with_a_space(tmp_path, monkeypatch):
     there = tmp_path / "Ada Byron's cache" / "pynq-tutorial"
     there.mkdir(parents=True)
     (there / "mb-g++-12.2.0").symlink_to(os.path.dirname(firmware.compiler()))
-    for name, value in (("XDG_CACHE_HOME", str(there.parent)),
-                        ("PATH", "{}:{}".format(there / "mb-g++-12.2.0" / "bin", os.environ["PATH"]))):
+    for name, value in (
+        ("XDG_CACHE_HOME", str(there.parent)),
+        ("PATH", "{}:{}".format(there / "mb-g++-12.2.0" / "bin", os.environ["PATH"])),
+    ):
         monkeypatch.setenv(name, value)
         assert firmware.compiler() == str(there / "mb-g++-12.2.0" / "bin")
         build(str(ROOT / "mb_src" / "pynq_tutorial.c"), str(tmp_path / "new.bin"))
-        assert (tmp_path / "new.bin").read_bytes() == (ROOT / "iop" / "pynq_tutorial.bin").read_bytes()
+        assert (tmp_path / "new.bin").read_bytes() == (
+            ROOT / "iop" / "pynq_tutorial.bin"
+        ).read_bytes()
         (tmp_path / "new.bin").unlink()
 
 
-@pytest.mark.parametrize("apt_get, why", [("exit 100", "apt-get finds no binutils-source"), (None, "there is no apt-get here")])
+@pytest.mark.parametrize(
+    "apt_get, why",
+    [("exit 100", "apt-get finds no binutils-source"), (None, "there is no apt-get here")],
+)
 def test_where_the_pinned_compiler_cannot_be_built(tmp_path, apt_get, why):
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("sh", "dpkg", "g++"):
         (programs / name).symlink_to(shutil.which("sh"))
     if apt_get:
-        (programs / "apt-get").write_text("#!{}\n[ $1 = update ] || {}\n".format(shutil.which("sh"), apt_get))
+        (programs / "apt-get").write_text(
+            "#!{}\n[ $1 = update ] || {}\n".format(shutil.which("sh"), apt_get)
+        )
         (programs / "apt-get").chmod(0o755)
-    run = subprocess.run([sys.executable, str(ROOT / "mb_src" / "compiler.py")], stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, universal_newlines=True, timeout=300,
-                         env={"PATH": str(programs), "XDG_CACHE_HOME": str(tmp_path)})
+    run = subprocess.run(
+        [sys.executable, str(ROOT / "mb_src" / "compiler.py")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        timeout=300,
+        env={"PATH": str(programs), "XDG_CACHE_HOME": str(tmp_path)},
+    )
     assert run.returncode == 1
-    for told in (why, "binutils-source (2.40 or 2.44), gcc-12-source", "put any mb-gcc on the PATH"):
+    for told in (
+        why,
+        "binutils-source (2.40 or 2.44), gcc-12-source",
+        "put any mb-gcc on the PATH",
+    ):
         assert told in run.stderr
     assert not list((tmp_path / "pynq-tutorial").glob("build*"))
 
@@ -299,8 +359,14 @@ def test_where_the_pinned_compiler_cannot_be_built(tmp_path, apt_get, why):
 def no_compiler(tmp_path, monkeypatch):
     """As on a PC where nobody built one."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("PATH", os.pathsep.join(folder for folder in os.environ["PATH"].split(os.pathsep)
-                                               if not os.path.exists(os.path.join(folder, "mb-gcc"))))
+    monkeypatch.setenv(
+        "PATH",
+        os.pathsep.join(
+            folder
+            for folder in os.environ["PATH"].split(os.pathsep)
+            if not os.path.exists(os.path.join(folder, "mb-gcc"))
+        ),
+    )
 
 
 def test_without_a_compiler_the_remedy_is_one_sentence(no_compiler, tmp_path):
@@ -317,5 +383,12 @@ def test_without_a_compiler_its_notebooks_are_skipped_aloud(no_compiler, request
     hooks = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hooks)
     hooks.pytest_collection_modifyitems(cells)
-    reasons = {(cell.path.name, mark.kwargs["reason"]) for cell in cells for mark in cell.iter_markers("skip")}
-    assert reasons == {(name, firmware.NO_COMPILER) for name in ("4_firmware.ipynb", "7_pins.ipynb", "8_c_in_a_cell.ipynb")}
+    reasons = {
+        (cell.path.name, mark.kwargs["reason"])
+        for cell in cells
+        for mark in cell.iter_markers("skip")
+    }
+    assert reasons == {
+        (name, firmware.NO_COMPILER)
+        for name in ("4_firmware.ipynb", "7_pins.ipynb", "8_c_in_a_cell.ipynb")
+    }

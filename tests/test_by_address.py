@@ -1,4 +1,5 @@
-"""A buffer given by its physical address: found whoever allocated it and at once, and never after it is gone."""
+"""A buffer given by its physical address: found whoever allocated it and at once, and never after
+it is gone."""
 
 import gc
 import statistics
@@ -20,9 +21,11 @@ pytestmark = pytest.mark.slow
 
 OBJECTS = 300000  # in the process of a notebook that has drawn something
 
-BY = {"pynq.allocate": lambda: allocate((50,), "u4"),
-      "Xlnk": lambda: Xlnk().cma_array((50,), "u4"),
-      "the device": lambda: Device.active_device.allocate((50,), "u4")}
+BY = {
+    "pynq.allocate": lambda: allocate((50,), "u4"),
+    "Xlnk": lambda: Xlnk().cma_array((50,), "u4"),
+    "the device": lambda: Device.active_device.allocate((50,), "u4"),
+}
 
 
 def new_buffer(words=50):
@@ -30,7 +33,8 @@ def new_buffer(words=50):
 
 
 def found(address):
-    """Whether an address is in an allocated buffer. It keeps none, as an assertion of pytest's would."""
+    """Whether an address is in an allocated buffer. It keeps none, as an assertion of pytest's
+    would."""
     try:
         return bool(locate(address))
     except ValueError as error:
@@ -39,7 +43,8 @@ def found(address):
 
 
 def made(buffer):
-    """A PynqBuffer with what allocate() adds to it, and nothing that freebuffer() would have to do."""
+    """A PynqBuffer with what allocate() adds to it, and nothing that freebuffer() would have to
+    do."""
     buffer.memory = buffer.pointer = True
     buffer.return_to = None
     return buffer
@@ -53,6 +58,7 @@ def looks(monkeypatch, board):
     def counted(*generation):
         looks.append(generation)
         return all_buffers(*generation)
+
     monkeypatch.setattr(buffers, "_all_buffers", counted)
     return looks
 
@@ -66,7 +72,9 @@ def test_whoever_allocated_it_at_any_word_and_with_one_look(iop, looks, by):
     del looks[:]
     for word in (0, 49, 20):
         iop.write_to_buffer(address + 4 * word, 1, word + 1)
-    assert np.flatnonzero(buffer).tolist() == [0, 1, 20, 49] and buffer[[0, 1, 20, 49]].tolist() == [1, 8, 21, 50]
+    assert np.flatnonzero(buffer).tolist() == [0, 1, 20, 49] and buffer[
+        [0, 1, 20, 49]
+    ].tolist() == [1, 8, 21, 50]
     assert looks == []
 
 
@@ -94,6 +102,7 @@ def test_by_address_is_as_fast_as_by_buffer_among_300000_objects(iop):
 
     def seconds(target):
         return timeit.timeit(lambda: iop.write_to_buffer(target, 10, 1), number=20)
+
     ratio = statistics.median(seconds(address) / seconds(buffer) for _ in range(101))
     assert ratio < 1.5, (ratio, len(many), len(others))
 
@@ -115,11 +124,13 @@ def at_the_end_of_a_block(holder):
         pass
 
 
-FREE = {"freebuffer()": lambda holder: holder[0].freebuffer(),
-        "a block's end": at_the_end_of_a_block,
-        "its last reference": by_reference,
-        "the garbage collector": in_a_cycle,
-        "the board's end": lambda holder: holder[0].device.free_all()}
+FREE = {
+    "freebuffer()": lambda holder: holder[0].freebuffer(),
+    "a block's end": at_the_end_of_a_block,
+    "its last reference": by_reference,
+    "the garbage collector": in_a_cycle,
+    "the board's end": lambda holder: holder[0].device.free_all(),
+}
 
 
 @pytest.mark.parametrize("was_known", [True, False])
@@ -145,7 +156,8 @@ def test_is_refused_after_xlnk_reset(xlnk):
 
 
 class Resurrects:
-    """Keeps what it holds from the garbage collector, which has told every weak reference by then that it is gone."""
+    """Keeps what it holds from the garbage collector, which has told every weak reference by then
+    that it is gone."""
 
     saved = []
 
@@ -199,8 +211,15 @@ def test_two_buffers_over_the_same_memory(board):
     address = whole.physical_address
 
     def over(start, words):
-        part = PynqBuffer((words,), "u4", buffer=whole[start:], device=whole.device, device_address=address + 4 * start)
+        part = PynqBuffer(
+            (words,),
+            "u4",
+            buffer=whole[start:],
+            device=whole.device,
+            device_address=address + 4 * start,
+        )
         return made(part)
+
     parts = over(0, 10), over(20, 10)
     assert all(map(buffers.is_allocated, parts))
     assert locate(address)[2] is whole
@@ -248,7 +267,9 @@ def test_a_new_buffer_is_found_after_refusals_wherever_the_collector_has_it(look
 
 def test_a_new_buffer_is_found_while_another_thread_is_making_it(board):
     """What tells that it is an original comes after the array itself."""
-    half = PynqBuffer((50,), "u4", buffer=bytearray(200), device=Device.active_device, device_address=0x1F000000)
+    half = PynqBuffer(
+        (50,), "u4", buffer=bytearray(200), device=Device.active_device, device_address=0x1F000000
+    )
     gc.collect()  # it is no longer among the youngest
     assert not found(half.physical_address)
     made(half)
@@ -281,6 +302,7 @@ def test_threads_that_allocate_ask_and_free_are_told_the_truth(board):
                 wrong.append("a buffer was refused")
             buffer.freebuffer()
             not found(0x1000)
+
     gc.set_threshold(50, 2, 2)
     try:
         threads = [threading.Thread(target=work) for _ in range(4)]

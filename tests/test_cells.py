@@ -1,4 +1,5 @@
-"""Cells of C that begin with %%microblaze: pynq's own means, the real compiler, the real MicroBlaze."""
+"""Cells of C that begin with %%microblaze: pynq's own means, the real compiler, the real
+MicroBlaze."""
 
 import os
 import signal
@@ -12,13 +13,13 @@ from pynq import Overlay, allocate
 from pynq.lib import MicroblazeLibrary, MicroblazeRPC, PynqMicroblaze
 from pynq.lib.pmod.constants import BIN_LOCATION
 from pynq.lib.pynqmicroblaze.rpc import MicroblazeError
+from test_idle import sleeps_within
+from test_interrupt_pin import in_a_loop
 
 from conftest import OVERLAY, run_python
 from iop import cells, firmware
 from iop.pynq_tutorial import PROGRAM, Pynq_Tutorial
 from iop.sharing import board_lock
-from test_idle import sleeps_within
-from test_interrupt_pin import in_a_loop
 from virtual_board.pmods import Als, Led8, Tmp2
 
 pytestmark = pytest.mark.slow
@@ -38,23 +39,33 @@ def cell(overlay):
 
 # The language
 
+
 def test_integers_of_every_size_and_floats(cell):
     same = "{0} same_{1}({0} value) {{ return value; }}\n"
     sizes = [("char", "b"), ("short", "h"), ("int", "i"), ("long", "i"), ("long long", "q")]
     sizes += [("unsigned " + name, code.upper()) for name, code in sizes] + [("float", "f")]
-    c = cell("".join(same.format(name, name.replace(" ", "_")) for name, _ in sizes) +
-             "int sum(char a, short b, unsigned int c) { return a + b + c; } void nothing(void) {}")
+    c = cell(
+        "".join(same.format(name, name.replace(" ", "_")) for name, _ in sizes)
+        + "int sum(char a, short b, unsigned int c) { return a + b + c; } void nothing(void) {}"
+    )
     for name, code in sizes:
         function = getattr(c, "same_" + name.replace(" ", "_"))
         bits = 8 * struct.calcsize(code)
-        for value in (0.0, -1.5, 2.0**100) if code == "f" else (0, 2**bits - 1) if code.isupper() else (-2**(bits - 1), -1, 7):
+        for value in (
+            (0.0, -1.5, 2.0**100)
+            if code == "f"
+            else (0, 2**bits - 1)
+            if code.isupper()
+            else (-(2 ** (bits - 1)), -1, 7)
+        ):
             assert function(value) == value, name
     assert c.sum(-1, 300, 2**31 - 400) == 2**31 - 101
     assert c.nothing() is None
 
 
 def test_it_leaves_nothing_for_others_in_tmp(cell):
-    """pynq would leave a copy of the C there, by a name that on a shared machine is another user's."""
+    """pynq would leave a copy of the C there, by a name that on a shared machine is another
+    user's."""
     left = ["/tmp/last.c", "/tmp/last.elf"]
     before = [os.path.exists(path) and os.stat(path).st_mtime_ns for path in left]
     assert cell("int secret(void) { return 42; }").secret() == 42
@@ -135,10 +146,13 @@ def test_handles_with_methods_and_constants(board, cell):
 def test_headers_of_the_c_library(cell):
     """pynq's parser of C gets through them, and none of their functions counts as the cell's."""
     headers = "ctype errno limits math stdbool stdint stdio stdlib string time unistd".split()
-    c = cell("".join("#include <{}.h>\n".format(name) for name in headers) + """
+    c = cell(
+        "".join(f"#include <{name}.h>\n" for name in headers)
+        + """
         float root(float x) { return sqrtf(x); }
         int kept(int x) { int *p = (int *)malloc(4); *p = x; x = *p; free(p); return x; }
-    """)
+    """
+    )
     assert c.root(6.25) == 2.5 and c.kept(7) == 7
     assert set(c.visitor.functions) == {"root", "kept"}
 
@@ -189,6 +203,7 @@ def test_asynchronous_functions(cell):
 
 
 # The peripherals
+
 
 def test_gpio_and_timer(board, cell):
     led8 = board.plug(Led8())
@@ -258,12 +273,17 @@ def test_a_library_without_c_of_ones_own(board, overlay):
 
 # Beside the kit's own program, and others
 
-def test_it_ends_the_kits_program_and_is_ended_by_it(board, overlay, iop, buffer, cell, monkeypatch):
+
+def test_it_ends_the_kits_program_and_is_ended_by_it(
+    board, overlay, iop, buffer, cell, monkeypatch
+):
     iop.write_to_buffer(buffer, 10, 1)
     for _ in range(2):  # another cell may come before, which pynq knows by its folder
         c = cell("int two(void) { return 2; }")
         assert c.two() == 2
-        with pytest.raises(RuntimeError, match=r"runs another program now: start this one's with reset\(\)"):
+        with pytest.raises(
+            RuntimeError, match=r"runs another program now: start this one's with reset\(\)"
+        ):
             iop.write_to_buffer(buffer, 10, 1)
     with pytest.raises(RuntimeError, match="to end that program, load the overlay again"):
         Pynq_Tutorial(overlay.iop1.mb_info)
@@ -278,7 +298,8 @@ def test_it_ends_the_kits_program_and_is_ended_by_it(board, overlay, iop, buffer
 
 
 def test_it_ends_a_program_of_the_kit_in_any_folder_and_no_driver(board, mb_info, cell):
-    """pynq itself ends whatever lies in /tmp, where this checkout may be; a path that begins with // is another one."""
+    """pynq itself ends whatever lies in /tmp, where this checkout may be; a path that begins with
+    // is another one."""
     Pynq_Tutorial(mb_info, "/" + PROGRAM)
     assert cell("int one(void) { return 1; }").one() == 1
     overlay = Overlay(OVERLAY)
@@ -300,7 +321,10 @@ def test_several_cells_one_after_the_other(cell):
 def test_a_second_overlay_in_between(cell):
     c = cell("int one(void) { return 1; }")
     Overlay(OVERLAY)
-    with pytest.raises(RuntimeError, match="An overlay was downloaded since this function was compiled.*run the cell"):
+    with pytest.raises(
+        RuntimeError,
+        match="An overlay was downloaded since this function was compiled.*run the cell",
+    ):
         c.one()
 
 
@@ -314,8 +338,11 @@ def test_an_answer_that_a_download_has_cleared_is_none(cell, monkeypatch):
             Overlay(OVERLAY)
             data = bytes(length)
         return data
+
     monkeypatch.setattr(cells.Stream, "read", read_too_late)
-    with pytest.raises(RuntimeError, match="An overlay was downloaded since this function was compiled"):
+    with pytest.raises(
+        RuntimeError, match="An overlay was downloaded since this function was compiled"
+    ):
         c.one()
 
 
@@ -334,6 +361,7 @@ def test_it_waits_for_the_iop(overlay, iop, cell):
 
 # Idle
 
+
 def test_a_program_that_waits_for_a_call_sleeps(board, cell):
     c = cell("int add(int a, int b) { return a + b; }")
     for value in range(3):
@@ -343,18 +371,33 @@ def test_a_program_that_waits_for_a_call_sleeps(board, cell):
 
 # Bad input
 
+
 def test_wrong_arguments_leave_the_program_as_it_was(cell):
-    c = cell("int add(int a, int b) { return a + b; } void fill(void *p) {} int sum(const int *a) { return a[0]; }")
-    for wrong, error in ((lambda: c.add("a", 1), struct.error), (lambda: c.add(1), TypeError), (lambda: c.add(2**40, 1), struct.error),
-                         (lambda: c.fill([1, 2]), AttributeError), (lambda: c.sum([1.5]), struct.error)):
+    c = cell(
+        "int add(int a, int b) { return a + b; } void fill(void *p) {} int sum(const int *a) {"
+        " return a[0]; }"
+    )
+    for wrong, error in (
+        (lambda: c.add("a", 1), struct.error),
+        (lambda: c.add(1), TypeError),
+        (lambda: c.add(2**40, 1), struct.error),
+        (lambda: c.fill([1, 2]), AttributeError),
+        (lambda: c.sum([1.5]), struct.error),
+    ):
         with pytest.raises(error):
             wrong()
         assert c.add(1, 2) == 3
 
 
 def test_an_array_that_is_too_long(cell):
-    c = cell("int last(const int *a, int length) { return a[length - 1]; } void keep(unsigned char *bytes) {}")
-    with pytest.raises(ValueError, match="have 1210 bytes, and a call takes 1015 at most: put a large array into a buffer"):
+    c = cell(
+        "int last(const int *a, int length) { return a[length - 1]; } void keep(unsigned char"
+        " *bytes) {}"
+    )
+    with pytest.raises(
+        ValueError,
+        match="have 1210 bytes, and a call takes 1015 at most: put a large array into a buffer",
+    ):
         c.last(list(range(300)), 300)
     assert c.last(list(range(250)), 250) == 249
     longest = bytearray(range(256)) * 4
@@ -378,7 +421,10 @@ def test_a_full_mailbox_is_waited_for(cell):
 
 
 def test_a_function_that_never_returns(cell):
-    source = "int one(void) { return 1; } int never(int *p) { for (;;) ; return 1; } void stuck(void) { for (;;) ; }"
+    source = (
+        "int one(void) { return 1; } int never(int *p) { for (;;) ; return 1; } void stuck(void) {"
+        " for (;;) ; }"
+    )
     c = cell(source)
     for blocked in lambda: c.never([1]), lambda: (c.stuck(), c.one()):
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
@@ -393,6 +439,7 @@ def test_a_function_that_never_returns(cell):
 
 def test_an_asynchronous_call_that_is_given_up(cell):
     import asyncio
+
     c = cell("int one(void) { return 1; } int never(void) { for (;;) ; return 1; }")
     with pytest.raises(asyncio.TimeoutError):
         in_a_loop(asyncio.wait_for(c.never.call_async(), 0.2))
@@ -410,12 +457,21 @@ def test_a_program_that_is_replaced_while_it_is_waited_for(board, cell):
     timer.join()
 
 
-@pytest.mark.parametrize("source, said", [
-    ("int f(void) {\n  return unknown;\n}\n", r"cell_magic:3:\d+: error: 'unknown' was not declared"),
-    ("int f(void) {\n  return 1\n}\n", "cell_magic:4:1: before: }"),
-    ("#include <no_such.h>\n", r"cell_magic:2:\d+: fatal error: no_such.h"),
-    ("static char big[70000];\nint f(int i) { big[i] = i; return big[2 * i]; }\n", "region `microblaze_bram' overflowed"),
-])
+@pytest.mark.parametrize(
+    "source, said",
+    [
+        (
+            "int f(void) {\n  return unknown;\n}\n",
+            r"cell_magic:3:\d+: error: 'unknown' was not declared",
+        ),
+        ("int f(void) {\n  return 1\n}\n", "cell_magic:4:1: before: }"),
+        ("#include <no_such.h>\n", r"cell_magic:2:\d+: fatal error: no_such.h"),
+        (
+            "static char big[70000];\nint f(int i) { big[i] = i; return big[2 * i]; }\n",
+            "region `microblaze_bram' overflowed",
+        ),
+    ],
+)
 def test_what_is_wrong_in_a_cell_is_said_with_its_own_line(cell, source, said):
     """As the magic has it: %%microblaze is line 1."""
     working = cell("int one(void) { return 1; }")
@@ -436,21 +492,32 @@ def test_a_function_that_cannot_be_called_is_named(cell, capsys):
     """)
     said = capsys.readouterr().out.splitlines()
     assert [line.split(", because pynq")[0] for line in said] == [
-        "Python cannot call half (line 3)", "Python cannot call address (line 4)", "Python cannot call third (line 5)"]
+        "Python cannot call half (line 3)",
+        "Python cannot call address (line 4)",
+        "Python cannot call third (line 5)",
+    ]
     assert "Unknown type unsigned" in said[0] and "returns a pointer" in said[1]
     assert c.one() == 1 and not hasattr(c, "half")
 
 
 def test_without_a_compiler(cell, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("PATH", os.pathsep.join(folder for folder in os.environ["PATH"].split(os.pathsep)
-                                               if not os.path.exists(os.path.join(folder, "mb-gcc"))))
+    monkeypatch.setenv(
+        "PATH",
+        os.pathsep.join(
+            folder
+            for folder in os.environ["PATH"].split(os.pathsep)
+            if not os.path.exists(os.path.join(folder, "mb-gcc"))
+        ),
+    )
     with pytest.raises(RuntimeError, match="no mb-gcc here: type `make compiler`"):
         cell("int one(void) { return 1; }")
     (tmp_path / "mb-gcc").write_text("#!/bin/sh\n")
     (tmp_path / "mb-gcc").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    with pytest.raises(RuntimeError, match="mb-gcc in .* has no mb-g[+][+] beside it.*type `make compiler`"):
+    with pytest.raises(
+        RuntimeError, match="mb-gcc in .* has no mb-g[+][+] beside it.*type `make compiler`"
+    ):
         cell("int one(void) { return 1; }")
 
 
@@ -483,6 +550,12 @@ print(run("add(20, 23)"))
 
 def test_the_magic_of_a_notebook():
     done = run_python(MAGIC.format(OVERLAY))
-    lines = [line for line in done.stdout.splitlines() if line.startswith(("4", "<pre>Compile FAILED", "cell_magic:"))]
-    assert lines[:2] == ["42", "<pre>Compile FAILED"] and lines[-1] == "43", done.stdout + done.stderr
+    lines = [
+        line
+        for line in done.stdout.splitlines()
+        if line.startswith(("4", "<pre>Compile FAILED", "cell_magic:"))
+    ]
+    assert lines[:2] == ["42", "<pre>Compile FAILED"] and lines[-1] == "43", (
+        done.stdout + done.stderr
+    )
     assert "cell_magic:3:16: error: 'c' was not declared in this scope" in lines

@@ -1,5 +1,5 @@
-"""The exercises' checks: what they say to answers that look right, on the real IOP. nbval has them say Right to the
-solutions."""
+"""The exercises' checks: what they say to answers that look right, on the real IOP. nbval has them
+say Right to the solutions."""
 
 import gc
 import os
@@ -12,15 +12,15 @@ import time
 import weakref
 from os import _exit
 
+import checks
 import numpy as np
 import pytest
-from pynq import MMIO
-
-import checks
 from checks import iop_example, limit, mailbox, memory, safety
+from pynq import MMIO
+from waiting import soon
+
 from iop.pynq_tutorial import MAILBOX, PROGRAM
 from iop.xlnk import Xlnk
-from waiting import soon
 
 pytestmark = pytest.mark.slow
 
@@ -28,11 +28,13 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def said(capsys):
     """A function that runs a check and returns the one line that it prints."""
+
     def run(check, *answers):
         check(*answers)
         out, error = capsys.readouterr()
         assert out.count("\n") == 1 and not error
         return out.rstrip("\n")
+
     return run
 
 
@@ -40,6 +42,7 @@ def said(capsys):
 def microblaze(iop, overlay):
     """The same IOP, its program ready, in pynq's own hands."""
     from pynq.lib import PynqMicroblaze
+
     microblaze = PynqMicroblaze(overlay.iop1.mb_info, PROGRAM)
     iop.reset()
     return microblaze
@@ -53,11 +56,14 @@ FOUR_PARTS = r"Not yet: [^\n]+: [^\n]+\. Expected: [^\n]+\. [^\n]+\."
 
 @pytest.fixture
 def told(said):
-    """A function that runs a check of a wrong answer: the line has the four parts, no list of numbers, and what is given."""
+    """A function that runs a check of a wrong answer: the line has the four parts, no list of
+    numbers, and what is given."""
+
     def run(sentence, check, *answers):
         line = said(check, *answers)
         assert re.fullmatch(FOUR_PARTS, line) and sentence in line, line
         assert not re.search(r"(\d+,? ){9}", line), line
+
     return run
 
 
@@ -66,6 +72,7 @@ def right(said):
     def run(check, *answers):
         line = said(check, *answers)
         assert line.startswith("Right: "), line
+
     return run
 
 
@@ -73,6 +80,7 @@ def test_an_untouched_exercise(said):
     def only_described(buffer):
         """Describes itself, and does nothing."""
         ...
+
     for answer in ..., only_described:
         assert said(memory.tweak, answer) == "Not yet: fill in the cell above, then run both again."
 
@@ -80,11 +88,18 @@ def test_an_untouched_exercise(said):
 def test_a_buffer_that_was_lost(said, iop):
     """buffer = iop.write_to_buffer(...)"""
     line = said(iop_example.tweak, iop, None)
-    assert line.startswith("Not yet: buffer is None, ") and "write_to_buffer: `buffer = ` in front of it loses what buffer was" in line
+    assert (
+        line.startswith("Not yet: buffer is None, ")
+        and "write_to_buffer: `buffer = ` in front of it loses what buffer was" in line
+    )
 
 
 def test_an_exception_of_the_student(told, board):
-    told("your code raised ZeroDivisionError: division by zero (in line ", memory.write, lambda buffer, address: address / 0)
+    told(
+        "your code raised ZeroDivisionError: division by zero (in line ",
+        memory.write,
+        lambda buffer, address: address / 0,
+    )
 
 
 def endless(*_):
@@ -123,6 +138,7 @@ def catches_all_around_calls(*_):
             time.sleep(100)
         except BaseException:
             print(end="")
+
     while True:
         try:
             careful()
@@ -159,9 +175,21 @@ def calls_itself_in_a_trap(*_):
         calls_itself_in_a_trap()
 
 
-@pytest.mark.parametrize("answer", [endless, catches_exceptions, catches_all, catches_all_while_it_sleeps, waits_for_a_lock,
-                                    catches_all_around_calls, goes_on_in_the_end, waits_for_a_thread, calls_itself_in_a_trap],
-                         ids=lambda answer: answer.__name__)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        endless,
+        catches_exceptions,
+        catches_all,
+        catches_all_while_it_sleeps,
+        waits_for_a_lock,
+        catches_all_around_calls,
+        goes_on_in_the_end,
+        waits_for_a_thread,
+        calls_itself_in_a_trap,
+    ],
+    ids=lambda answer: answer.__name__,
+)
 def test_code_that_does_not_end(said, board, monkeypatch, answer):
     monkeypatch.setattr(checks, "LIMIT", 0.1)
     monkeypatch.setattr(limit, "SECOND_TRY", 0.1)
@@ -170,15 +198,24 @@ def test_code_that_does_not_end(said, board, monkeypatch, answer):
     began = time.monotonic()
     line = said(memory.write, answer)
     assert re.fullmatch(FOUR_PARTS, line)
-    assert "your code had not ended after 0.1 s" in line or "your code raised RecursionError" in line
+    assert (
+        "your code had not ended after 0.1 s" in line or "your code raised RecursionError" in line
+    )
     assert (os._exit, signal.getsignal(signal.SIGALRM)) == before
     least = time.monotonic() - began
     left = signal.getitimer(signal.ITIMER_REAL)[0]
-    assert max(of_others - (time.monotonic() - began), 0) - 0.1 <= left <= max(of_others - least, 0) + 0.1
+    assert (
+        max(of_others - (time.monotonic() - began), 0) - 0.1
+        <= left
+        <= max(of_others - least, 0) + 0.1
+    )
 
 
-def test_what_is_interrupted_is_the_students_code_and_not_what_the_kit_does_after_it(said, microblaze, monkeypatch):
-    """The check of 3_mailbox starts the IOP's program again, which takes longer than the limit here."""
+def test_what_is_interrupted_is_the_students_code_and_not_what_the_kit_does_after_it(
+    said, microblaze, monkeypatch
+):
+    """The check of 3_mailbox starts the IOP's program again, which takes longer than the limit
+    here."""
     monkeypatch.setattr(checks, "LIMIT", 0.1)
     start = mailbox._start
     monkeypatch.setattr(mailbox, "_start", lambda *given: (time.sleep(0.3), start(*given)))
@@ -191,7 +228,8 @@ def leaves_a_thread(*_):
     threading.Thread(target=endless, daemon=True).start()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # Python says nothing of a SystemExit
+# Python says nothing of a SystemExit
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_goes_on(said, board, monkeypatch):
     stays = threading.Event()
     mine = threading.Thread(target=stays.wait, args=(30,))
@@ -199,22 +237,36 @@ def test_a_thread_that_goes_on(said, board, monkeypatch):
     monkeypatch.setattr(limit, "THREADS_MAY_TAKE", 0.2)
     before = set(threading.enumerate())
     passes = checks.says("all is well")(lambda answer: answer())
-    assert said(passes, leaves_a_thread) == "Not yet: your code had ended, but a thread that it started had not."
+    assert (
+        said(passes, leaves_a_thread)
+        == "Not yet: your code had ended, but a thread that it started had not."
+    )
     assert soon(lambda: before >= set(threading.enumerate())) and mine.is_alive()
-    assert said(passes, lambda: threading.Thread(target=time.sleep, args=(0.1,)).start()) == "Right: all is well"
+    assert (
+        said(passes, lambda: threading.Thread(target=time.sleep, args=(0.1,)).start())
+        == "Right: all is well"
+    )
     stays.set()
     mine.join(60)
 
 
-@pytest.mark.parametrize("answer, sentence", [
-    (lambda *_: os._exit(1), "your code raised Deadly: os._exit() ends the whole kernel"),
-    (lambda *_: _exit(1), "your code raised Deadly: os._exit() ends the whole kernel"),
-    (lambda *_: os.abort(), "os.abort() ends the whole kernel"),
-    (lambda *_: sys.exit(3), "your code raised SystemExit: 3"),
-    (lambda *_: exec("raise Unspeakable", {"Unspeakable": type("Unspeakable", (Exception,), {"__str__": None})}),
-     "your code raised Unspeakable"),
-    (lambda *_: exec("raise ValueError('two\\nlines')"), "ValueError: two lines"),
-])
+@pytest.mark.parametrize(
+    "answer, sentence",
+    [
+        (lambda *_: os._exit(1), "your code raised Deadly: os._exit() ends the whole kernel"),
+        (lambda *_: _exit(1), "your code raised Deadly: os._exit() ends the whole kernel"),
+        (lambda *_: os.abort(), "os.abort() ends the whole kernel"),
+        (lambda *_: sys.exit(3), "your code raised SystemExit: 3"),
+        (
+            lambda *_: exec(
+                "raise Unspeakable",
+                {"Unspeakable": type("Unspeakable", (Exception,), {"__str__": None})},
+            ),
+            "your code raised Unspeakable",
+        ),
+        (lambda *_: exec("raise ValueError('two\\nlines')"), "ValueError: two lines"),
+    ],
+)
 def test_code_that_would_end_the_kernel(said, board, answer, sentence):
     line = said(memory.write, answer)
     assert re.fullmatch(FOUR_PARTS, line) and sentence in line
@@ -231,17 +283,20 @@ def test_a_process_that_the_code_forks_may_end(said, board):
             os._exit(0)
         assert os.wait()[1] == 0
         raise ValueError("the parent goes on")
+
     assert "the parent goes on" in said(memory.write, forks)
 
 
 def test_the_stop_button_ends_a_check(board):
     with pytest.raises(KeyboardInterrupt):
         memory.write(lambda *_: os.kill(os.getpid(), signal.SIGINT))
-    assert signal.getitimer(signal.ITIMER_REAL)[1] == 0  # only the one of pytest's own limit, which does not repeat
+    # only the one of pytest's own limit, which does not repeat
+    assert signal.getitimer(signal.ITIMER_REAL)[1] == 0
 
 
 def test_a_check_keeps_no_buffer(said, iop, xlnk):
-    """On some images a buffer's memory comes back when nobody knows the buffer any more, not when the collector passes by."""
+    """On some images a buffer's memory comes back when nobody knows the buffer any more, not when
+    the collector passes by."""
     buffer = xlnk.cma_array((10,), "u4")
     known = weakref.ref(buffer)
     gc.disable()
@@ -262,15 +317,19 @@ def test_a_check_in_a_thread(capsys):
 
 # 1_memory
 
-@pytest.mark.parametrize("words, sentence", [
-    (16000, "take 64 KB, but so does a buffer with one word less"),
-    (16384, "take 64 KB, but so does"),
-    (15360, "they are 61440 bytes, which take 60 KB"),
-    (64 * 1024, "which take 256 KB"),
-    (15360.5, "no number of words"),
-    (-1, "no number of words"),
-    ("15361", "words = '15361': that is no number"),
-])
+
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        (16000, "take 64 KB, but so does a buffer with one word less"),
+        (16384, "take 64 KB, but so does"),
+        (15360, "they are 61440 bytes, which take 60 KB"),
+        (64 * 1024, "which take 256 KB"),
+        (15360.5, "no number of words"),
+        (-1, "no number of words"),
+        ("15361", "words = '15361': that is no number"),
+    ],
+)
 def test_memory_tweak(told, words, sentence):
     told(sentence, memory.tweak, words)
 
@@ -280,13 +339,16 @@ def test_memory_tweak_right(right, words):
     right(memory.tweak, words)
 
 
-@pytest.mark.parametrize("offset, sentence", [
-    (100 * 640 + 7, "the pixel in row 50, column 3"),  # counted in pixels
-    ((7 * 480 + 100) * 2, "the pixel in row 5, column 260"),  # column after column
-    ((99 * 640 + 6) * 2, "the pixel in row 99, column 6"),  # counted from 1
-    ((100 * 640 + 7) * 2 + 1, "second byte"),
-    (480 * 640 * 2, "that is not in the frame"),
-])
+@pytest.mark.parametrize(
+    "offset, sentence",
+    [
+        (100 * 640 + 7, "the pixel in row 50, column 3"),  # counted in pixels
+        ((7 * 480 + 100) * 2, "the pixel in row 5, column 260"),  # column after column
+        ((99 * 640 + 6) * 2, "the pixel in row 99, column 6"),  # counted from 1
+        ((100 * 640 + 7) * 2 + 1, "second byte"),
+        (480 * 640 * 2, "that is not in the frame"),
+    ],
+)
 def test_memory_change_of_an_address(told, xlnk, offset, sentence):
     frame = xlnk.cma_array((480, 640), dtype="u2")
     told(sentence, memory.change, frame, frame.physical_address + offset)
@@ -294,16 +356,29 @@ def test_memory_change_of_an_address(told, xlnk, offset, sentence):
 
 def test_memory_change_of_a_frame(told, xlnk):
     told("no buffer that allocate() returned", memory.change, np.zeros((480, 640), "u2"), 0)
-    told("it has 640 rows of 480 elements, 16 bits each", memory.change, xlnk.cma_array((640, 480), dtype="u2"), 0)
+    told(
+        "it has 640 rows of 480 elements, 16 bits each",
+        memory.change,
+        xlnk.cma_array((640, 480), dtype="u2"),
+        0,
+    )
     told("32 bits each", memory.change, xlnk.cma_array((480, 640), dtype="u4"), 0)
-    told("it has 307200 rows of 1 elements", memory.change, xlnk.cma_array((480 * 640,), dtype="u2"), 0)
+    told(
+        "it has 307200 rows of 1 elements",
+        memory.change,
+        xlnk.cma_array((480 * 640,), dtype="u2"),
+        0,
+    )
     frame = xlnk.cma_array((480, 640), dtype="u2")
     told("address = 'there': that is no whole number", memory.change, frame, "there")
     frame.freebuffer()
     told("or it was freed", memory.change, frame, 0)
 
 
-@pytest.mark.parametrize("shape, dtype", [((480, 640), "u2"), ((480, 640), "i2"), ((480, 640), "f2"), ((480, 640, 2), "u1")])
+@pytest.mark.parametrize(
+    "shape, dtype",
+    [((480, 640), "u2"), ((480, 640), "i2"), ((480, 640), "f2"), ((480, 640, 2), "u1")],
+)
 def test_memory_change_right(right, xlnk, shape, dtype):
     frame = xlnk.cma_array(shape, dtype=dtype)
     right(memory.change, frame, frame.physical_address + (100 * 640 + 7) * 2)
@@ -311,15 +386,46 @@ def test_memory_change_right(right, xlnk, shape, dtype):
     right(memory.change, frame, frame.physical_address + (100 * 640 + 7) * 16 / 8)
 
 
-@pytest.mark.parametrize("index_at, sentence", [
-    (lambda buffer, address: np.unravel_index((address - buffer.physical_address) // 4 % buffer.size, buffer.shape), "returned"),
-    (lambda buffer, address: divmod((address - buffer.physical_address) // buffer.itemsize, buffer.shape[-1]), "returned"),
-    (lambda buffer, address: (address - buffer.physical_address) // buffer.itemsize, "which is no tuple"),
-    (lambda buffer, address: list(index_at(buffer, address) or ()), "which is no tuple"),
-    (lambda buffer, address: index_at(buffer, address) if address > buffer.physical_address else None, "returned None"),
-    (lambda buffer, address: index_at(buffer, min(address, buffer.physical_address + buffer.nbytes - 1)), "Expected: None."),
-    (lambda buffer, address: np.unravel_index((address - buffer.physical_address) // buffer.itemsize, buffer.shape), "ValueError"),
-])
+@pytest.mark.parametrize(
+    "index_at, sentence",
+    [
+        (
+            lambda buffer, address: np.unravel_index(
+                (address - buffer.physical_address) // 4 % buffer.size, buffer.shape
+            ),
+            "returned",
+        ),
+        (
+            lambda buffer, address: divmod(
+                (address - buffer.physical_address) // buffer.itemsize, buffer.shape[-1]
+            ),
+            "returned",
+        ),
+        (
+            lambda buffer, address: (address - buffer.physical_address) // buffer.itemsize,
+            "which is no tuple",
+        ),
+        (lambda buffer, address: list(index_at(buffer, address) or ()), "which is no tuple"),
+        (
+            lambda buffer, address: (
+                index_at(buffer, address) if address > buffer.physical_address else None
+            ),
+            "returned None",
+        ),
+        (
+            lambda buffer, address: index_at(
+                buffer, min(address, buffer.physical_address + buffer.nbytes - 1)
+            ),
+            "Expected: None.",
+        ),
+        (
+            lambda buffer, address: np.unravel_index(
+                (address - buffer.physical_address) // buffer.itemsize, buffer.shape
+            ),
+            "ValueError",
+        ),
+    ],
+)
 def test_memory_write(told, board, index_at, sentence):
     told(sentence, memory.write, index_at)
 
@@ -353,17 +459,23 @@ def test_memory_write_right(right, board, answer):
 
 # 2_iop_example
 
+
 def test_iop_example_tweak(told, right, iop, xlnk, buffer):
     iop.write_to_buffer(buffer, 99, -500)
     told("your request: word 99 is 0. Expected: -401 there", iop_example.tweak, iop, buffer)
     buffer[:] = np.arange(-500, -400)
-    told("it was for 99 words from -500 on", iop_example.tweak, iop, buffer)  # numpy in place of the IOP
+    # numpy in place of the IOP
+    told("it was for 99 words from -500 on", iop_example.tweak, iop, buffer)
     iop.write_to_buffer(buffer[50:], 50, -450)
     told("it was for 50 words from -450 on", iop_example.tweak, iop, buffer)
     iop.write_to_buffer(buffer, 100, 500)
     told("word 0 is 500", iop_example.tweak, iop, buffer)
     told("a copy of a buffer", iop_example.tweak, iop, buffer.copy())
-    for request in (buffer, 100, -500), (buffer.physical_address, 100, -500), (buffer.reshape(10, 10), 100, 2**32 - 500):
+    for request in (
+        (buffer, 100, -500),
+        (buffer.physical_address, 100, -500),
+        (buffer.reshape(10, 10), 100, 2**32 - 500),
+    ):
         buffer[:] = 0
         iop.write_to_buffer(*request)
         right(iop_example.tweak, iop, buffer)
@@ -372,10 +484,14 @@ def test_iop_example_tweak(told, right, iop, xlnk, buffer):
 
 
 def test_iop_example_change(told, right, iop, xlnk):
-    def fill_two(first, data, dtype="u4", more=0, fill=None, start=None, result=lambda first, second: second):
+    def fill_two(
+        first, data, dtype="u4", more=0, fill=None, start=None, result=lambda first, second: second
+    ):
         second = xlnk.cma_array((first.size + more,), dtype=dtype)
         iop.write_to_buffer(first, first.size, data)
-        (fill or iop.write_to_buffer)(second, second.size, data + first.size if start is None else start)
+        (fill or iop.write_to_buffer)(
+            second, second.size, data + first.size if start is None else start
+        )
         return result(first, second)
 
     def by_numpy(buffer, length, data):
@@ -383,16 +499,21 @@ def test_iop_example_change(told, right, iop, xlnk):
 
     def in_two_halves(buffer, length, data):
         iop.write_to_buffer(buffer, length // 2, data)
-        iop.write_to_buffer(buffer[length // 2:], length - length // 2, data + length // 2)
+        iop.write_to_buffer(buffer[length // 2 :], length - length // 2, data + length // 2)
 
     def freed(first, second):
         second.freebuffer()
         return second
-    for sentence, more in (("words of type int32", {"dtype": "i4"}), ("has 3 words of type uint32", {"more": 1}),
-                           ("second: word 0 is 1. Expected: ", {"start": 1}), ("no buffer of its own", {"result": freed}),
-                           ("returned first", {"result": lambda first, second: first}),
-                           ("your function returned None", {"result": lambda first, second: None}),
-                           ("not asked for all words of second", {"fill": by_numpy})):
+
+    for sentence, more in (
+        ("words of type int32", {"dtype": "i4"}),
+        ("has 3 words of type uint32", {"more": 1}),
+        ("second: word 0 is 1. Expected: ", {"start": 1}),
+        ("no buffer of its own", {"result": freed}),
+        ("returned first", {"result": lambda first, second: first}),
+        ("your function returned None", {"result": lambda first, second: None}),
+        ("not asked for all words of second", {"fill": by_numpy}),
+    ):
         told(sentence, iop_example.change, iop, lambda first, data: fill_two(first, data, **more))
     right(iop_example.change, iop, fill_two)
     right(iop_example.change, iop, lambda first, data: fill_two(first, data, fill=in_two_halves))
@@ -402,6 +523,7 @@ def test_iop_example_change(told, right, iop, xlnk):
         second = xlnk.cma_array((1, len(first)))
         iop.write_to_buffer(second, length=second.size, data=first[-1] + 1, timeout=1)
         return second
+
     right(iop_example.change, iop, by_what_is_there)
 
 
@@ -425,6 +547,7 @@ def test_iop_example_write(told, right, iop):
     def for_a_thousand(buffer, data):
         iop.write_to_buffer(buffer, 1000, data - 999)
         buffer[:1000] = buffer[999::-1].copy()
+
     told("times. Expected: one request", iop_example.write, iop, one_by_one)
     told(" there. It begins with data", iop_example.write, iop, one_too_low)
     told("nothing of it is to be seen", iop_example.write, iop, by_numpy)
@@ -445,17 +568,24 @@ def test_iop_example_write(told, right, iop):
 
     for answer in turned, negated, mirrored:
         right(iop_example.write, iop, answer)
-    told("your code raised ZeroDivisionError", iop_example.write, iop, lambda buffer, data: turned(buffer, data) or 1 / 0)
+    told(
+        "your code raised ZeroDivisionError",
+        iop_example.write,
+        iop,
+        lambda buffer, data: turned(buffer, data) or 1 / 0,
+    )
 
 
 # 3_mailbox
+
 
 def test_mailbox_tweak(told, right, microblaze, buffer):
     address = buffer.physical_address
     told("the words from 5 to 7", mailbox.tweak, microblaze, buffer, (address + 20, 3, 7))
     told("the word 20", mailbox.tweak, microblaze, buffer, (address + 80, 1, 7))
     told("word 20 became 1", mailbox.tweak, microblaze, buffer, (address + 80, 3, 1))
-    told("the words from 20 to 31", mailbox.tweak, microblaze, buffer, (address + 80, 12, 7))  # bytes
+    # bytes
+    told("the words from 20 to 31", mailbox.tweak, microblaze, buffer, (address + 80, 12, 7))
     for wrong in (20, 3, 7), (address + 80, 81, 7), (address + 82, 3, 7):
         told("the IOP was not told", mailbox.tweak, microblaze, buffer, wrong)
     for wrong in (address, 3), (address + 80, 3, 7.5), (address + 80, "3", 7), 7:
@@ -480,16 +610,39 @@ def looks_for_something(mailbox, offset, value, seconds):
     return False
 
 
-@pytest.mark.parametrize("wait_for, sentence", [
-    (lambda mailbox, offset, value, seconds: mailbox.read(offset) == value, "the word comes after 0.1 s: it returned False"),
-    (lambda mailbox, offset, value, seconds: True, "the word comes after 0.1 s: it returned True after 0.0 s"),
-    (lambda mailbox, offset, value, seconds: time.sleep(seconds / 20) or mailbox.read(offset) == value, "it returned False after 0.1"),
-    (sleeps_to_the_end, "it returned True after 1.0 s. Expected: True after 0 s"),
-    (lambda *request: waits(*request) or True, "another word is there all the time: it returned True after 0.2 s"),
-    (looks_for_something, "it returned False after 1.0 s"),
-    (lambda mailbox, offset, value, seconds: waits(mailbox, 4, value, seconds), "it returned False after 1.0 s"),
-    (lambda mailbox, offset, value, seconds: waits(mailbox, offset, value, seconds) or None, "it returned None"),
-])
+@pytest.mark.parametrize(
+    "wait_for, sentence",
+    [
+        (
+            lambda mailbox, offset, value, seconds: mailbox.read(offset) == value,
+            "the word comes after 0.1 s: it returned False",
+        ),
+        (
+            lambda mailbox, offset, value, seconds: True,
+            "the word comes after 0.1 s: it returned True after 0.0 s",
+        ),
+        (
+            lambda mailbox, offset, value, seconds: (
+                time.sleep(seconds / 20) or mailbox.read(offset) == value
+            ),
+            "it returned False after 0.1",
+        ),
+        (sleeps_to_the_end, "it returned True after 1.0 s. Expected: True after 0 s"),
+        (
+            lambda *request: waits(*request) or True,
+            "another word is there all the time: it returned True after 0.2 s",
+        ),
+        (looks_for_something, "it returned False after 1.0 s"),
+        (
+            lambda mailbox, offset, value, seconds: waits(mailbox, 4, value, seconds),
+            "it returned False after 1.0 s",
+        ),
+        (
+            lambda mailbox, offset, value, seconds: waits(mailbox, offset, value, seconds) or None,
+            "it returned None",
+        ),
+    ],
+)
 def test_mailbox_change(told, microblaze, wait_for, sentence):
     told(sentence, mailbox.change, microblaze, wait_for)
 
@@ -503,16 +656,31 @@ def waits(mailbox, offset, value, seconds, pause=0, clock=time.monotonic):
     return False
 
 
-@pytest.mark.parametrize("wait_for", [
-    waits, lambda *request: waits(*request, pause=0.05), lambda *request: waits(*request, clock=time.time),
-    lambda mailbox, offset, value, seconds: np.bool_(waits(mailbox, offset, value, seconds)),
-])
+@pytest.mark.parametrize(
+    "wait_for",
+    [
+        waits,
+        lambda *request: waits(*request, pause=0.05),
+        lambda *request: waits(*request, clock=time.time),
+        lambda mailbox, offset, value, seconds: np.bool_(waits(mailbox, offset, value, seconds)),
+    ],
+)
 def test_mailbox_change_right(right, microblaze, wait_for):
     right(mailbox.change, microblaze, wait_for)
 
 
-def write_words(mailbox, buffer, length, data, guard=True, wait=2, order=(4, 8, 0), ready=lambda status: status != 0,
-                touch=False, pause=0):
+def write_words(
+    mailbox,
+    buffer,
+    length,
+    data,
+    guard=True,
+    wait=2,
+    order=(4, 8, 0),
+    ready=lambda status: status != 0,
+    touch=False,
+    pause=0,
+):
     """Right, if nothing is said to the contrary."""
     words = {0: buffer.physical_address, 4: length, 8: data}
     if touch:
@@ -532,17 +700,26 @@ def write_words(mailbox, buffer, length, data, guard=True, wait=2, order=(4, 8, 
             raise TimeoutError
 
 
-@pytest.mark.parametrize("difference, sentence", [
-    ({"guard": False}, "a buffer of 1000000 words: your code raised TimeoutError"),
-    ({"wait": 0}, "it returned before the IOP was done"),
-    ({"wait": 0.1}, "and the IOP takes 0.2 s: your code raised TimeoutError"),
-    ({"order": (0, 4, 8)}, "not the last word"),
-    ({"order": (4, 8)}, "it made no request"),
-    ({"order": (8, 0)}, "it left"),
-    ({"touch": True}, "it wrote 1 word into the mailbox first"),
-    ({"ready": lambda status: True}, "and the program starts 0.1 s later: it left the buffer as it was"),
-    ({"ready": lambda status: status == 1}, "after the IOP has refused another request: your code raised TimeoutError"),
-])
+@pytest.mark.parametrize(
+    "difference, sentence",
+    [
+        ({"guard": False}, "a buffer of 1000000 words: your code raised TimeoutError"),
+        ({"wait": 0}, "it returned before the IOP was done"),
+        ({"wait": 0.1}, "and the IOP takes 0.2 s: your code raised TimeoutError"),
+        ({"order": (0, 4, 8)}, "not the last word"),
+        ({"order": (4, 8)}, "it made no request"),
+        ({"order": (8, 0)}, "it left"),
+        ({"touch": True}, "it wrote 1 word into the mailbox first"),
+        (
+            {"ready": lambda status: True},
+            "and the program starts 0.1 s later: it left the buffer as it was",
+        ),
+        (
+            {"ready": lambda status: status == 1},
+            "after the IOP has refused another request: your code raised TimeoutError",
+        ),
+    ],
+)
 def test_mailbox_write(told, microblaze, board, difference, sentence):
     told(sentence, mailbox.write, microblaze, lambda *request: write_words(*request, **difference))
     assert board.stray_writes() == []
@@ -553,10 +730,18 @@ def by_numpy(mailbox, buffer, length, data):
 
 
 def test_mailbox_write_by_numpy(told, microblaze):
-    told("it made no request, and the buffer's words are not the IOP's", mailbox.write, microblaze, by_numpy)
+    told(
+        "it made no request, and the buffer's words are not the IOP's",
+        mailbox.write,
+        microblaze,
+        by_numpy,
+    )
 
 
-@pytest.mark.parametrize("difference", [{}, {"order": (8, 4, 0), "pause": 0.001}, {"ready": lambda status: status in (1, 2)}])
+@pytest.mark.parametrize(
+    "difference",
+    [{}, {"order": (8, 4, 0), "pause": 0.001}, {"ready": lambda status: status in (1, 2)}],
+)
 def test_mailbox_write_right(right, microblaze, board, difference):
     right(mailbox.write, microblaze, lambda *request: write_words(*request, **difference))
     assert board.stray_writes() == []
@@ -564,7 +749,9 @@ def test_mailbox_write_right(right, microblaze, board, difference):
 
 def test_mailbox_write_without_a_timeout(said, right, microblaze, monkeypatch):
     monkeypatch.setattr(checks, "LIMIT", 1)
-    assert "had not ended" in said(mailbox.write, microblaze, lambda *request: write_words(*request, wait=1000))
+    assert "had not ended" in said(
+        mailbox.write, microblaze, lambda *request: write_words(*request, wait=1000)
+    )
     right(mailbox.tweak, microblaze, *a_request())  # the IOP is in order again
 
 
@@ -575,8 +762,17 @@ def a_request():
 
 # 6_safety
 
-@pytest.mark.parametrize("length, sentence", [(700, "it passes, but so does 701"), (1024, "room for 0 to 768 words"),
-                                              (3072, "room for 0 to 768 words"), ("768", "no whole number"), (768.5, "no whole number")])
+
+@pytest.mark.parametrize(
+    "length, sentence",
+    [
+        (700, "it passes, but so does 701"),
+        (1024, "room for 0 to 768 words"),
+        (3072, "room for 0 to 768 words"),
+        ("768", "no whole number"),
+        (768.5, "no whole number"),
+    ],
+)
 def test_safety_tweak(told, iop, xlnk, length, sentence):
     told(sentence, safety.tweak, iop, xlnk.cma_array((1024,)), length)
 
@@ -598,7 +794,9 @@ def by_hand(address, length, data):
 STEPS = {
     "ask": lambda iop, *request: by_hand(request[0].physical_address, *request[1:]),
     "kit": lambda iop, *request: iop.write_to_buffer(*request),
-    "numpy": lambda iop, shared, length, data: shared.__setitem__(slice(length), np.arange(data, data + length)),
+    "numpy": lambda iop, shared, length, data: shared.__setitem__(
+        slice(length), np.arange(data, data + length)
+    ),
     "flush": lambda iop, shared, length, data: shared.flush(),
     "invalidate": lambda iop, shared, length, data: shared.invalidate(),
     "invalidate a part": lambda iop, shared, length, data: shared[:].invalidate(),
@@ -606,48 +804,99 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("steps, sentence", [
-    ("ask, invalidate", "Python had written"),
-    ("ask, flush, invalidate", "for Python word 0 is"),
-    ("flush, ask", "for Python word 0 is"),
-    ("", "called by_hand 0 times"),
-    ("kit", "called by_hand 0 times"),
-    ("numpy, flush", "called by_hand 0 times"),
-    ("flush, ask, ask, invalidate", "called by_hand 2 times"),
-])
+@pytest.mark.parametrize(
+    "steps, sentence",
+    [
+        ("ask, invalidate", "Python had written"),
+        ("ask, flush, invalidate", "for Python word 0 is"),
+        ("flush, ask", "for Python word 0 is"),
+        ("", "called by_hand 0 times"),
+        ("kit", "called by_hand 0 times"),
+        ("numpy, flush", "called by_hand 0 times"),
+        ("flush, ask, ask, invalidate", "called by_hand 2 times"),
+    ],
+)
 def test_safety_change(told, iop, steps, sentence):
-    told(sentence, safety.change, lambda *request: [STEPS[step](iop, *request) for step in steps.split(", ") if step])
+    told(
+        sentence,
+        safety.change,
+        lambda *request: [STEPS[step](iop, *request) for step in steps.split(", ") if step],
+    )
 
 
-@pytest.mark.parametrize("steps", ["flush, ask, invalidate", "write again, flush, flush, ask, invalidate, invalidate",
-                                   "flush, ask, invalidate a part"])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "flush, ask, invalidate",
+        "write again, flush, flush, ask, invalidate, invalidate",
+        "flush, ask, invalidate a part",
+    ],
+)
 def test_safety_change_right(right, iop, steps):
-    right(safety.change, lambda *request: [STEPS[step](iop, *request) for step in steps.split(", ")])
+    right(
+        safety.change, lambda *request: [STEPS[step](iop, *request) for step in steps.split(", ")]
+    )
 
 
 def test_safety_change_on_a_real_board(told, iop, monkeypatch):
-    monkeypatch.setitem(globals(), "by_hand", lambda address, length, data: "refused: this is a real board")
-    told("by_hand said refused: this is a real board", safety.change, lambda *request: STEPS["ask"](iop, *request))
+    monkeypatch.setitem(
+        globals(), "by_hand", lambda address, length, data: "refused: this is a real board"
+    )
+    told(
+        "by_hand said refused: this is a real board",
+        safety.change,
+        lambda *request: STEPS["ask"](iop, *request),
+    )
 
 
-@pytest.mark.parametrize("is_safe, sentence", [
-    (lambda buffers, address, length: any(start <= address < start + size for start, size in buffers), "it says True"),
-    (lambda buffers, address, length: length > 0 and address % 4 == 0 and any(
-        start <= address and address + 4 * length < start + size for start, size in buffers), "it says False"),
-    (lambda buffers, address, length: any(
-        start <= address and address + 4 * length <= start + size for start, size in buffers), "it says True"),
-    (lambda buffers, address, length: address == 0, "it says False"),
-    (lambda buffers, address, length: in_one(buffers, address, length) or None, "it says None"),
-    (lambda buffers, address, length: in_one([(min(buffers)[0], sum(size for _, size in buffers))], address, length), "it says"),
-    (lambda buffers, address, length: in_one(buffers[:1], address, length), "it says False"),
-])
+@pytest.mark.parametrize(
+    "is_safe, sentence",
+    [
+        (
+            lambda buffers, address, length: any(
+                start <= address < start + size for start, size in buffers
+            ),
+            "it says True",
+        ),
+        (
+            lambda buffers, address, length: (
+                length > 0
+                and address % 4 == 0
+                and any(
+                    start <= address and address + 4 * length < start + size
+                    for start, size in buffers
+                )
+            ),
+            "it says False",
+        ),
+        (
+            lambda buffers, address, length: any(
+                start <= address and address + 4 * length <= start + size for start, size in buffers
+            ),
+            "it says True",
+        ),
+        (lambda buffers, address, length: address == 0, "it says False"),
+        (lambda buffers, address, length: in_one(buffers, address, length) or None, "it says None"),
+        (
+            lambda buffers, address, length: in_one(
+                [(min(buffers)[0], sum(size for _, size in buffers))], address, length
+            ),
+            "it says",
+        ),
+        (lambda buffers, address, length: in_one(buffers[:1], address, length), "it says False"),
+    ],
+)
 def test_safety_write(told, is_safe, sentence):
     told(sentence, safety.write, is_safe)
 
 
 def in_one(buffers, address, length):
     end = address + 4 * length
-    return length > 0 and address % 4 == 0 and any(start <= address and end <= start + size for start, size in buffers)
+    return (
+        length > 0
+        and address % 4 == 0
+        and any(start <= address and end <= start + size for start, size in buffers)
+    )
 
 
 def by_a_loop(buffers, address, length):
@@ -661,7 +910,11 @@ def by_a_loop(buffers, address, length):
 
 def by_numpy_arrays(buffers, address, length):
     starts, sizes = np.array(buffers, dtype=np.int64).reshape(-1, 2).T
-    return ((starts <= address) & (address + 4 * length <= starts + sizes)).any() & (length >= 1) & (address % 4 == 0)
+    return (
+        ((starts <= address) & (address + 4 * length <= starts + sizes)).any()
+        & (length >= 1)
+        & (address % 4 == 0)
+    )
 
 
 @pytest.mark.parametrize("is_safe", [in_one, by_a_loop, by_numpy_arrays])

@@ -1,4 +1,5 @@
-"""8_c_in_a_cell's checks: plausible wrong answers are told what is wrong with them, in one line, and unusual right ones are right."""
+"""8_c_in_a_cell's checks: plausible wrong answers are told what is wrong with them, in one line,
+and unusual right ones are right."""
 
 import json
 import os
@@ -7,12 +8,12 @@ import sys
 
 import numpy as np
 import pytest
+from checks import c_in_a_cell as check
 from pynq import Overlay
 from pynq.buffer import PynqBuffer
 from pynq.lib import MicroblazeRPC
 from pynq.lib.pynqmicroblaze import magic
 
-from checks import c_in_a_cell as check
 from conftest import OVERLAY, ROOT
 from iop.buffers import locate
 from iop.xlnk import Xlnk
@@ -20,41 +21,91 @@ from virtual_board.pmods import Led8
 
 pytestmark = pytest.mark.slow
 
-CELLS = {cell["id"]: "".join(cell["source"])
-         for cell in json.loads((ROOT / "notebooks" / "8_c_in_a_cell.ipynb").read_text())["cells"]}
+CELLS = {
+    cell["id"]: "".join(cell["source"])
+    for cell in json.loads((ROOT / "notebooks" / "8_c_in_a_cell.ipynb").read_text())["cells"]
+}
 
 # What was tried, what came, what was expected, and the rule that it follows from
 FOUR_PARTS = r"Not yet: [^\n]+: [^\n]+\. Expected: [^\n]+\. [^\n]+\.\n"
 
-RAMPS = [  # what a student may put in place of the last line of the loop, and what the check says then
+# what a student may put in place of the last line of the loop, and what the check says then
+RAMPS = [
     ("words[i] = data + i * step", "Right: "),
     ("words[i] = data, data += step", "Right: "),
     ("words[i] = i ? words[i - 1] + step : data", "Right: "),
-    ("((volatile int *)buffer)[length - 1 - i] = (int)data + (int)(length - 1 - i) * step", "Right: "),
+    (
+        "((volatile int *)buffer)[length - 1 - i] = (int)data + (int)(length - 1 - i) * step",
+        "Right: ",
+    ),
     ("words[i] = data", r"Not yet: ramp\(buffer, 10, 1000, -3\): word 1 is 1000. Expected: 997. "),
     ("words[i] = data + step", "Not yet: .*: word 0 is 997. Expected: 1000. "),
     ("words[i] = (data += step)", "Not yet: .*: word 0 is 997. Expected: 1000. "),
     ("words[i] = data + i + step", "Not yet: .*: word 0 is 997. Expected: 1000. "),
     ("words[i] = data + (i > 0) * step", "Not yet: .*: word 2 is 997. Expected: 994. "),
-    ("words[i] = data + i * (step < 0 ? step : 1)", r"Not yet: ramp\(buffer, 10, 5, 0\): word 1 is 6. Expected: 5. "),
-    ("{ words[i + 1] = data + (i + 1) * step; words[0] = data; }", "Not yet: .*: it wrote words before or behind the 10 words. Expected: they"),
-    ("{ words[i] = data + i * step; words[-1] = 0; }",
-     "Not yet: .*: it wrote words before or behind"),
-    ("while (1)", r"Not yet: ramp\(buffer, 10, 1000, -3\): the function had not returned after 1 s, and the IOP was stopped. Expected: a"),
-    ("{ words[i] = data + i * step; if (!i) length--; }", "Not yet: .*: word 9 is [0-9]+. Expected: 973. "),
+    (
+        "words[i] = data + i * (step < 0 ? step : 1)",
+        r"Not yet: ramp\(buffer, 10, 5, 0\): word 1 is 6. Expected: 5. ",
+    ),
+    (
+        "{ words[i + 1] = data + (i + 1) * step; words[0] = data; }",
+        "Not yet: .*: it wrote words before or behind the 10 words. Expected: they",
+    ),
+    (
+        "{ words[i] = data + i * step; words[-1] = 0; }",
+        "Not yet: .*: it wrote words before or behind",
+    ),
+    (
+        "while (1)",
+        (
+            r"Not yet: ramp\(buffer, 10, 1000, -3\): the function had not returned after 1 s, and"
+            r" the IOP was stopped. Expected: a"
+        ),
+    ),
+    (
+        "{ words[i] = data + i * step; if (!i) length--; }",
+        "Not yet: .*: word 9 is [0-9]+. Expected: 973. ",
+    ),
     ("{ words[i] = data + i * step; return 1; }", "Not yet: .*: word 1 is [0-9]+. Expected: 997. "),
 ]
 
 SIGNATURES = [  # another first line and last line
-    ("void ramp(void *buffer, unsigned int length, unsigned int data, int step)", "",
-     "Not yet: .*: the function returns nothing, so Python does not wait for it. Expected: a number. "),
-    ("int ramp(void *buffer, unsigned int length, unsigned int data, unsigned int step)", "return length;",
-     "Not yet: .*: your code raised error: argument out of range. Expected: "),
-    ("int ramp(void *buffer, unsigned int length, unsigned int data)", "return length;",
-     "Not yet: .*: your code raised TypeError: .*takes 4 positional arguments but 5 were given. Expected: "),
-    ("int ramp(void *buffer, unsigned int length, unsigned int data, int step)", "return data;", "Right: "),
-    ("char ramp(void *buffer, unsigned char length, unsigned int data, int step)", "return length;", "Right: "),
-    ("float ramp(void *buffer, unsigned int length, unsigned int data, int step)", "return length;", "Right: "),
+    (
+        "void ramp(void *buffer, unsigned int length, unsigned int data, int step)",
+        "",
+        (
+            "Not yet: .*: the function returns nothing, so Python does not wait for it. Expected: a"
+            " number. "
+        ),
+    ),
+    (
+        "int ramp(void *buffer, unsigned int length, unsigned int data, unsigned int step)",
+        "return length;",
+        "Not yet: .*: your code raised error: argument out of range. Expected: ",
+    ),
+    (
+        "int ramp(void *buffer, unsigned int length, unsigned int data)",
+        "return length;",
+        (
+            "Not yet: .*: your code raised TypeError: .*takes 4 positional arguments but 5 were"
+            " given. Expected: "
+        ),
+    ),
+    (
+        "int ramp(void *buffer, unsigned int length, unsigned int data, int step)",
+        "return data;",
+        "Right: ",
+    ),
+    (
+        "char ramp(void *buffer, unsigned char length, unsigned int data, int step)",
+        "return length;",
+        "Right: ",
+    ),
+    (
+        "float ramp(void *buffer, unsigned int length, unsigned int data, int step)",
+        "return length;",
+        "Right: ",
+    ),
 ]
 
 THERMOMETERS = [  # what a student may have it return
@@ -63,14 +114,38 @@ THERMOMETERS = [  # what a student may have it return
     ("(((bytes[0] ^ 0x80) * 256 + bytes[1]) - 32768) / 128.0f", "Right: "),
     ("((int)(bytes[0] << 24 | bytes[1] << 16) >> 16) * 0.0078125f", "Right: "),
     ("(bytes[0] * 256 + bytes[1]) / 128.0f - (bytes[0] > 127 ? 512 : 0)", "Right: "),
-    ("(bytes[0] * 256 + bytes[1]) / 128.0f", "Not yet: -12.5 degrees: it says 499.5. Expected: -12.5. The 16 bits"),
-    ("(signed char)(bytes[0] * 256 + bytes[1]) / 128.0f", "Not yet: 21.5 degrees: it says -0.5. Expected: 21.5. "),
-    ("(short)(bytes[1] << 8 | bytes[0]) / 128.0f", "Not yet: 21.5 degrees: it says -127.9.*. Expected: 21.5. "),
-    ("(short)(bytes[0] << 8 | bytes[1]) / 16.0f", "Not yet: 21.5 degrees: it says 172.0. Expected: 21.5. "),
-    ("(short)(bytes[0] << 8 | bytes[1]) / 128", "Not yet: 21.5 degrees: it says 21.0. Expected: 21.5. "),
-    ("-((bytes[0] * 256 + bytes[1]) / 128.0f)", "Not yet: 21.5 degrees: it says -21.5. Expected: 21.5. "),
-    ("(bytes[0] & 0x7F) * 2.0f + bytes[1] / 128.0f - (bytes[0] >> 7)", "Not yet: -12.5 degrees: it says 242.5. Expected: -12.5. "),
-    ("(signed char)bytes[0] * 2.0f + (signed char)bytes[1] / 128.0f", "Not yet: 21.5 degrees: it says 19.5. Expected: 21.5. "),
+    (
+        "(bytes[0] * 256 + bytes[1]) / 128.0f",
+        "Not yet: -12.5 degrees: it says 499.5. Expected: -12.5. The 16 bits",
+    ),
+    (
+        "(signed char)(bytes[0] * 256 + bytes[1]) / 128.0f",
+        "Not yet: 21.5 degrees: it says -0.5. Expected: 21.5. ",
+    ),
+    (
+        "(short)(bytes[1] << 8 | bytes[0]) / 128.0f",
+        "Not yet: 21.5 degrees: it says -127.9.*. Expected: 21.5. ",
+    ),
+    (
+        "(short)(bytes[0] << 8 | bytes[1]) / 16.0f",
+        "Not yet: 21.5 degrees: it says 172.0. Expected: 21.5. ",
+    ),
+    (
+        "(short)(bytes[0] << 8 | bytes[1]) / 128",
+        "Not yet: 21.5 degrees: it says 21.0. Expected: 21.5. ",
+    ),
+    (
+        "-((bytes[0] * 256 + bytes[1]) / 128.0f)",
+        "Not yet: 21.5 degrees: it says -21.5. Expected: 21.5. ",
+    ),
+    (
+        "(bytes[0] & 0x7F) * 2.0f + bytes[1] / 128.0f - (bytes[0] >> 7)",
+        "Not yet: -12.5 degrees: it says 242.5. Expected: -12.5. ",
+    ),
+    (
+        "(signed char)bytes[0] * 2.0f + (signed char)bytes[1] / 128.0f",
+        "Not yet: 21.5 degrees: it says 19.5. Expected: 21.5. ",
+    ),
 ]
 
 
@@ -102,8 +177,7 @@ def asserts(fill, buffer, length, data):
     return fill(buffer, length, data)
 
 
-def untouched(fill, buffer, length, data):
-    ...
+def untouched(fill, buffer, length, data): ...
 
 
 def no_guard(fill, buffer, length, data):
@@ -178,21 +252,75 @@ def no_such_attribute(fill, buffer, length, data):
 
 
 GUARDS = [
-    (guarded, "Right: "), (the_kits, "Right: "), (by_size, "Right: "), (asserts, "Right: "),
+    (guarded, "Right: "),
+    (the_kits, "Right: "),
+    (by_size, "Right: "),
+    (asserts, "Right: "),
     (untouched, "Not yet: fill in"),
-    (no_guard, r"Not yet: fill_safely\(fill, buffer, 21, 1\), where buffer is 20 elements of uint32 \(PynqBuffer\): fill was called. Exp"),
-    (by_rows, r"Not yet: fill_safely\(fill, buffer, 15, 1\), where buffer is 3 x 5 elements of int32 \(PynqBuffer\): your code raised Val"),
-    (by_elements, r"Not yet: .* buffer is 16 elements of uint8 \(PynqBuffer\): fill was called. Expected: a ValueError or a TypeError, and"),
-    (one_too_few, r"Not yet: fill_safely\(fill, buffer, 20, 1\), where buffer is 20 .*: your code raised ValueError: no .*Expected: one"),
-    (any_array, r"Not yet: .* buffer is 20 elements of uint32 \(ndarray\): fill was called. Expected: .*Memory that the IOP can reach comes"),
-    (whatever_has_an_address, r"Not yet: .* buffer is an object that has a physical_address \(_Nothing\): fill was called. Expected"),
+    (
+        no_guard,
+        (
+            r"Not yet: fill_safely\(fill, buffer, 21, 1\), where buffer is 20 elements of uint32"
+            r" \(PynqBuffer\): fill was called. Exp"
+        ),
+    ),
+    (
+        by_rows,
+        (
+            r"Not yet: fill_safely\(fill, buffer, 15, 1\), where buffer is 3 x 5 elements of int32"
+            r" \(PynqBuffer\): your code raised Val"
+        ),
+    ),
+    (
+        by_elements,
+        (
+            r"Not yet: .* buffer is 16 elements of uint8 \(PynqBuffer\): fill was called. Expected:"
+            r" a ValueError or a TypeError, and"
+        ),
+    ),
+    (
+        one_too_few,
+        (
+            r"Not yet: fill_safely\(fill, buffer, 20, 1\), where buffer is 20 .*: your code raised"
+            r" ValueError: no .*Expected: one"
+        ),
+    ),
+    (
+        any_array,
+        (
+            r"Not yet: .* buffer is 20 elements of uint32 \(ndarray\): fill was called. Expected:"
+            r" .*Memory that the IOP can reach comes"
+        ),
+    ),
+    (
+        whatever_has_an_address,
+        (
+            r"Not yet: .* buffer is an object that has a physical_address \(_Nothing\): fill was"
+            r" called. Expected"
+        ),
+    ),
     (no_lower_end, r"Not yet: fill_safely\(fill, buffer, -1, 1\), .*: fill was called. Expected"),
     (too_late, r"Not yet: fill_safely\(fill, buffer, 21, 1\), .*: fill was called. Expected"),
-    (says_nothing, r"Not yet: fill_safely\(fill, buffer, 21, 1\), .*: it returned None. Expected: a ValueError or a TypeError, and no"),
-    (loses_the_result, r"Not yet: fill_safely\(fill, buffer, 1, 1\), .*: fill returned [0-9]+, and fill_safely None. Expected: one call"),
+    (
+        says_nothing,
+        (
+            r"Not yet: fill_safely\(fill, buffer, 21, 1\), .*: it returned None. Expected: a"
+            r" ValueError or a TypeError, and no"
+        ),
+    ),
+    (
+        loses_the_result,
+        (
+            r"Not yet: fill_safely\(fill, buffer, 1, 1\), .*: fill returned [0-9]+, and fill_safely"
+            r" None. Expected: one call"
+        ),
+    ),
     (only_address, "Not yet: .*: fill was called 2 times. Expected: one call of fill"),
     (cuts, r"Not yet: fill_safely\(fill, buffer, 21, 1\), .*: fill was called. Expected"),
-    (no_such_attribute, "Not yet: .*: your code raised AttributeError: 'int' object has no attribute 'nbytes'"),
+    (
+        no_such_attribute,
+        "Not yet: .*: your code raised AttributeError: 'int' object has no attribute 'nbytes'",
+    ),
     (7, "Not yet: .*: your code raised TypeError: 'int' object is not callable"),
 ]
 
@@ -206,34 +334,41 @@ def path_as_it_was(monkeypatch):
 @pytest.fixture
 def loaded(overlay):
     """A function that loads C as a cell does, and returns the function of that name."""
+
     def run(name, source):
         library = MicroblazeRPC(overlay.iop1, source)
         return magic._FunctionWrapper(getattr(library, name), library)
+
     return run
 
 
 @pytest.fixture
 def defined(loaded):
-    """A function that runs an exercise's cell with something in it replaced, and returns the function that it defines."""
+    """A function that runs an exercise's cell with something in it replaced, and returns the
+    function that it defines."""
+
     def run(exercise, name, old, new):
         cell = CELLS[exercise + "-answer"]
         assert cell.count(old) == 1
         return loaded(name, cell.split("\n", 1)[1].replace(old, new))
+
     return run
 
 
 @pytest.fixture
 def told(capsys, monkeypatch):
-    """A function that has a check look at an answer, which is told one line, and leaves no buffer behind."""
+    """A function that has a check look at an answer, which is told one line, and leaves no buffer
+    behind."""
     monkeypatch.setattr(check, "ANSWER", 1)
 
     def run(tried, answer, says):
         free = Xlnk().cma_stats()["CMA Memory Available"]
         tried(answer)
         line = capsys.readouterr().out
-        assert re.fullmatch("(?:{}).*\n".format(says), line), line
+        assert re.fullmatch(f"(?:{says}).*\n", line), line
         assert re.match("Right: |Not yet: fill in", line) or re.fullmatch(FOUR_PARTS, line), line
         assert Xlnk().cma_stats()["CMA Memory Available"] == free
+
     run.lines = lambda: capsys.readouterr().out.splitlines()
     return run
 
@@ -247,17 +382,29 @@ def test_a_ramp(answer, says, defined, told, board):
 @pytest.mark.parametrize("first_line, last_line, says", SIGNATURES)
 def test_a_ramp_with_other_types(first_line, last_line, says, loaded, told):
     step = "step" if "step" in first_line else "-3"
-    told(check.tweak, loaded("ramp", first_line + """
+    told(
+        check.tweak,
+        loaded(
+            "ramp",
+            first_line
+            + f"""
         {{ unsigned int *words = (unsigned int *)buffer;
-           for (int i = 0; i < length; i++) words[i] = data + i * {};
-           {} }}""".format(step, last_line)), says)
+           for (int i = 0; i < length; i++) words[i] = data + i * {step};
+           {last_line} }}""",
+        ),
+        says,
+    )
 
 
 @pytest.mark.parametrize("answer, says", THERMOMETERS)
 def test_a_thermometer_below_zero(answer, says, defined, told, board):
     students = board.plug(Led8())
     try:
-        told(check.change, defined("change", "degrees", "(bytes[0] * 256 + bytes[1]) / 128.0f", answer), says)
+        told(
+            check.change,
+            defined("change", "degrees", "(bytes[0] * 256 + bytes[1]) / 128.0f", answer),
+            says,
+        )
         assert board.plugged() == [students]
     finally:
         board.unplug(students)
@@ -272,22 +419,36 @@ def test_a_guard(answer, says, told, any_board):
 def test_a_function_whose_cell_was_not_the_last_one(exercise, name, loaded, defined, told, overlay):
     first = defined(exercise, name, "return", "return")
     loaded("other", "int other(void) { return 1; }")
-    says = "Not yet: The IOP runs another program now: to have this function back, run the cell that begins with %%microblaze again."
+    says = (
+        "Not yet: The IOP runs another program now: to have this function back, run the cell that"
+        " begins with %%microblaze again."
+    )
     getattr(check, exercise)(first)
     Overlay(OVERLAY)
     getattr(check, exercise)(first)
     said = told.lines()
-    assert said[0] == says and re.match("Not yet: An overlay was downloaded since this function was compiled.* run overlay = Overlay", said[1])
+    assert said[0] == says and re.match(
+        "Not yet: An overlay was downloaded since this function was compiled.* run overlay ="
+        " Overlay",
+        said[1],
+    )
 
 
 @pytest.mark.parametrize("exercise", ["tweak", "change"])
 @pytest.mark.parametrize("answer", [guarded, 7, "ramp"], ids=["in Python", "a number", "a name"])
 def test_what_is_no_function_of_a_cell(exercise, answer, told, overlay):
-    told(getattr(check, exercise), answer, "Not yet: .*Expected: a function that the cell of C above defined. The IOP is to do the work.")
+    told(
+        getattr(check, exercise),
+        answer,
+        "Not yet: .*Expected: a function that the cell of C above defined. The IOP is to do the"
+        " work.",
+    )
 
 
 def test_below_zero_needs_a_virtual_thermometer(defined, told, monkeypatch):
     degrees = defined("change", "degrees", "128", "128")
     monkeypatch.setitem(sys.modules, "virtual_board", None)
     check.change(degrees)
-    assert told.lines()[0].startswith("Not yet: this check plugs in virtual modules, and this is a real board.")
+    assert told.lines()[0].startswith(
+        "Not yet: this check plugs in virtual modules, and this is a real board."
+    )

@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-
 from checks import performance as check
 
 
@@ -21,17 +20,17 @@ def loop(buffer, words):
 
 def from_zero(buffer, words):
     for start in range(0, words, 1000):
-        buffer[start:start + 1000][:words - start] = np.arange(start, min(start + 1000, words))
+        buffer[start : start + 1000][: words - start] = np.arange(start, min(start + 1000, words))
 
 
 def whole_blocks_alone(buffer, words):
     for start in range(0, words // 1000 * 1000, 1000):
-        buffer[start:start + 1000] = np.arange(start + 1, start + 1001)
+        buffer[start : start + 1000] = np.arange(start + 1, start + 1001)
 
 
 def too_much(buffer, words):
     for start in range(0, words, 1000):
-        buffer[start:start + 1000] = np.arange(start + 1, start + 1001)
+        buffer[start : start + 1000] = np.arange(start + 1, start + 1001)
 
 
 def crossing(a, b):
@@ -47,7 +46,7 @@ def all_made_at_once(buffer, words):
 
 def in_small_blocks(buffer, words):
     for start in range(0, words, 500):
-        buffer[start:min(start + 500, words)] = np.arange(start, min(start + 500, words)) + 1
+        buffer[start : min(start + 500, words)] = np.arange(start, min(start + 500, words)) + 1
 
 
 def by_another_name(buffer, words):
@@ -57,11 +56,16 @@ def by_another_name(buffer, words):
 # What was tried, what came, what was expected, and the rule that it follows from
 FOUR_PARTS = r"Not yet: [^\n]+: [^\n]+\. Expected: [^\n]+\. [^\n]+\.\n"
 WRONG = [  # check, answer, and what it says then
-        (check.tweak, lambda words, instructions: "0.2 s", "'0.2 s', and should be a number"),
-    (check.tweak, lambda words, instructions: words * 2.375 * 1e-8, r"word of \S+ instructions each: the result is"),
+    (check.tweak, lambda words, instructions: "0.2 s", "'0.2 s', and should be a number"),
+    (
+        check.tweak,
+        lambda words, instructions: words * 2.375 * 1e-8,
+        r"word of \S+ instructions each: the result is",
+    ),
     (check.tweak, lambda words, instructions: words * instructions * 1e-5, "the result is"),
     (check.tweak, lambda words, instructions: words * round(instructions) * 1e-8, "the result is"),
-    (check.tweak, lambda words, instructions: words * instructions * 10, "the result is"),  # nanoseconds
+    # nanoseconds
+    (check.tweak, lambda words, instructions: words * instructions * 10, "the result is"),
     (check.change, all_made_at_once, "bytes of memory"),
     (check.change, in_small_blocks, "it made 2 assignments"),
     (check.change, by_another_name, "in another way"),
@@ -73,15 +77,21 @@ WRONG = [  # check, answer, and what it says then
     (check.change, lambda buffer: buffer.sum(), "TypeError"),
     (check.write, crossing, "the result is"),
     (check.write, lambda a, b: max(0, crossing(a, b)), "the result is"),
-    (check.write, lambda a, b: None if crossing(a, b) < 0 else crossing(a, b), "the result is None. Expected: 0"),
+    (
+        check.write,
+        lambda a, b: None if crossing(a, b) < 0 else crossing(a, b),
+        "the result is None. Expected: 0",
+    ),
     (check.write, lambda a, b: a[0] * a[1], "the result is"),
     (check.write, lambda a, b: solution(a, b) or None, "the result is None. Expected: 0"),
-    (check.write, lambda a, b: 0 if b[0] < a[0] else solution(a, b), "the result is 0. Expected: None"),
+    (
+        check.write,
+        lambda a, b: 0 if b[0] < a[0] else solution(a, b),
+        "the result is 0. Expected: None",
+    ),
     (check.write, lambda a, b: 1e6 * (solution(a, b) or 0), "the result is"),
     (check.write, lambda a, b: "never", "'never', and should be a number"),
 ]
-
-
 
 
 def solution(a, b):
@@ -101,7 +111,9 @@ def by_pieces(buffer, words):
 
 def by_lists(buffer, words):
     for start in range(0, words + 1, 1000):  # the last block may have no words
-        buffer[start:min(start + 1000, words)] = list(range(start + 1, min(start + 1000, words) + 1))
+        buffer[start : min(start + 1000, words)] = list(
+            range(start + 1, min(start + 1000, words) + 1)
+        )
 
 
 def by_views(buffer, words):
@@ -115,8 +127,15 @@ by_views.done = 0
 RIGHT = [
     (check.tweak, lambda words, instructions: words * instructions / 100e6),
     (check.tweak, lambda words, instructions: np.float64(words) * instructions * 10 / 1e9),
-    (check.tweak, lambda words, instructions: fractions.Fraction(words) * fractions.Fraction(instructions) / 10**8),
-    (check.change, by_pieces), (check.change, by_lists), (check.change, by_views),
+    (
+        check.tweak,
+        lambda words, instructions: (
+            fractions.Fraction(words) * fractions.Fraction(instructions) / 10**8
+        ),
+    ),
+    (check.change, by_pieces),
+    (check.change, by_lists),
+    (check.change, by_views),
     (check.write, solution),
     (check.write, lambda a, b: None if solution(a, b) is None else math.ceil(solution(a, b))),
     (check.write, lambda a, b: None if solution(a, b) is None else np.float32(solution(a, b))),

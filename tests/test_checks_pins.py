@@ -1,20 +1,24 @@
-"""7_pins' checks: plausible wrong answers are told what is wrong with them, in one line, and unusual right ones are right."""
+"""7_pins' checks: plausible wrong answers are told what is wrong with them, in one line, and
+unusual right ones are right."""
 
 import json
 import re
 
 import numpy as np
 import pytest
-
 from checks import pins as check
+
 from conftest import ROOT
 from iop.pynq_tutorial import PROGRAM as PROGRAM_OF_THE_KIT
 from virtual_board.pmods import I2cDevice, Led8
 
 pytestmark = pytest.mark.slow
 
-PROGRAM = next("".join(cell["source"]) for cell in json.loads((ROOT / "notebooks" / "7_pins.ipynb").read_text())["cells"]
-               if "my_firmware/pins.c\n" in "".join(cell["source"]))
+PROGRAM = next(
+    "".join(cell["source"])
+    for cell in json.loads((ROOT / "notebooks" / "7_pins.ipynb").read_text())["cells"]
+    if "my_firmware/pins.c\n" in "".join(cell["source"])
+)
 RIGHT_FILM = [1 << led for led in (0, 1, 2, 3, 4, 5, 6, 7, 6, 5, 4, 3, 2, 1)]
 
 FILMS = [
@@ -23,9 +27,21 @@ FILMS = [
     ([1, 2, 4, 8, 16, 32, 64, 128, 64.0, 32, 16, 8, 4, 2], "Right: "),
     (RIGHT_FILM + [1], "Not yet: the film: it has 15 words. Expected: 14: "),
     (RIGHT_FILM[:8] * 2, "Not yet: the film: it has 16 words"),
-    (RIGHT_FILM[:8] + RIGHT_FILM[7:1:-1], "Not yet: word 8 of the film: it is 0x80, which lights LED 7. Expected: 0x40, LED 6 alone"),
-    (list(range(14)), "Not yet: word 0 of the film: it is 0x0, which lights no LED. Expected: 0x1, LED 0 alone"),
-    ([2**led - 1 for led in range(1, 15)], "Not yet: word 1 of the film: it is 0x3, which lights LED 0 and 1. Expected: 0x2, LED 1 alone"),
+    (
+        RIGHT_FILM[:8] + RIGHT_FILM[7:1:-1],
+        "Not yet: word 8 of the film: it is 0x80, which lights LED 7. Expected: 0x40, LED 6 alone",
+    ),
+    (
+        list(range(14)),
+        "Not yet: word 0 of the film: it is 0x0, which lights no LED. Expected: 0x1, LED 0 alone",
+    ),
+    (
+        [2**led - 1 for led in range(1, 15)],
+        (
+            "Not yet: word 1 of the film: it is 0x3, which lights LED 0 and 1. Expected: 0x2, LED 1"
+            " alone"
+        ),
+    ),
     (list("there and back"), "Not yet: word 0 of the film: it is 't'. Expected: 0x1"),
     (..., "Not yet: fill in"),
 ]
@@ -39,7 +55,10 @@ PROGRAMS = [
     ("1 + 0 * levels", "Not yet: the levels 00000000, pin 7 first: RESULT is 8. Expected: 0."),
     ("levels & 1 << i", "Not yet: the levels 11111111, pin 7 first: RESULT is 255. Expected: 8."),
     ("levels & i", "Not yet: the levels 11111111, pin 7 first: RESULT is 28. Expected: 8."),
-    ("levels >> (i + 1) & 1", "Not yet: the levels 11111111, pin 7 first: RESULT is 7. Expected: 8."),
+    (
+        "levels >> (i + 1) & 1",
+        "Not yet: the levels 11111111, pin 7 first: RESULT is 7. Expected: 8.",
+    ),
     ("i-- && levels", "Not yet: the levels 00000000, pin 7 first: the IOP did not answer"),
     ("level >> i & 1", "Not yet: building pins.c: pins.c:21:18: error: 'level' undeclared"),
 ]
@@ -123,7 +142,9 @@ class NoDevice:
 
 
 DEVICES = [
-    (Right, "Right: "), (ByShifts, "Right: "), (TakesItAnew, "Right: "),
+    (Right, "Right: "),
+    (ByShifts, "Right: "),
+    (TakesItAnew, "Right: "),
     (Untouched, "Not yet: fill in"),
     (LowFirst, "Not yet: 20.0 degrees: your device sent the bytes 000a, which .* Expected: 0a00"),
     (Degrees, "Not yet: 20.0 degrees: your device sent the bytes 0014, .* Expected: 0a00"),
@@ -137,7 +158,7 @@ DEVICES = [
 
 def told(capsys, says):
     said = capsys.readouterr().out
-    assert re.fullmatch("{}.*\n".format(says), said), said
+    assert re.fullmatch(f"{says}.*\n", said), said
 
 
 @pytest.mark.parametrize("film, says", FILMS)
@@ -170,4 +191,4 @@ def test_the_kits_program_is_in_the_iop_afterwards(overlay, board, capsys):
     check.write(Right)
     with open(PROGRAM_OF_THE_KIT, "rb") as file:
         program = file.read()
-    assert board.memory.bram[:len(program)].tobytes() == program
+    assert board.memory.bram[: len(program)].tobytes() == program

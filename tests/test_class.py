@@ -1,4 +1,5 @@
-"""A class on one machine: twenty kernels, a virtual board each, all run the IOP example at the same time."""
+"""A class on one machine: twenty kernels, a virtual board each, all run the IOP example at the same
+time."""
 
 import os
 import subprocess
@@ -33,12 +34,12 @@ with client.setup_kernel():
 
 def memory_kb(pid):
     """A process's share of memory in KB: pages that several use count in parts."""
-    with open("/proc/{}/smaps_rollup".format(pid)) as rollup:
+    with open(f"/proc/{pid}/smaps_rollup") as rollup:
         return next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
 
 
 def cpu_ticks(pid):
-    with open("/proc/{}/stat".format(pid)) as stat:
+    with open(f"/proc/{pid}/stat") as stat:
         columns = stat.read().rpartition(")")[2].split()
     return int(columns[11]) + int(columns[12])
 
@@ -47,9 +48,17 @@ def cpu_ticks(pid):
 def test_twenty_students_at_once():
     start = time.monotonic()
     runtime = tempfile.TemporaryDirectory()  # a socket's whole path may have 107 characters
-    students = [subprocess.Popen([sys.executable, "-c", STUDENT], cwd=str(ROOT), stdin=subprocess.PIPE,
-                                 stdout=subprocess.PIPE, universal_newlines=True,
-                                 env=dict(os.environ, JUPYTER_RUNTIME_DIR=runtime.name)) for _ in range(STUDENTS)]
+    students = [
+        subprocess.Popen(
+            [sys.executable, "-c", STUDENT],
+            cwd=str(ROOT),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            universal_newlines=True,
+            env=dict(os.environ, JUPYTER_RUNTIME_DIR=runtime.name),
+        )
+        for _ in range(STUDENTS)
+    ]
     alarm = threading.Timer(300, lambda: [student.kill() for student in students])
     alarm.start()
     try:
@@ -60,10 +69,17 @@ def test_twenty_students_at_once():
         everyone = [pid for pair in pids for pid in pair]
         ticks, start = sum(map(cpu_ticks, everyone)), time.monotonic()
         time.sleep(3)
-        idle = (sum(map(cpu_ticks, everyone)) - ticks) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - start)
-        print("\n{} students: {:.0f} s; per board {:.0f} MB for QEMU and {:.0f} MB for the kernel; idle, {:.1f} % of a core "
-              "per board".format(STUDENTS, seconds, sum(memory_kb(qemu) for _, qemu in pids) / 1024 / STUDENTS,
-                                 sum(memory_kb(kernel) for kernel, _ in pids) / 1024 / STUDENTS, 100 * idle / STUDENTS))
+        idle = (
+            (sum(map(cpu_ticks, everyone)) - ticks)
+            / os.sysconf("SC_CLK_TCK")
+            / (time.monotonic() - start)
+        )
+        print(
+            f"\n{STUDENTS} students: {seconds:.0f} s; per board"
+            f" {sum(memory_kb(qemu) for _, qemu in pids) / 1024 / STUDENTS:.0f} MB for QEMU and"
+            f" {sum(memory_kb(kernel) for kernel, _ in pids) / 1024 / STUDENTS:.0f} MB for the"
+            f" kernel; idle, {100 * idle / STUDENTS:.1f} % of a core per board"
+        )
     finally:
         for student in students:
             student.communicate()

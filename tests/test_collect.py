@@ -11,11 +11,11 @@ import sys
 import time
 
 import pytest
+from test_from_a_pc import boards, classroom, servers  # noqa: F401
+from waiting import soon
 
 from conftest import ROOT
 from deploy import collect
-from test_from_a_pc import boards, classroom, servers  # noqa: F401
-from waiting import soon
 
 pytestmark = pytest.mark.deploy
 
@@ -34,8 +34,10 @@ class Class:
     def board(self, name, answer=None, connection="local", **files):
         """A new board's folder of notebooks. answer: what its Python says, where the kit's is not
         asked; files: {name: contents}, without .ipynb"""
-        self.boards.append(f"    {name}: {{ansible_connection: {connection}, "
-                           f"destdir: {self.folder}/{name}, ansible_host: 127.0.0.1}}")
+        self.boards.append(
+            f"    {name}: {{ansible_connection: {connection}, "
+            f"destdir: {self.folder}/{name}, ansible_host: 127.0.0.1}}"
+        )
         notebooks = self.folder / name / "home/xilinx/jupyter_notebooks/pynq_tutorial"
         notebooks.mkdir(parents=True)
         (notebooks / ".pynq_tutorial.json").write_text('{"files": {}}')
@@ -43,20 +45,37 @@ class Class:
             (notebooks / (file + ".ipynb")).write_text(contents)
         if answer is not None:
             (notebooks / "answer").write_bytes(
-                answer.encode() if isinstance(answer, str) else json.dumps(answer).encode())
+                answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+            )
             (self.folder / "kit/deploy/changed.py").write_text(ANSWERS)
         return notebooks
 
     def start(self, **options):
         (self.folder / "boards.yml").write_text("\n".join(["boards:", "  hosts:"] + self.boards))
-        command = [sys.executable, "-B", "-m", "deploy.collect", "run", str(self.to),
-                   str(ROOT / ".deploy/bin/ansible-playbook"), "--forks=4",
-                   "-i", str(self.folder / "boards.yml"), "deploy/collect.yml"]
+        command = [
+            sys.executable,
+            "-B",
+            "-m",
+            "deploy.collect",
+            "run",
+            str(self.to),
+            str(ROOT / ".deploy/bin/ansible-playbook"),
+            "--forks=4",
+            "-i",
+            str(self.folder / "boards.yml"),
+            "deploy/collect.yml",
+        ]
         return subprocess.Popen(
-            command, cwd=str(self.folder / "kit"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, universal_newlines=True, start_new_session=True,
+            command,
+            cwd=str(self.folder / "kit"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            universal_newlines=True,
+            start_new_session=True,
             env=dict(os.environ, LC_ALL="C.UTF-8", ANSIBLE_HOME=str(self.folder / "ansible")),
-            **options)
+            **options,
+        )
 
     def collect(self):
         """What it says, and whether it says that all is well."""
@@ -67,8 +86,11 @@ class Class:
         return said, run.returncode == 0
 
     def brought(self, board):
-        return {str(path.relative_to(self.to / board)) for path in (self.to / board).rglob("*")
-                if path.is_file()} - {"left_out.txt"}
+        return {
+            str(path.relative_to(self.to / board))
+            for path in (self.to / board).rglob("*")
+            if path.is_file()
+        } - {"left_out.txt"}
 
 
 @pytest.fixture
@@ -107,21 +129,55 @@ def test_the_changed_notebooks_are_collected(boards, classroom, servers, tmp_pat
 
 
 REFUSED = {
-    "leads out": ["../../../secret.ipynb", "/secret.ipynb", "x/../../../../../secret.ipynb", "..",
-                  "./a.ipynb", "a//b.ipynb", "", "../../.ipynb", ".hidden/a.ipynb", "a.ipynb/"],
-    "cannot be printed": ["x\n/../../../../../secret.ipynb", "\x1b[2J.ipynb", "\u202eb.ipynb",
-                          "\x9b2J.ipynb", "\ud800.ipynb", "a\0.ipynb", "a\r.ipynb", "\u2028.ipynb"],
+    "leads out": [
+        "../../../secret.ipynb",
+        "/secret.ipynb",
+        "x/../../../../../secret.ipynb",
+        "..",
+        "./a.ipynb",
+        "a//b.ipynb",
+        "",
+        "../../.ipynb",
+        ".hidden/a.ipynb",
+        "a.ipynb/",
+    ],
+    "cannot be printed": [
+        "x\n/../../../../../secret.ipynb",
+        "\x1b[2J.ipynb",
+        "\u202eb.ipynb",
+        "\x9b2J.ipynb",
+        "\ud800.ipynb",
+        "a\0.ipynb",
+        "a\r.ipynb",
+        "\u2028.ipynb",
+    ],
     "not a notebook": ["secret", "a.ipynb.sh", "a.IPYNB"],
     "too long": ["x" * 5000 + ".ipynb", "x/" * 1000 + "a.ipynb", "ü" * 120 + ".ipynb"],
-    "has no such names": ["CON.ipynb", "a/nul/b.ipynb", "c:\\x.ipynb", "com1 .ipynb",
-                          "a\\b.ipynb"],
-    "in the place of a name": [5, None, {"a.ipynb": 1}, ["a.ipynb"], [["a.ipynb"], "b"], ["a", 5],
-                               1e999],
+    "has no such names": ["CON.ipynb", "a/nul/b.ipynb", "c:\\x.ipynb", "com1 .ipynb", "a\\b.ipynb"],
+    "in the place of a name": [
+        5,
+        None,
+        {"a.ipynb": 1},
+        ["a.ipynb"],
+        [["a.ipynb"], "b"],
+        ["a", 5],
+        1e999,
+    ],
     "takes? its name for that of": ["FINE.ipynb"],
     "could not be fetched": ["gone.ipynb", "x.ipynb/y.ipynb"],
-    r"ha\?\[2Jha": [["a.ipynb", "ha\x1b[2Jha"]]}
-NO_LIST = ["", "Welcome", '{"a.ipynb": 1}', "5", "NaN", "[" * 100000, '["a.ipynb"',
-           '["a.ipynb"]\n["b.ipynb"]', "\x1b[2J\u202e"]
+    r"ha\?\[2Jha": [["a.ipynb", "ha\x1b[2Jha"]],
+}
+NO_LIST = [
+    "",
+    "Welcome",
+    '{"a.ipynb": 1}',
+    "5",
+    "NaN",
+    "[" * 100000,
+    '["a.ipynb"',
+    '["a.ipynb"]\n["b.ipynb"]',
+    "\x1b[2J\u202e",
+]
 
 
 def test_whatever_boards_answer_nothing_leaves_their_folders(a_class):
@@ -170,10 +226,17 @@ def put(path, contents):
         path.write_text(contents)
 
 
-BROKEN = {"": "it is empty", "\0" * 100: "it is empty", '{"cells": [': "it is not a whole notebook",
-          "{}": "it is not a notebook", '{"cells": {}}': "it is not a notebook",
-          "[]": "it is not a notebook", "link": "it is a link", "pipe": "it is not a file",
-          "large": "it has more than 20 MB"}
+BROKEN = {
+    "": "it is empty",
+    "\0" * 100: "it is empty",
+    '{"cells": [': "it is not a whole notebook",
+    "{}": "it is not a notebook",
+    '{"cells": {}}': "it is not a notebook",
+    "[]": "it is not a notebook",
+    "link": "it is a link",
+    "pipe": "it is not a file",
+    "large": "it has more than 20 MB",
+}
 
 
 def test_what_was_collected_stays_until_something_whole_is_there(a_class):
@@ -188,7 +251,7 @@ def test_what_was_collected_stays_until_something_whole_is_there(a_class):
     there = {path.stem: path.read_text() for path in (a_class.to / "one").glob("*.ipynb")}
     assert there == dict(dict.fromkeys(names + ["folder"], NOTEBOOK), other='{"cells": [2]}')
     for name, reason in zip(names, BROKEN.values()):
-        line = re.search(f"left out one/({name}.ipynb: .*)\"", said).group(1)
+        line = re.search(f'left out one/({name}.ipynb: .*)"', said).group(1)
         assert reason in line and line in (a_class.to / "one/left_out.txt").read_text()
     for name in names:
         put(board / (name + ".ipynb"), '{"cells": [3]}')
@@ -214,8 +277,11 @@ def test_what_lies_in_the_place_of_a_notebook_is_not_followed(a_class):
     assert not well and "1 notebooks brought from 1 boards, 3 left out" in said, said
     assert (elsewhere / "mine.ipynb").read_text() == "the instructor's"
     assert sorted(path.name for path in elsewhere.rglob("*")) == ["mine.ipynb", "sub"]
-    for name in "mine.ipynb: there is a link", "folder.ipynb: Is a directory", \
-            "sub/mine.ipynb: there is a link":
+    for name in (
+        "mine.ipynb: there is a link",
+        "folder.ipynb: Is a directory",
+        "sub/mine.ipynb: there is a link",
+    ):
         assert "left out inside/" + name in said
     assert "board is a link, and board's notebooks go into a folder: remove the link." in said
     assert "pipe: File exists" in said and "; nothing from board, pipe." in said

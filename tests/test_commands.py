@@ -16,26 +16,42 @@ pytestmark = pytest.mark.slow
 
 def command(*words, **options):
     # As typed into a new terminal: a make inside of a make would announce the folders it enters.
-    options.setdefault("env", {name: value for name, value in os.environ.items() if not name.startswith("MAKE")})
-    return subprocess.run(words, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          universal_newlines=True, timeout=300, **options)
+    options.setdefault(
+        "env", {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    )
+    return subprocess.run(
+        words,
+        cwd=str(ROOT),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        timeout=300,
+        **options,
+    )
 
 
 def test_run_prints_what_the_iop_wrote():
     run = command("make", "run")
     assert run.returncode == 0, run.stdout
-    assert "State of buffer after IOP write\n" + "".join("{}\n".format(i) for i in range(1, 11)) in run.stdout
+    assert (
+        "State of buffer after IOP write\n" + "".join(f"{i}\n" for i in range(1, 11)) in run.stdout
+    )
 
 
 def test_run_ends_quietly_when_its_reader_has_enough():
     run = command("sh", "-c", ".venv/bin/python run.py notebooks/2_iop_example.ipynb | head -1")
-    assert run.returncode == 0 and "Traceback" not in run.stdout and len(run.stdout.splitlines()) < 3, run.stdout
+    assert (
+        run.returncode == 0 and "Traceback" not in run.stdout and len(run.stdout.splitlines()) < 3
+    ), run.stdout
 
 
 def test_run_ends_with_an_error_when_a_cell_does(tmp_path):
     import nbformat
+
     path = tmp_path / "bad.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('one')\n1/0")]), str(path))
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('one')\n1/0")]), str(path)
+    )
     run = command(".venv/bin/python", "run.py", str(path))
     assert run.returncode == 1 and "one" in run.stdout and "ZeroDivisionError" in run.stdout
 
@@ -57,12 +73,20 @@ def test_doctor_names_what_is_missing_and_the_remedy(tmp_path):
 def test_doctor_does_not_call_a_qemu_that_cannot_start_old(tmp_path):
     """Another version would not help: what it said does."""
     for name in emulator.NAMES:
-        (tmp_path / name).write_text("#!/bin/sh\necho 'libpixman-1.so.0: cannot open shared object file' >&2; exit 127\n")
+        (tmp_path / name).write_text(
+            "#!/bin/sh\necho 'libpixman-1.so.0: cannot open shared object file' >&2; exit 127\n"
+        )
         (tmp_path / name).chmod(0o755)
-    said = command(sys.executable, "doctor.py", env=dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}")).stdout
+    said = command(
+        sys.executable, "doctor.py", env=dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    ).stdout
     for row in "QEMU", "virtual board":
-        line, = re.findall(f"^MISSING  {row} .*", said, re.M)
-        assert "libpixman-1.so.0: cannot open shared object file" in line and "older" not in line and "install" not in line
+        (line,) = re.findall(f"^MISSING  {row} .*", said, re.M)
+        assert (
+            "libpixman-1.so.0: cannot open shared object file" in line
+            and "older" not in line
+            and "install" not in line
+        )
 
 
 def test_help_lists_every_command():
@@ -73,17 +97,38 @@ def test_help_lists_every_command():
 
 def test_what_a_board_runs_is_python_3_6(tmp_path):
     for notebook in (ROOT / "notebooks").rglob("[0-9]_*.ipynb"):
-        cells = ["".join(cell["source"]) for cell in json.loads(notebook.read_text())["cells"]
-                 if cell["cell_type"] == "code"]
-        file = tmp_path / "{}_{}.py".format(notebook.parent.name, notebook.stem)
+        cells = [
+            "".join(cell["source"])
+            for cell in json.loads(notebook.read_text())["cells"]
+            if cell["cell_type"] == "code"
+        ]
+        file = tmp_path / f"{notebook.parent.name}_{notebook.stem}.py"
         file.write_text("\n".join(cell for cell in cells if not cell.startswith("%")))
-    run = command(os.path.join(os.path.dirname(sys.executable), "vermin"), "-t=3.6-", "--no-tips", "--violations", "iop",
-                  "virtual_board", "notebooks/checks", "bitstream", "bench", "mb_src", "run.py", "doctor.py", "tests/on_board.py",
-                  str(tmp_path), *map(str, (ROOT / "deploy").glob("*.py")))
+    run = command(
+        os.path.join(os.path.dirname(sys.executable), "vermin"),
+        "-t=3.6-",
+        "--no-tips",
+        "--violations",
+        "iop",
+        "virtual_board",
+        "notebooks/checks",
+        "bitstream",
+        "bench",
+        "mb_src",
+        "run.py",
+        "doctor.py",
+        "tests/on_board.py",
+        str(tmp_path),
+        *map(str, (ROOT / "deploy").glob("*.py")),
+    )
     assert run.returncode == 0, run.stdout
 
 
 def test_the_fault_table_names_tests_that_exist():
-    tests = "\n".join(path.name + "\n" + path.read_text() for path in (ROOT / "tests").glob("**/test_*.py"))
-    for name in re.findall(r"`(test_\w+?)(?:_?\.\.\.|\.py)?`", (ROOT / "tests" / "FAULTS.md").read_text()):
+    tests = "\n".join(
+        path.name + "\n" + path.read_text() for path in (ROOT / "tests").glob("**/test_*.py")
+    )
+    for name in re.findall(
+        r"`(test_\w+?)(?:_?\.\.\.|\.py)?`", (ROOT / "tests" / "FAULTS.md").read_text()
+    ):
         assert name in tests, name

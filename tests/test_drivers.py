@@ -1,7 +1,8 @@
-"""pynq's own drivers, unmodified, with their own programs (.bin) on the virtual IOP, each against a device of the test's own.
+"""pynq's own drivers, unmodified, with their own programs (.bin) on the virtual IOP, each against a
+device of the test's own.
 
-What a program does is in its C source, in pynq/lib/pmod/*/src of the installed package; the comments name the files there.
-"""
+What a program does is in its C source, in pynq/lib/pmod/*/src of the installed package; the
+comments name the files there."""
 
 import os
 import re
@@ -10,9 +11,27 @@ import time
 
 import pynq.lib.pmod
 import pytest
-from pynq.lib.pmod import (PMOD_GROVE_G1, PMOD_GROVE_G3, PMOD_GROVE_G4, Grove_Buzzer, Grove_LEDbar, Grove_OLED, Grove_TMP,
-                           Pmod_ADC, Pmod_ALS, Pmod_DAC, Pmod_DPOT, Pmod_IIC, Pmod_IO, Pmod_LED8, Pmod_OLED, Pmod_PWM, Pmod_TC1,
-                           Pmod_TMP2, Pmod_Timer)
+from pynq.lib.pmod import (
+    PMOD_GROVE_G1,
+    PMOD_GROVE_G3,
+    PMOD_GROVE_G4,
+    Grove_Buzzer,
+    Grove_LEDbar,
+    Grove_OLED,
+    Grove_TMP,
+    Pmod_ADC,
+    Pmod_ALS,
+    Pmod_DAC,
+    Pmod_DPOT,
+    Pmod_IIC,
+    Pmod_IO,
+    Pmod_LED8,
+    Pmod_OLED,
+    Pmod_PWM,
+    Pmod_TC1,
+    Pmod_Timer,
+    Pmod_TMP2,
+)
 
 from virtual_board.axi.counter import ARHT, ENT, TINT
 from virtual_board.pmods import I2cDevice, PmodDevice, SpiDevice
@@ -26,7 +45,8 @@ def mb_info(board, overlay):
 
 
 class Pins(PmodDevice):
-    """Keeps the levels of the pins that the IOP drives, one after the other, and when each began."""
+    """Keeps the levels of the pins that the IOP drives, one after the other, and when each
+    began."""
 
     def __init__(self):
         self.seen, self.times = [], []
@@ -38,7 +58,8 @@ class Pins(PmodDevice):
 
 
 class Spi(SpiDevice):
-    """Keeps the bytes of each transfer, and answers with those of `answers`, from the first on in each transfer."""
+    """Keeps the bytes of each transfer, and answers with those of `answers`, from the first on in
+    each transfer."""
 
     def __init__(self, answers=b""):
         self.transfers, self.answers = [], answers
@@ -54,8 +75,8 @@ class Spi(SpiDevice):
 
 
 class I2c(I2cDevice):
-    """Keeps each transfer, as ("write" or "read", its bytes), and whether it has ended. What the IOP reads is what answer() gives
-    when a transfer begins."""
+    """Keeps each transfer, as ("write" or "read", its bytes), and whether it has ended. What the
+    IOP reads is what answer() gives when a transfer begins."""
 
     def __init__(self, address):
         self.address, self.transfers, self.stopped = address, [], True
@@ -96,13 +117,18 @@ def until(true, seconds=60):
 
 def font(path, name):
     """{character: its eight bytes} of a table in one of the programs' sources."""
-    with open(os.path.join(os.path.dirname(pynq.lib.pmod.__file__), path), encoding="latin-1") as file:
+    with open(
+        os.path.join(os.path.dirname(pynq.lib.pmod.__file__), path), encoding="latin-1"
+    ) as file:
         table = re.search(re.escape(name) + r".*?=\s*\{(.*?)\};", file.read(), re.DOTALL).group(1)
-    table = bytes(int(byte, 16) for byte in re.findall(r"0x(..)(?=[,}\s])", re.sub(r"//.*", "", table)))
-    return {chr(0x20 + place // 8): table[place:place + 8] for place in range(0, len(table), 8)}
+    table = bytes(
+        int(byte, 16) for byte in re.findall(r"0x(..)(?=[,}\s])", re.sub(r"//.*", "", table))
+    )
+    return {chr(0x20 + place // 8): table[place : place + 8] for place in range(0, len(table), 8)}
 
 
 # The pins
+
 
 def test_led8(board, mb_info):
     device = board.plug(Pins())
@@ -150,8 +176,8 @@ def test_grove_buzzer(board, mb_info):
 
 def test_grove_ledbar(board, mb_info):
     def frame():
-        """Decodes what the bar's MY9221 gets: 16 bits a word, one with each edge of the clock; four pulses of the data pin
-        while the clock rests store the words."""
+        """Decodes what the bar's MY9221 gets: 16 bits a word, one with each edge of the clock; four
+        pulses of the data pin while the clock rests store the words."""
         bits, pulses, data, clock = "", 0, 0, 0
         for levels in device.seen:
             now, edge = levels >> PMOD_GROVE_G1[0] & 1, levels >> PMOD_GROVE_G1[1] & 1
@@ -162,7 +188,7 @@ def test_grove_ledbar(board, mb_info):
             data, clock = now, edge
         device.seen.clear()
         assert len(bits) == 13 * 16 and pulses == 4
-        words = [int(bits[place:place + 16], 2) for place in range(0, len(bits), 16)]
+        words = [int(bits[place : place + 16], 2) for place in range(0, len(bits), 16)]
         assert words[0] == words[11] == words[12] == 0
         return words[1:11]
 
@@ -176,16 +202,19 @@ def test_grove_ledbar(board, mb_info):
     bar.write_binary(0b1000100011)
     assert frame() == [0xFF, 0xFF, 0, 0, 0, 0xFF, 0, 0, 0, 0xFF] and bar.read() == "1000100011"
     bar.write_brightness(0b0000000011, list(range(1, 11)))
-    assert frame() == [10, 9] + [0] * 8  # pmod_grove_ledbar.c takes the brightness of the last one first
+    # pmod_grove_ledbar.c takes the brightness of the last one first
+    assert frame() == [10, 9] + [0] * 8
     bar.reset()
     assert frame() == [0] * 10 and bar.read() == "0000000000"
 
 
 # SPI
 
+
 def test_oled(board, mb_info):
     class Panel(Spi):
         """Keeps commands and data apart, and when it was reset."""
+
         levels = 0
 
         def pins(self, levels, driven):
@@ -219,7 +248,7 @@ def test_oled(board, mb_info):
     assert device.told == update(b"", text, b"", b"")
     del device.told[:]
     oled.draw_rect(10, 16, 20, 31)
-    page = bytes(10) + b"\xFF" + bytes(9) + b"\xFF"
+    page = bytes(10) + b"\xff" + bytes(9) + b"\xff"
     top, bottom = bytearray(page), bytearray(page)
     for x in range(11, 20):
         top[x], bottom[x] = 0x01, 0x80
@@ -258,8 +287,12 @@ def test_dac(board, mb_info):
     for volts in 0, 1.25, 2.5:
         dac.write(volts)
     # pmod_dac.c: RefOn(), and FixedGen() with a value of 12 bits, of 0.6105 mV each
-    assert device.transfers == [bytes([0x08, 0x00, 0x00, 0x01]), bytes([0x03, 0x00, 0x00, 0x55]),
-                                bytes([0x03, 0x07, 0xFF, 0x55]), bytes([0x03, 0x0F, 0xFF, 0x55])]
+    assert device.transfers == [
+        bytes([0x08, 0x00, 0x00, 0x01]),
+        bytes([0x03, 0x00, 0x00, 0x55]),
+        bytes([0x03, 0x07, 0xFF, 0x55]),
+        bytes([0x03, 0x0F, 0xFF, 0x55]),
+    ]
 
 
 def test_dpot(board, mb_info):
@@ -278,18 +311,26 @@ def test_dpot(board, mb_info):
 def test_tc1(board, mb_info):
     device = board.plug(Spi())
     thermometer = Pmod_TC1(mb_info)
-    for couple, junction, alarms in (0, 0, 0), (25.25, 22.0625, 0), (-250, -10.5, 0x10001), (1350.75, 125, 0x10007):
+    for couple, junction, alarms in (
+        (0, 0, 0),
+        (25.25, 22.0625, 0),
+        (-250, -10.5, 0x10001),
+        (1350.75, 125, 0x10007),
+    ):
         raw = (int(couple * 4) & 0x3FFF) << 18 | (int(junction * 16) & 0xFFF) << 4 | alarms
         device.answers = struct.pack(">I", raw)
         assert thermometer.read_raw() == raw
         # pmod_tc1.py looks for the sign of the thermocouple's 14 bits at the 18th
-        assert thermometer.read_thermocouple_temperature() == (couple if couple >= 0 else couple + 4096)
+        assert thermometer.read_thermocouple_temperature() == (
+            couple if couple >= 0 else couple + 4096
+        )
         assert thermometer.read_junction_temperature() == junction
         assert thermometer.read_alarm_flags() == alarms
     assert all(len(transfer) == 4 for transfer in device.transfers)
 
 
 # I2C
+
 
 class Adt7420(I2c):
     """celsius: of each sample, one after the other; the last one stays"""
@@ -309,12 +350,14 @@ def test_tmp2(board, mb_info):
     for celsius in 21.5, 0, 99.9, 0.5:
         device.celsius = [celsius]
         assert thermometer.read() == celsius
-        assert device.take() == 2 * [("read", struct.pack(">h", int(celsius * 128)))]  # pmod_tmp2.c, 55: "to clear stale data"
-    # pmod_tmp2.c, 50 and 55: `u32 sample` has two bytes without their sign, so that what is below zero reads 512 too high
+        # pmod_tmp2.c, 55: "to clear stale data"
+        assert device.take() == 2 * [("read", struct.pack(">h", int(celsius * 128)))]
+    # pmod_tmp2.c, 50 and 55: `u32 sample` has two bytes without their sign, so that what is below
+    # zero reads 512 too high
     device.celsius = [-10.5]
     assert thermometer.read() == 501.5
-    # pmod_tmp2.py, _reg2float(): the exponent of 1 to 2 is 0 after its 127 are taken off, and is taken for that of a
-    # denormalised number, so that these read 1 too low
+    # pmod_tmp2.py, _reg2float(): the exponent of 1 to 2 is 0 after its 127 are taken off, and is
+    # taken for that of a denormalised number, so that these read 1 too low
     device.celsius = [1.5]
     assert thermometer.read() == 0.5
 
@@ -333,6 +376,7 @@ def test_tmp2_logs(board, mb_info):
 def test_adc(board, mb_info):
     class Ad7991(I2c):
         """raw: 12 bits of each channel. It converts those that its configuration names, in turn."""
+
         raw, channels = [1000, 2000, 4095, 0], [0]
 
         def write(self, byte):
@@ -348,11 +392,21 @@ def test_adc(board, mb_info):
     adc = Pmod_ADC(mb_info)
     assert adc.read_raw(1, 1, 1) == [1000, 2000, 4095]
     # ad7991.c, adc_config(): channels 0 to 2, reference on the fourth input
-    assert device.take() == [("write", b"\x78"), ("read", b"\x03\xE8"), ("read", b"\x17\xD0"), ("read", b"\x2F\xFF")]
+    assert device.take() == [
+        ("write", b"\x78"),
+        ("read", b"\x03\xe8"),
+        ("read", b"\x17\xd0"),
+        ("read", b"\x2f\xff"),
+    ]
     assert adc.read_raw(0, 1, 0) == [2000]
-    assert device.take() == [("write", b"\x28"), ("read", b"\x17\xD0")]
-    # pmod_adc.c has a reference of 2.048 V (42), but ad7991.c takes it as a whole number (116: `u32 vref`): 2 V
-    assert adc.read(1, 1, 1) == [round(raw * 2 / 4096, 4) for raw in (1000, 2000, 4095)] == [0.4883, 0.9766, 1.9995]
+    assert device.take() == [("write", b"\x28"), ("read", b"\x17\xd0")]
+    # pmod_adc.c has a reference of 2.048 V (42), but ad7991.c takes it as a whole number (116: `u32
+    # vref`): 2 V
+    assert (
+        adc.read(1, 1, 1)
+        == [round(raw * 2 / 4096, 4) for raw in (1000, 2000, 4095)]
+        == [0.4883, 0.9766, 1.9995]
+    )
     device.take()
     adc.reset()
     assert device.take() == [("write", b"\x08")]
@@ -361,6 +415,7 @@ def test_adc(board, mb_info):
 def test_iic(board, mb_info):
     class Memory(I2c):
         """The first byte that is written is an address."""
+
         def start(self, reading):
             super().start(reading)
             self.addressed = reading
@@ -374,7 +429,7 @@ def test_iic(board, mb_info):
             return super().write(byte)
 
         def answer(self):
-            return self.bytes[self.at:]
+            return self.bytes[self.at :]
 
     device = Memory(0x50)
     device.bytes = bytearray(256)
@@ -397,7 +452,8 @@ def test_grove_tmp(board, mb_info):
     thermometer = Grove_TMP(mb_info, PMOD_GROVE_G4)
     assert device.take() == [("write", b"\x02\x20")]  # pmod_grove_adc.c: REG_ADDR_CONFIG
     assert thermometer.read_raw() == 2048  # of 4096: the program doubles it
-    assert thermometer.read() == 25.01  # at half the voltage the thermistor has its resistance of 25 degrees
+    # at half the voltage the thermistor has its resistance of 25 degrees
+    assert thermometer.read() == 25.01
     assert device.take() == 2 * [("write", b"\x00"), ("read", b"\x04\x00")]
 
 
@@ -415,7 +471,12 @@ def test_grove_oled(board, mb_info):
     device = board.plug(I2c(0x3C))
     oled = Grove_OLED(mb_info, PMOD_GROVE_G3)
     init = commands(0xFD, 0x12, 0xAE, 0xAF, 0xA4)
-    clear = commands(0xAE) + sum((xy(row, 0) + text(16 * " ") for row in range(8)), []) + commands(0xAF) + xy(0, 0)
+    clear = (
+        commands(0xAE)
+        + sum((xy(row, 0) + text(16 * " ") for row in range(8)), [])
+        + commands(0xAF)
+        + xy(0, 0)
+    )
     assert device.take() == 2 * init + clear + commands(0x20, 0x00) + clear
     oled.set_position(3, 5)
     oled.write("Hi~")
@@ -427,13 +488,15 @@ def test_grove_oled(board, mb_info):
 
 # The timer
 
+
 def test_pwm(board, mb_info):
     pwm = Pmod_PWM(mb_info, 3)
     iop = board.iop1
     assert iop.io_switch.pins(iop.io_switch.PWM0) == 1 << 3 and iop.timer.pwm is None
     for period, duty in (1000, 30), (65535, 98), (1, 1):
         pwm.generate(period, duty)  # microseconds, per cent
-        assert iop.timer.pwm == (100 * period + 2, period * duty + 2)  # PG079: TLR + 2 ticks of 10 ns
+        # PG079: TLR + 2 ticks of 10 ns
+        assert iop.timer.pwm == (100 * period + 2, period * duty + 2)
     pwm.stop()
     assert iop.timer.pwm is None
 
@@ -459,8 +522,10 @@ def test_timer_makes_pulses(board, mb_info):
     for period, times in ((100000, 10), (5000, 7)) + ((57000, 10),) * 40:
         acknowledged = []
         written = iop.timer.written
-        iop.timer.written = lambda offset, value: (acknowledged.append(value & TINT and value & ENT),
-                                                   written(offset, value))
+        iop.timer.written = lambda offset, value: (
+            acknowledged.append(value & TINT and value & ENT),
+            written(offset, value),
+        )
         started = time.monotonic()
         timer.generate_pulse(period, times)
         # An event may come half a millisecond early, by the timer's own word; ticks are of 10 ns.

@@ -1,4 +1,5 @@
-"""The committed program: its header, its size, and the tools that check it. `make firmware-check` proves its origin."""
+"""The committed program: its header, its size, and the tools that check it. `make firmware-check`
+proves its origin."""
 
 import re
 import subprocess
@@ -11,13 +12,15 @@ from mb_src import check, compiler
 
 MB_SRC = ROOT / "mb_src"
 TOOLS = compiler.built() and compiler.built() / "bin"
-needs_compiler = pytest.mark.skipif(TOOLS is None, reason="the pinned compiler is not built; `make compiler` builds it")
+needs_compiler = pytest.mark.skipif(
+    TOOLS is None, reason="the pinned compiler is not built; `make compiler` builds it"
+)
 
 
 def test_header_says_how_long_it_is():
     program = open(PROGRAM, "rb").read()
-    assert program[HEADER:HEADER + 4] == MAGIC
-    assert int.from_bytes(program[HEADER + 4:HEADER + 8], "little") == len(program)
+    assert program[HEADER : HEADER + 4] == MAGIC
+    assert int.from_bytes(program[HEADER + 4 : HEADER + 8], "little") == len(program)
 
 
 def test_fits_its_budget():
@@ -30,9 +33,26 @@ def test_no_name_of_a_machine_or_person_is_in_it():
 
 def compile_c(source, folder, *flags):
     (folder / "t.c").write_text(source)
-    subprocess.run([str(TOOLS / "mb-gcc"), *flags, "-O2", "-nostdlib", "-T", str(MB_SRC / "iop.ld"), str(MB_SRC / "crt0.S"),
-                    str(folder / "t.c"), "-lgcc", "-o", str(folder / "t.elf")], check=True)
-    subprocess.run([str(TOOLS / "mb-objcopy"), "-O", "binary", str(folder / "t.elf"), str(folder / "t.bin")], check=True)
+    subprocess.run(
+        [
+            str(TOOLS / "mb-gcc"),
+            *flags,
+            "-O2",
+            "-nostdlib",
+            "-T",
+            str(MB_SRC / "iop.ld"),
+            str(MB_SRC / "crt0.S"),
+            str(folder / "t.c"),
+            "-lgcc",
+            "-o",
+            str(folder / "t.elf"),
+        ],
+        check=True,
+    )
+    subprocess.run(
+        [str(TOOLS / "mb-objcopy"), "-O", "binary", str(folder / "t.elf"), str(folder / "t.bin")],
+        check=True,
+    )
     return folder / "t.bin"
 
 
@@ -47,8 +67,15 @@ int main(void) {
 
 @needs_compiler
 def test_check_names_each_instruction_that_a_stock_iop_lacks(tmp_path):
-    program = compile_c(ARITHMETIC, tmp_path, "-mcpu=v11.0", "-mno-xl-soft-mul", "-mxl-barrel-shift", "-mno-xl-soft-div",
-                        "-mxl-pattern-compare")
+    program = compile_c(
+        ARITHMETIC,
+        tmp_path,
+        "-mcpu=v11.0",
+        "-mno-xl-soft-mul",
+        "-mxl-barrel-shift",
+        "-mno-xl-soft-div",
+        "-mxl-pattern-compare",
+    )
     found = {text.split()[0] for _, text in check.lacking(str(TOOLS / "mb-objdump"), program)}
     assert found == {"mul", "bsll", "idivu", "pcmpeq"}
 

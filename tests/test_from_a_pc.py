@@ -1,4 +1,5 @@
-"""make install HOST=... and make classroom, against real SSH servers on loopback, one of which is down."""
+"""make install HOST=... and make classroom, against real SSH servers on loopback, one of which is
+down."""
 
 import os
 import re
@@ -9,13 +10,13 @@ import tempfile
 import time
 from pathlib import Path
 
-import pytest
-
 import base_overlay
-from conftest import ROOT
-from deploy import EDITION
+import pytest
 from sshd import Servers
 from waiting import soon
+
+from conftest import ROOT
+from deploy import EDITION
 
 pytestmark = pytest.mark.deploy
 
@@ -26,7 +27,8 @@ COPIES = re.compile(r"ansible|pynq_tutorial[.-]\w{10}")
 
 @pytest.fixture(scope="session")
 def servers():
-    folder = Path(tempfile.mkdtemp(prefix="boards-"))  # not in pytest's, which nobody else may enter
+    # not in pytest's, which nobody else may enter
+    folder = Path(tempfile.mkdtemp(prefix="boards-"))
     folder.chmod(0o755)
     servers = None
     try:
@@ -49,7 +51,9 @@ class Board:
         servers.own(self.root)
 
     def files(self):
-        return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir())
+        return sorted(
+            str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir()
+        )
 
 
 @pytest.fixture
@@ -69,14 +73,22 @@ def boards(servers):
 def make(*words, cwd=str(ROOT), **environment):
     """What a make command prints, and how it ends."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    return subprocess.run(("make",) + words, cwd=cwd, env=dict(clean, **environment), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True, timeout=600)
+    return subprocess.run(
+        ("make",) + words,
+        cwd=cwd,
+        env=dict(clean, **environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        universal_newlines=True,
+        timeout=600,
+    )
 
 
 @pytest.fixture
 def ssh(servers):
     """SSH=..., for a board."""
-    return lambda board: "SSH=ssh -F {}/ssh_config -p {}".format(servers.folder, board.port)
+    return lambda board: f"SSH=ssh -F {servers.folder}/ssh_config -p {board.port}"
 
 
 @pytest.fixture(autouse=True)
@@ -88,20 +100,31 @@ def nothing_is_left(servers):
 
 def test_install_upgrade_and_uninstall_over_ssh(boards, ssh):
     board = boards[0]
-    command = ("HOST=127.0.0.1", "DESTDIR={}".format(board.root), ssh(board))
+    command = ("HOST=127.0.0.1", f"DESTDIR={board.root}", ssh(board))
     run = make("install", *command)
-    assert run.returncode == 0 and "edition {}; ".format(EDITION) in run.stdout, run.stdout
+    assert run.returncode == 0 and f"edition {EDITION}; " in run.stdout, run.stdout
     assert (board.notebooks / "bitstream/pynq_tutorial.bit").exists()
     (board.notebooks / "iop/xlnk.py").write_text("a student's")
     assert "nothing to change" in make("install", *command).stdout
     run = make("uninstall", *command)
-    assert run.returncode == 0 and "kept, because it is not as it was installed: iop/xlnk.py" in run.stdout, run.stdout
-    assert [path for path in board.notebooks.rglob("*") if path.is_file()] == [board.notebooks / "iop/xlnk.py"]
+    assert (
+        run.returncode == 0
+        and "kept, because it is not as it was installed: iop/xlnk.py" in run.stdout
+    ), run.stdout
+    assert [path for path in board.notebooks.rglob("*") if path.is_file()] == [
+        board.notebooks / "iop/xlnk.py"
+    ]
 
 
 def test_a_refusal_on_the_board_is_heard_here(boards, ssh):
     board = boards[0]
-    run = make("install", "HOST=127.0.0.1", "DESTDIR={}".format(board.root), "BASE_OVERLAY=/no such/base.bit", ssh(board))
+    run = make(
+        "install",
+        "HOST=127.0.0.1",
+        f"DESTDIR={board.root}",
+        "BASE_OVERLAY=/no such/base.bit",
+        ssh(board),
+    )
     assert run.returncode != 0 and "/no such/base.bit cannot be read" in run.stdout, run.stdout
     assert not board.notebooks.exists()
 
@@ -113,7 +136,7 @@ def test_paths_with_quotes_and_spaces(boards, servers, ssh):
         servers.own(root)
         base = boards[0].root / "usr/local/lib/python3.6/dist-packages/pynq/overlays/base"
         base.rename(base.with_name("b'ase "))
-        command = ["DESTDIR={}".format(root), "BASE_OVERLAY={}/b'ase /base.bit".format(base.parent)]
+        command = [f"DESTDIR={root}", f"BASE_OVERLAY={base.parent}/b'ase /base.bit"]
         run = make("install", "HOST=127.0.0.1", *command, ssh(boards[0]))
         assert run.returncode == 0 and " 0 removed" in run.stdout, run.stdout
         assert "nothing to change" in make("install", *command).stdout
@@ -129,23 +152,36 @@ def test_a_path_on_the_board_is_a_whole_one(boards, ssh, option):
 
 def test_a_kit_that_cannot_be_read_is_not_installed_in_part(boards, ssh, tmp_path):
     board = boards[0]
-    subprocess.run(["sh", "-c", 'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"; rm -r "$1/mb_src"', str(ROOT), str(tmp_path)],
-                   check=True)
+    subprocess.run(
+        [
+            "sh",
+            "-c",
+            'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"; rm -r "$1/mb_src"',
+            str(ROOT),
+            str(tmp_path),
+        ],
+        check=True,
+    )
     program, client = ssh(board).split("=", 1)
-    run = subprocess.run(["sh", str(tmp_path / "deploy/over_ssh.sh"), "127.0.0.1", "--destdir", str(board.root)],
-                         env=dict(os.environ, **{program: client}), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    run = subprocess.run(
+        ["sh", str(tmp_path / "deploy/over_ssh.sh"), "127.0.0.1", "--destdir", str(board.root)],
+        env=dict(os.environ, **{program: client}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert run.returncode != 0 and not board.notebooks.exists()
 
 
 def test_a_login_that_prints_a_greeting(boards, servers, ssh):
-    """sshd runs this file at each login, and what it prints comes before what the command prints."""
+    """sshd runs this file at each login, and what it prints comes before what the command
+    prints."""
     rc = servers.folder / "home/.ssh/rc"
     rc.parent.mkdir()
     rc.write_text("echo Welcome to your board; printf 'no end of line'")
     servers.own(rc.parent)
     try:
-        run = make("install", "HOST=127.0.0.1", "DESTDIR={}".format(boards[0].root), ssh(boards[0]))
-        assert run.returncode == 0 and "edition {}; ".format(EDITION) in run.stdout, run.stdout
+        run = make("install", "HOST=127.0.0.1", f"DESTDIR={boards[0].root}", ssh(boards[0]))
+        assert run.returncode == 0 and f"edition {EDITION}; " in run.stdout, run.stdout
         assert (boards[0].notebooks / "bitstream/pynq_tutorial.bit").exists()
     finally:
         shutil.rmtree(str(rc.parent))
@@ -154,18 +190,27 @@ def test_a_login_that_prints_a_greeting(boards, servers, ssh):
 @pytest.fixture
 def install(boards, ssh):
     """Starts an installation on a port of this machine, in a process group of its own."""
+
     def start(port, *options, **more):
         program, client = ssh(boards[0]).replace(f"-p {boards[0].port}", f"-p {port}").split("=", 1)
         return subprocess.Popen(
-            ["sh", "deploy/over_ssh.sh", "127.0.0.1", "--destdir", str(boards[0].root), *options], cwd=str(ROOT),
-            env={**os.environ, program: client, **more}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, universal_newlines=True, start_new_session=True)
+            ["sh", "deploy/over_ssh.sh", "127.0.0.1", "--destdir", str(boards[0].root), *options],
+            cwd=str(ROOT),
+            env={**os.environ, program: client, **more},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            universal_newlines=True,
+            start_new_session=True,
+        )
+
     return start
 
 
 @pytest.fixture
 def waits(boards, servers):
-    """The options of an installer that waits for a base overlay, and a function that waits until it does."""
+    """The options of an installer that waits for a base overlay, and a function that waits until it
+    does."""
     base = boards[0].root / "base.bit"
     os.mkfifo(str(base))
     servers.own(base)
@@ -174,6 +219,7 @@ def waits(boards, servers):
     def until():
         ends.append(soon(lambda: waiting_writer(base), 60))
         assert ends[0] is not None and copies()
+
     yield ("--base-overlay", str(base)), until
     for end in ends:
         os.close(end)
@@ -201,14 +247,17 @@ def test_a_board_that_falls_silent(boards, servers, ssh, install, waits):
     client = ssh(boards[0]).split("=", 1)[1] + " -o ServerAliveInterval=1"
     run = install(boards[0].port, *options, SSH=client)
     until_it_waits()
-    monitor, = children(servers.processes[0].pid)
-    connection, = children(monitor)
+    (monitor,) = children(servers.processes[0].pid)
+    (connection,) = children(monitor)
     os.kill(connection, signal.SIGSTOP)
     try:
         said = run.communicate(timeout=300)[0]
     finally:
         os.kill(connection, signal.SIGCONT)
-    assert run.returncode != 0 and "the connection to xilinx@127.0.0.1 broke during the installation" in said, said
+    assert (
+        run.returncode != 0
+        and "the connection to xilinx@127.0.0.1 broke during the installation" in said
+    ), said
     assert soon(lambda: not copies(), 20), copies()
 
 
@@ -239,36 +288,63 @@ def only(folder, *programs):
 def with_tmp(servers, options):
     """A command that starts another, with an empty /tmp of its own."""
     folder = servers.folder
-    return ["unshare", "-m", "sh", "-c", f"""
+    return [
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        f"""
         mount --bind {folder} /mnt && mount -t tmpfs -o size=64k,mode=1777 tmpfs /tmp && mkdir {folder} &&
-        mount --move /mnt {folder} && mount -o remount,{options} /tmp && exec "$@\"""", "sh"]
+        mount --move /mnt {folder} && mount -o remount,{options} /tmp && exec "$@\"""",
+        "sh",
+    ]
 
 
-@pytest.mark.parametrize("board_has, said", [
-    ({"tmp": "rw"}, "No space left on device"), ({"tmp": "ro"}, "Read-only file system"),
-    ({"programs": ()}, "tar: not found"), ({"programs": ("tar",)}, "gzip: Cannot exec"),
-    ({"shell": "/bin/false"}, "could not unpack the kit"), ({"shell": "/nowhere"}, "was not reached")])
+@pytest.mark.parametrize(
+    "board_has, said",
+    [
+        ({"tmp": "rw"}, "No space left on device"),
+        ({"tmp": "ro"}, "Read-only file system"),
+        ({"programs": ()}, "tar: not found"),
+        ({"programs": ("tar",)}, "gzip: Cannot exec"),
+        ({"shell": "/bin/false"}, "could not unpack the kit"),
+        ({"shell": "/nowhere"}, "was not reached"),
+    ],
+)
 def test_a_board_that_cannot_take_the_kit(boards, servers, install, board_has, said):
     if "tmp" in board_has and os.geteuid():
         pytest.skip("only root can mount a /tmp for it")
     port = servers.start(
-        settings=only(boards[0].root / "bin", *board_has["programs"]) if "programs" in board_has else "",
+        settings=(
+            only(boards[0].root / "bin", *board_has["programs"]) if "programs" in board_has else ""
+        ),
         shell=board_has.get("shell", "/bin/sh"),
-        within=with_tmp(servers, board_has["tmp"]) if "tmp" in board_has else ())
+        within=with_tmp(servers, board_has["tmp"]) if "tmp" in board_has else (),
+    )
     heard = install(port).communicate(timeout=300)[0]
     last = heard.splitlines()[-1]
-    assert said in heard and re.match("pynq_tutorial: xilinx@127.0.0.1 .*othing was changed there", last), heard
+    assert said in heard and re.match(
+        "pynq_tutorial: xilinx@127.0.0.1 .*othing was changed there", last
+    ), heard
     assert len(heard.splitlines()) <= 4, heard
 
 
-@pytest.mark.parametrize("login, pressed", [
-    ("cat > /dev/null", True), ("yes a greeting that never ends", False)])
+@pytest.mark.parametrize(
+    "login, pressed", [("cat > /dev/null", True), ("yes a greeting that never ends", False)]
+)
 def test_a_board_that_hangs(servers, install, login, pressed):
     before = set(Path("/tmp").glob("pynq_tutorial.*"))
     run = install(servers.start(shell=login_shell(servers, login)))
     if pressed:  # Ctrl-C, once there is a connection
-        assert soon(lambda: [path for folder in set(Path("/tmp").glob("pynq_tutorial.*")) - before
-                             for path in folder.iterdir() if path.is_socket()], 60)
+        assert soon(
+            lambda: [
+                path
+                for folder in set(Path("/tmp").glob("pynq_tutorial.*")) - before
+                for path in folder.iterdir()
+                if path.is_socket()
+            ],
+            60,
+        )
         os.killpg(run.pid, signal.SIGINT)
     said = run.communicate(timeout=300)[0]
     assert run.returncode == 130 if pressed else "has not taken the kit in 90 s" in said, said
@@ -276,9 +352,13 @@ def test_a_board_that_hangs(servers, install, login, pressed):
 
 def test_a_login_that_prints_megabytes_and_is_not_sh(boards, servers, install):
     tcsh = next((servers.folder / "root").glob("**/bin/tcsh"))
-    login = login_shell(servers, f'yes | head -c 5000000; printf "no end of line"; exec {tcsh} "$@"')
+    login = login_shell(
+        servers, f'yes | head -c 5000000; printf "no end of line"; exec {tcsh} "$@"'
+    )
     said = install(servers.start(shell=login), "--no-answers").communicate(timeout=300)[0]
-    assert "edition {}; ".format(EDITION) in said and (boards[0].notebooks / "1_memory.ipynb").exists(), said[-2000:]
+    assert f"edition {EDITION}; " in said and (boards[0].notebooks / "1_memory.ipynb").exists(), (
+        said[-2000:]
+    )
 
 
 def login_shell(servers, commands):
@@ -290,32 +370,43 @@ def login_shell(servers, commands):
 
 def test_no_answers_over_ssh(boards, ssh):
     board = boards[0]
-    run = make("install", "HOST=127.0.0.1", "DESTDIR={}".format(board.root), "ANSWERS=no", ssh(board))
+    run = make("install", "HOST=127.0.0.1", f"DESTDIR={board.root}", "ANSWERS=no", ssh(board))
     assert run.returncode == 0 and (board.notebooks / "1_memory.ipynb").exists(), run.stdout
     assert not (board.notebooks / "solutions").exists()
 
 
 def test_a_board_that_does_not_answer(boards, ssh):
-    run = make("install", "HOST=127.0.0.1", "DESTDIR={}".format(boards[2].root), ssh(boards[2]))
+    run = make("install", "HOST=127.0.0.1", f"DESTDIR={boards[2].root}", ssh(boards[2]))
     assert run.returncode != 0 and "Connection refused" in run.stdout, run.stdout
     assert not boards[2].notebooks.exists()
 
 
 @pytest.fixture
 def classroom(boards, servers, tmp_path):
-    """Runs `make classroom` with more options; returns its end and {board: its line of the recap}."""
+    """Runs `make classroom` with more options; returns its end and {board: its line of the
+    recap}."""
     inventory = tmp_path / "boards.yml"
     lines = ["boards:", "  hosts:"]
     for name, board in zip(("one", "two", "three"), boards):
-        lines.append("    {}: {{ansible_host: 127.0.0.1, ansible_port: {}, destdir: {}}}".format(name, board.port, board.root))
-    lines += ["  vars:", "    ansible_user: xilinx", "    ansible_ssh_common_args: -F {}/ssh_config".format(servers.folder),
-              "    ansible_ssh_use_tty: false"]  # a container may have no terminals to give
+        lines.append(
+            f"    {name}: {{ansible_host: 127.0.0.1, ansible_port: {board.port}, destdir:"
+            f" {board.root}}}"
+        )
+    lines += [
+        "  vars:",
+        "    ansible_user: xilinx",
+        f"    ansible_ssh_common_args: -F {servers.folder}/ssh_config",
+        "    ansible_ssh_use_tty: false",
+    ]  # a container may have no terminals to give
     inventory.write_text("\n".join(lines) + "\n")
 
     def run(*options, command="classroom", **environment):
-        finished = make(command, "BOARDS={}".format(inventory), *options, **environment)
+        finished = make(command, f"BOARDS={inventory}", *options, **environment)
         recap = dict(re.findall(r"^(\w+) +: (ok=.*)$", finished.stdout, re.M))
-        return finished, {name: dict(re.findall(r"(\w+)=(\d+)", line)) for name, line in recap.items()}
+        return finished, {
+            name: dict(re.findall(r"(\w+)=(\d+)", line)) for name, line in recap.items()
+        }
+
     return run
 
 
@@ -324,9 +415,13 @@ def test_a_classroom_with_one_board_down(boards, classroom):
     assert "Error 4" in run.stdout, run.stdout  # Ansible's number for boards that did not answer
     assert recap["three"]["unreachable"] == "1" and not boards[2].notebooks.exists()
     for name, board in zip(("one", "two"), boards):
-        assert (recap[name]["changed"], recap[name]["failed"], recap[name]["unreachable"]) == ("1", "0", "0"), run.stdout
+        assert (recap[name]["changed"], recap[name]["failed"], recap[name]["unreachable"]) == (
+            "1",
+            "0",
+            "0",
+        ), run.stdout
         assert (board.notebooks / "bitstream/pynq_tutorial.bit").exists()
-        assert "{}: edition {}; ".format(board.notebooks, EDITION) in run.stdout
+        assert f"{board.notebooks}: edition {EDITION}; " in run.stdout
     before = [board.files() for board in boards]
     run, recap = classroom()
     assert [recap[name]["changed"] for name in ("one", "two")] == ["0", "0"], run.stdout
@@ -338,32 +433,50 @@ def test_a_classroom_with_one_board_down(boards, classroom):
 def test_a_classroom_without_answers(boards, classroom):
     run, recap = classroom("ANSWERS=no")
     for board in boards[:2]:
-        assert (board.notebooks / "1_memory.ipynb").exists() and not (board.notebooks / "solutions").exists(), run.stdout
+        assert (board.notebooks / "1_memory.ipynb").exists() and not (
+            board.notebooks / "solutions"
+        ).exists(), run.stdout
 
 
-@pytest.mark.parametrize("inventory", ["", "boards:\n  hosts:\n", "boards: [\n", "others: {hosts: {one: }}\n"])
+@pytest.mark.parametrize(
+    "inventory", ["", "boards:\n  hosts:\n", "boards: [\n", "others: {hosts: {one: }}\n"]
+)
 def test_an_inventory_without_boards(tmp_path, inventory):
     (tmp_path / "boards.yml").write_text(inventory)
     run = make("classroom", "BOARDS={}".format(tmp_path / "boards.yml"))
-    assert run.returncode != 0 and "There is no board in the group `boards` of this inventory" in run.stdout, run.stdout
+    assert (
+        run.returncode != 0
+        and "There is no board in the group `boards` of this inventory" in run.stdout
+    ), run.stdout
 
 
 def test_an_inventory_that_is_not_there():
     run = make("classroom", "BOARDS=/nowhere/boards.yml")
-    assert run.returncode != 0 and "/nowhere/boards.yml is not there, and should list your boards" in run.stdout, run.stdout
+    assert (
+        run.returncode != 0
+        and "/nowhere/boards.yml is not there, and should list your boards" in run.stdout
+    ), run.stdout
 
 
 def test_all_boards_at_once(tmp_path):
-    """Each installer waits for a base overlay that does not come: until all of them wait, more than Ansible's five."""
-    overlays = [tmp_path / "board{}".format(number) / "base.bit" for number in range(8)]
+    """Each installer waits for a base overlay that does not come: until all of them wait, more than
+    Ansible's five."""
+    overlays = [tmp_path / f"board{number}" / "base.bit" for number in range(8)]
     lines = ["boards:", "  vars: {ansible_connection: local}", "  hosts:"]
     for overlay in overlays:
         overlay.parent.mkdir()
         os.mkfifo(str(overlay))
-        lines.append("    {0}: {{destdir: {1}, base_overlay: {2}}}".format(overlay.parent.name, overlay.parent, overlay))
+        lines.append(
+            f"    {overlay.parent.name}: {{destdir: {overlay.parent}, base_overlay: {overlay}}}"
+        )
     (tmp_path / "boards.yml").write_text("\n".join(lines))
-    run = subprocess.Popen(["make", "classroom", "BOARDS={}".format(tmp_path / "boards.yml")], cwd=str(ROOT),
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    run = subprocess.Popen(
+        ["make", "classroom", "BOARDS={}".format(tmp_path / "boards.yml")],
+        cwd=str(ROOT),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )
     waiting = {}
 
     def all_wait():
@@ -372,8 +485,9 @@ def test_all_boards_at_once(tmp_path):
             if end is not None:
                 waiting[overlay] = end
         return len(waiting) == len(overlays)
+
     try:
-        assert soon(all_wait, 60), "only {} at once".format(len(waiting))
+        assert soon(all_wait, 60), f"only {len(waiting)} at once"
     finally:
         while run.poll() is None:  # whoever waits still, or comes now, is told that nothing comes
             for overlay in overlays:
@@ -388,17 +502,30 @@ def test_each_board_that_fails_says_why(boards, servers, classroom, tmp_path):
     if os.geteuid():
         pytest.skip("only root can mount a /tmp for a board")
     inventory = tmp_path / "boards.yml"
-    for board, port in zip(boards, (servers.start(within=with_tmp(servers, "rw")),
-                                    servers.start(shell=login_shell(servers, "cat > /dev/null")))):
+    for board, port in zip(
+        boards,
+        (
+            servers.start(within=with_tmp(servers, "rw")),
+            servers.start(shell=login_shell(servers, "cat > /dev/null")),
+        ),
+    ):
         inventory.write_text(inventory.read_text().replace(str(board.port), str(port)))
     run, recap = classroom()
     assert [recap[name]["failed"] for name in ("one", "two")] == ["1", "1"], run.stdout
-    assert "one was left as it was. Make a temporary folder on the board: OSError: [Errno 28] No space left" in run.stdout
-    assert re.search("two was left as it was. Make a temporary folder on the board: .*expected time frame", run.stdout), run.stdout
+    assert (
+        "one was left as it was. Make a temporary folder on the board: OSError: [Errno 28] No space"
+        " left" in run.stdout
+    )
+    assert re.search(
+        "two was left as it was. Make a temporary folder on the board: .*expected time frame",
+        run.stdout,
+    ), run.stdout
 
 
 def test_one_board_that_refuses_does_not_stop_the_others(boards, classroom):
     (boards[0].root / "usr/local/lib/python3.6/dist-packages/pynq/overlays/base/base.hwh").unlink()
     run, recap = classroom()
     assert recap["one"]["failed"] == "1" and "base.hwh cannot be read" in run.stdout
-    assert recap["two"]["changed"] == "1" and (boards[1].notebooks / "iop/pynq_tutorial.bin").exists()
+    assert (
+        recap["two"]["changed"] == "1" and (boards[1].notebooks / "iop/pynq_tutorial.bin").exists()
+    )

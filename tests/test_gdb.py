@@ -21,7 +21,7 @@ def qemu():
     """A QEMU of its own, whose processor counts in r3 when it is let go."""
     memory = SharedMemory()
     running = Qemu(memory.words.nbytes, memory.file, RESET_ADDRESS)
-    memory.words[RESET_ADDRESS // 4:RESET_ADDRESS // 4 + len(COUNT)] = COUNT
+    memory.words[RESET_ADDRESS // 4 : RESET_ADDRESS // 4 + len(COUNT)] = COUNT
     yield running
     running.end()
     memory.close()
@@ -43,7 +43,8 @@ def test_stops_and_goes_on(qemu):
         time.sleep(0.005)
         assert stub.stop().startswith(b"T") and stub.stop() is None
         counts.append(stub.registers()[3])
-    assert counts == sorted(counts) and len(set(counts)) > 10  # on a busy machine it may not get to run in between
+    # on a busy machine it may not get to run in between
+    assert counts == sorted(counts) and len(set(counts)) > 10
 
 
 def test_steps(qemu):
@@ -65,7 +66,8 @@ def test_a_reset_begins_at_the_reset_address(qemu):
 def test_a_stop_of_its_own_is_reported_once(qemu):
     """Whichever is faster, its breakpoint or stop(): there is one report for each go()."""
     stub = qemu.stub
-    assert stub.command(b"Z0,%x,4" % RESET_ADDRESS) == b"OK"  # a breakpoint, where the counter comes by all the time
+    # a breakpoint, where the counter comes by all the time
+    assert stub.command(b"Z0,%x,4" % RESET_ADDRESS) == b"OK"
     for turn in range(200):
         stub.step()
         stub.go()
@@ -76,7 +78,12 @@ def test_a_stop_of_its_own_is_reported_once(qemu):
 
 def test_commands_are_refused_while_it_runs(qemu):
     qemu.stub.go()
-    for call in (qemu.stub.step, qemu.stub.registers, qemu.stub.reset, lambda: qemu.stub.command(b"?")):
+    for call in (
+        qemu.stub.step,
+        qemu.stub.registers,
+        qemu.stub.reset,
+        lambda: qemu.stub.command(b"?"),
+    ):
         with pytest.raises(RuntimeError, match="stop.* first"):
             call()
     assert qemu.stub.stop()
@@ -89,7 +96,14 @@ def test_an_exchange_that_is_cut_off_is_never_mistaken(qemu):
     with pytest.raises(socket.timeout):
         qemu.stub.registers()
     os.kill(qemu.pid, signal.SIGCONT)
-    for call in (qemu.stub.registers, qemu.stub.step, qemu.stub.go, qemu.stub.stop, qemu.stub.report, qemu.stub.reset):
+    for call in (
+        qemu.stub.registers,
+        qemu.stub.step,
+        qemu.stub.go,
+        qemu.stub.stop,
+        qemu.stub.report,
+        qemu.stub.reset,
+    ):
         with pytest.raises(OutOfStep):
             call()
 

@@ -1,4 +1,5 @@
-"""A program that only waits costs nothing and answers at once; one that computes is never taken for it."""
+"""A program that only waits costs nothing and answers at once; one that computes is never taken for
+it."""
 
 import os
 import statistics
@@ -7,11 +8,11 @@ import time
 import pytest
 from pynq import MMIO, allocate
 from pynq.lib.pmod import Pmod_DPOT, Pmod_TMP2
+from waiting import soon
 
 from virtual_board import microblaze
 from virtual_board.idle import find_wait
 from virtual_board.pmods import PmodDevice, SpiDevice, Tmp2
-from waiting import soon
 
 pytestmark = pytest.mark.slow
 
@@ -23,8 +24,10 @@ def sleeps_within(board, seconds=60):
 
 
 def cpu_seconds(*pids):
-    """What Linux has charged to these processes so far, to the nanosecond: /proc counts in hundredths of a second."""
-    return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)     # the clock of a process, as clock_getcpuclockid(3) has it
+    """What Linux has charged to these processes so far, to the nanosecond: /proc counts in
+    hundredths of a second."""
+    # the clock of a process, as clock_getcpuclockid(3) has it
+    return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
 
 
 def test_our_program_sleeps_and_takes_almost_no_time(iop, board):
@@ -32,7 +35,8 @@ def test_our_program_sleeps_and_takes_almost_no_time(iop, board):
     pids = os.getpid(), board.microblaze.pid
     before, start = cpu_seconds(*pids), time.monotonic()
     time.sleep(1)
-    # A program that was not put to sleep takes a whole core. The budget of 2 % is for make bench, on a quiet machine.
+    # A program that was not put to sleep takes a whole core. The budget of 2 % is for make bench,
+    # on a quiet machine.
     assert cpu_seconds(*pids) - before < 0.1 * (time.monotonic() - start)
     assert board.microblaze.is_asleep
 
@@ -47,18 +51,20 @@ def test_it_wakes_for_a_request_and_sleeps_again(iop, board, buffer):
 
 def test_it_wakes_for_a_write_past_pynq(iop, board, buffer):
     assert sleeps_within(board)
-    words = board.memory.words[MAILBOX // 4:]
+    words = board.memory.words[MAILBOX // 4 :]
     words[1], words[2], words[0] = 1, 7, buffer.physical_address
     assert soon(lambda: buffer[0] == 7)
 
 
 def test_a_write_past_pynq_at_the_last_moment(iop, board, buffer, monkeypatch):
-    """Nobody tells the idle watch of it, as on the board stand-in, and it comes just before the processor falls asleep."""
+    """Nobody tells the idle watch of it, as on the board stand-in, and it comes just before the
+    processor falls asleep."""
+
     def find_and_be_late(*arguments):
         found = find_wait(*arguments)
         if found is not None and not served:
             served.append(True)
-            words = board.memory.words[MAILBOX // 4:]
+            words = board.memory.words[MAILBOX // 4 :]
             words[1], words[2], words[0] = 1, 7, buffer.physical_address
         return found
 
@@ -68,12 +74,13 @@ def test_a_write_past_pynq_at_the_last_moment(iop, board, buffer, monkeypatch):
 
 
 def test_a_request_that_is_made_again_while_it_is_looked_at(iop, board, buffer, monkeypatch):
-    """The same request as soon as the last one was answered, and nobody tells the idle watch: the processor comes back to the same
-    state, and memory looks as it did. That is no wait."""
-    words = board.memory.words[MAILBOX // 4:]
+    """The same request as soon as the last one was answered, and nobody tells the idle watch: the
+    processor comes back to the same state, and memory looks as it did. That is no wait."""
+    words = board.memory.words[MAILBOX // 4 :]
 
     class Busy:
         """The debugger, of a program whose host is so busy."""
+
         def __init__(self, debugger):
             self.registers, self._debugger = debugger.registers, debugger
 
@@ -132,9 +139,17 @@ def test_reset_wakes_it(iop, by_hand, board, buffer):
 def test_a_program_that_polls_ddr_sleeps_and_wakes(load, board):
     flag = allocate((4,), "u4")
     address = flag.physical_address | 0x20000000
-    load([0xB0000000 | address >> 16, 0xE8600000 | address & 0xFFFF,  # imm; lwi r3, r0, the flag in DDR
-          0xBC03FFF8,                                                # beqi r3, back to the imm
-          0xB0000000, 0xF8600000 | PROGRESS, 0xB8000000])  # imm; swi r3, r0, PROGRESS; stay
+    # imm; lwi r3, r0, the flag in DDR
+    load(
+        [
+            0xB0000000 | address >> 16,
+            0xE8600000 | address & 0xFFFF,
+            0xBC03FFF8,  # beqi r3, back to the imm
+            0xB0000000,
+            0xF8600000 | PROGRESS,
+            0xB8000000,
+        ]
+    )  # imm; swi r3, r0, PROGRESS; stay
     assert sleeps_within(board)
     flag[0] = 5  # numpy writes it; nobody tells the board
     assert soon(lambda: MMIO(0x40000000 + PROGRESS, 4).read() == 5)
@@ -144,9 +159,15 @@ def test_a_program_that_polls_ddr_sleeps_and_wakes(load, board):
 def test_a_program_that_only_stores_stores_again_what_python_overwrites(load, board):
     buffer = allocate((4,), "u4")
     address = buffer.physical_address | 0x20000000
-    load([0x30600005,                                                # addik r3, r0, 5
-          0xB0000000 | address >> 16, 0xF8600000 | address & 0xFFFF,  # imm; swi r3, r0, the first word of the buffer
-          0xB800FFF8])                            # bri, back to the imm
+    load(
+        [
+            0x30600005,  # addik r3, r0, 5
+            # imm; swi r3, r0, the first word of the buffer
+            0xB0000000 | address >> 16,
+            0xF8600000 | address & 0xFFFF,
+            0xB800FFF8,
+        ]
+    )  # bri, back to the imm
     for value in 99, 100:
         assert sleeps_within(board) and buffer[0] == 5
         buffer[0] = value  # numpy writes it; nobody tells the board
@@ -154,27 +175,43 @@ def test_a_program_that_only_stores_stores_again_what_python_overwrites(load, bo
 
 
 def test_a_loop_through_a_stack_frame_sleeps(load, board):
-    """As compilers make it without optimisation: each round stores what is there already, and has delay slots."""
-    load([0x30201000,               # addik r1, r0, 0x1000
-          0xF9E10000,               # swi   r15, r1, 0      the same each time
-          0xB0000000, 0xE860F000,   # imm; lwi r3, r0, MAILBOX
-          0xBE03FFF4, 0x80000000,   # beqid r3, back to the swi; or r0, r0, r0 in its delay slot
-          0xB8000000])
+    """As compilers make it without optimisation: each round stores what is there already, and has
+    delay slots."""
+    load(
+        [
+            0x30201000,  # addik r1, r0, 0x1000
+            0xF9E10000,  # swi   r15, r1, 0      the same each time
+            0xB0000000,
+            0xE860F000,  # imm; lwi r3, r0, MAILBOX
+            0xBE03FFF4,
+            0x80000000,  # beqid r3, back to the swi; or r0, r0, r0 in its delay slot
+            0xB8000000,
+        ]
+    )
     assert sleeps_within(board)
 
 
 def test_a_long_way_round_sleeps_too(load, board):
-    load([0x30600000 | 200,         # addik r3, r0, 200
-          0x3063FFFF, 0xBC23FFFC,   # addik r3, r3, -1; bnei r3, back by one
-          0xB0000000, 0xE880F000,   # imm; lwi r4, r0, MAILBOX
-          0xBC04FFEC, 0xB8000000])  # beqi r4, to the beginning
+    load(
+        [
+            0x30600000 | 200,  # addik r3, r0, 200
+            0x3063FFFF,
+            0xBC23FFFC,  # addik r3, r3, -1; bnei r3, back by one
+            0xB0000000,
+            0xE880F000,  # imm; lwi r4, r0, MAILBOX
+            0xBC04FFEC,
+            0xB8000000,
+        ]
+    )  # beqi r4, to the beginning
     assert sleeps_within(board)
 
 
 # With the IOP's peripherals
 
+
 def costs_nothing(board, seconds):
-    """Whether QEMU takes almost no time for that long: a program that was not put to sleep takes a whole core."""
+    """Whether QEMU takes almost no time for that long: a program that was not put to sleep takes a
+    whole core."""
     before, start = cpu_seconds(board.microblaze.pid), time.monotonic()
     time.sleep(seconds)
     return cpu_seconds(board.microblaze.pid) - before < 0.2 * (time.monotonic() - start)
@@ -198,12 +235,25 @@ def test_pynqs_program_sleeps_over_its_mailbox_and_over_its_timer(overlay, board
 
 def test_a_program_that_polls_a_pin_sleeps_and_wakes(load, board):
     device = board.plug(PmodDevice())
-    load([0xB0004000, 0xE8600000,        # imm; lwi r3, r0, 0x40000000     GPIO_DATA
-          0xA4630001,                    # andi r3, r3, 1
-          0xBC03FFF4,                    # beqi r3, back to the imm
-          0xB0000000, 0xE8800000 | PROGRESS, 0x30840001, 0xB0000000, 0xF8800000 | PROGRESS,  # one more in PROGRESS
-          0xB0004000, 0xE8600000, 0xA4630001, 0xBC23FFF4,  # until the pin is low again
-          0xB800FFCC])
+    load(
+        [
+            0xB0004000,
+            0xE8600000,  # imm; lwi r3, r0, 0x40000000     GPIO_DATA
+            0xA4630001,  # andi r3, r3, 1
+            0xBC03FFF4,  # beqi r3, back to the imm
+            # one more in PROGRESS
+            0xB0000000,
+            0xE8800000 | PROGRESS,
+            0x30840001,
+            0xB0000000,
+            0xF8800000 | PROGRESS,
+            0xB0004000,
+            0xE8600000,
+            0xA4630001,
+            0xBC23FFF4,  # until the pin is low again
+            0xB800FFCC,
+        ]
+    )
     progress = MMIO(0x40000000 + PROGRESS, 4)
     for count in 1, 2, 3:
         assert sleeps_within(board) and costs_nothing(board, 0.2)
@@ -213,8 +263,10 @@ def test_a_program_that_polls_a_pin_sleeps_and_wakes(load, board):
 
 
 def test_a_deadline_wakes_it_in_time(overlay, board):
-    """Pmod_DPOT's ramp: a byte, and a wait of its timer, again and again. A busy machine may make any period longer, on which several
-    processes have to get their turn for each, but not every one."""
+    """Pmod_DPOT's ramp: a byte, and a wait of its timer, again and again. A busy machine may make
+    any period longer, on which several processes have to get their turn for each, but not every
+    one."""
+
     class Times(SpiDevice):
         def transfer(self, byte):
             times.append(time.monotonic())
@@ -228,11 +280,15 @@ def test_a_deadline_wakes_it_in_time(overlay, board):
         return [later - earlier for earlier, later in zip(times, times[1:])]
 
     assert soon(lambda: board.microblaze.is_asleep)
-    assert soon(lambda: len(times) >= 8 and any(0.95 * period < one < 1.5 * period for one in periods()))
-    assert 0.95 * period < statistics.median(periods())  # one that came late makes the next seem short
+    assert soon(
+        lambda: len(times) >= 8 and any(0.95 * period < one < 1.5 * period for one in periods())
+    )
+    # one that came late makes the next seem short
+    assert 0.95 * period < statistics.median(periods())
 
 
-COUNTS = [0x30630001, 0xB0000000, 0xE880F000, 0xB800FFF4]  # in r3, and looks at the mailbox meanwhile
+# in r3, and looks at the mailbox meanwhile
+COUNTS = [0x30630001, 0xB0000000, 0xE880F000, 0xB800FFF4]
 
 
 @pytest.mark.long
@@ -244,14 +300,30 @@ def test_a_minute_of_computing_is_never_taken_for_idle(load, board):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("name, words", [
-    # A counter in a register that takes 2^32 rounds, and reads memory meanwhile
-    ("counts in a register", COUNTS),
-    # ... and one that leaves a trace in memory now and then
-    ("counts in memory", [0xB0000000, 0xE8600000 | PROGRESS, 0x30630001, 0xB0000000, 0xF8600000 | PROGRESS, 0xB800FFEC]),
-    # A flag that goes 1, 0, 1, 0: registers come back, memory does not stand still
-    ("toggles a word", [0x30600001, 0xB0000000, 0xF8600000 | FLAG, 0xB0000000, 0xF8000000 | FLAG, 0xB800FFEC]),
-])
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        # A counter in a register that takes 2^32 rounds, and reads memory meanwhile
+        ("counts in a register", COUNTS),
+        # ... and one that leaves a trace in memory now and then
+        (
+            "counts in memory",
+            [
+                0xB0000000,
+                0xE8600000 | PROGRESS,
+                0x30630001,
+                0xB0000000,
+                0xF8600000 | PROGRESS,
+                0xB800FFEC,
+            ],
+        ),
+        # A flag that goes 1, 0, 1, 0: registers come back, memory does not stand still
+        (
+            "toggles a word",
+            [0x30600001, 0xB0000000, 0xF8600000 | FLAG, 0xB0000000, 0xF8000000 | FLAG, 0xB800FFEC],
+        ),
+    ],
+)
 def test_a_program_that_works_is_never_taken_for_idle(load, board, name, words):
     load(words)
     deadline = time.monotonic() + 0.8
@@ -261,7 +333,16 @@ def test_a_program_that_works_is_never_taken_for_idle(load, board, name, words):
 
 
 def test_a_working_program_keeps_most_of_its_time(load, board):
-    load([0xB0000000, 0xE8600000 | PROGRESS, 0x30630001, 0xB0000000, 0xF8600000 | PROGRESS, 0xB800FFEC])
+    load(
+        [
+            0xB0000000,
+            0xE8600000 | PROGRESS,
+            0x30630001,
+            0xB0000000,
+            0xF8600000 | PROGRESS,
+            0xB800FFEC,
+        ]
+    )
     progress = MMIO(0x40000000 + PROGRESS, 4)
     time.sleep(0.2)
     pieces = []

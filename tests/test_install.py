@@ -1,5 +1,5 @@
-"""The installer's care for a folder in which students work: what changes, what stays, and that no work is
-lost. What happens when a run is cut off, test_kill.py tries."""
+"""The installer's care for a folder in which students work: what changes, what stays, and that no
+work is lost. What happens when a run is cut off, test_kill.py tries."""
 
 import fcntl
 import hashlib
@@ -16,14 +16,25 @@ NEW = {"1.ipynb": b"ONE", "iop/a.py": b"A", "iop/b.py": b"b", "images/y.svg": b"
 
 def contents(folder):
     """{relative path: contents} of a folder's files, but for the manifest."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name != tree.MANIFEST}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != tree.MANIFEST
+    }
 
 
 def snapshot(folder):
-    """All that can be told of what is in a folder: contents, owners, rights, times, and which file it is."""
-    return [(str(path), path.is_file() and path.read_bytes(), os.lstat(str(path))[:6], os.lstat(str(path)).st_mtime_ns)
-            for path in sorted(folder.rglob("*"))]
+    """All that can be told of what is in a folder: contents, owners, rights, times, and which file
+    it is."""
+    return [
+        (
+            str(path),
+            path.is_file() and path.read_bytes(),
+            os.lstat(str(path))[:6],
+            os.lstat(str(path)).st_mtime_ns,
+        )
+        for path in sorted(folder.rglob("*"))
+    ]
 
 
 @pytest.fixture
@@ -37,8 +48,13 @@ def test_a_new_edition_replaces_the_old_one(target):
     assert contents(target) == OLD
     report = tree.install(str(target), NEW, "new")
     assert contents(target) == NEW
-    assert report == {"new": ["images/y.svg"], "replaced": ["1.ipynb", "iop/a.py"], "removed": ["images/x.svg"],
-                      "kept": [], "beside": []}
+    assert report == {
+        "new": ["images/y.svg"],
+        "replaced": ["1.ipynb", "iop/a.py"],
+        "removed": ["images/x.svg"],
+        "kept": [],
+        "beside": [],
+    }
     assert [path.name for path in target.parent.iterdir()] == ["tutorial"]
 
 
@@ -54,14 +70,22 @@ def test_what_a_student_changed_stays_and_the_new_edition_comes_beside_it(target
     (target / "1.ipynb").write_bytes(b"one, by a student")
     report = tree.install(str(target), NEW, "new")
     assert report["kept"] == ["1.ipynb"] and report["beside"] == ["1-new-edition.ipynb"]
-    assert contents(target) == dict(NEW, **{"1.ipynb": b"one, by a student", "1-new-edition.ipynb": b"ONE"})
+    assert contents(target) == dict(
+        NEW, **{"1.ipynb": b"one, by a student", "1-new-edition.ipynb": b"ONE"}
+    )
     # The next edition takes that one's place, unless the student has changed it too.
     tree.install(str(target), dict(NEW, **{"1.ipynb": b"ONE!"}), "newer")
     assert contents(target)["1-new-edition.ipynb"] == b"ONE!"
     (target / "1-new-edition.ipynb").write_bytes(b"ONE!, by a student")
     tree.install(str(target), dict(NEW, **{"1.ipynb": b"ONE!!"}), "newest")
-    assert contents(target) == dict(NEW, **{"1.ipynb": b"one, by a student", "1-new-edition.ipynb": b"ONE!, by a student",
-                                            "1-new-edition-2.ipynb": b"ONE!!"})
+    assert contents(target) == dict(
+        NEW,
+        **{
+            "1.ipynb": b"one, by a student",
+            "1-new-edition.ipynb": b"ONE!, by a student",
+            "1-new-edition-2.ipynb": b"ONE!!",
+        },
+    )
 
 
 def test_a_student_who_takes_the_new_edition_is_back_in_step(target):
@@ -86,7 +110,12 @@ def test_a_file_that_the_new_edition_no_longer_has(target):
 
 def students_work(target):
     """Puts all kinds of things into a folder; returns those that are files."""
-    mine = {"mine.ipynb": b"mine", "iop/mine.py": b"mine too", "data/deep/er.csv": b"1,2", "1 copy.ipynb": b"one"}
+    mine = {
+        "mine.ipynb": b"mine",
+        "iop/mine.py": b"mine too",
+        "data/deep/er.csv": b"1,2",
+        "1 copy.ipynb": b"one",
+    }
     for name, text in mine.items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         (target / name).write_bytes(text)
@@ -96,8 +125,13 @@ def students_work(target):
     return mine
 
 
-@pytest.mark.parametrize("step", [lambda target: tree.install(str(target), NEW, "new"),
-                                  lambda target: tree.uninstall(str(target))])
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda target: tree.install(str(target), NEW, "new"),
+        lambda target: tree.uninstall(str(target)),
+    ],
+)
 def test_a_students_own_files_stay_the_same_files(target, step):
     mine = students_work(target)
     before = {name: os.lstat(str(target / name)) for name in mine}
@@ -105,7 +139,10 @@ def test_a_students_own_files_stay_the_same_files(target, step):
     assert {name: text for name, text in contents(target).items() if name in mine} == mine
     for name in mine:
         assert os.path.samestat(os.lstat(str(target / name)), before[name])
-    assert oct((target / "mine.ipynb").stat().st_mode)[-3:] == "600" and os.readlink(str(target / "link")) == "nowhere"
+    assert (
+        oct((target / "mine.ipynb").stat().st_mode)[-3:] == "600"
+        and os.readlink(str(target / "link")) == "nowhere"
+    )
     assert (target / "empty").is_dir() and oct((target / "empty").stat().st_mode)[-3:] == "700"
 
 
@@ -113,13 +150,21 @@ def test_uninstall_removes_what_is_unchanged_and_names_what_it_kept(target):
     mine = students_work(target)
     (target / "1.ipynb").write_bytes(b"one, by a student")
     (target / ".ipynb_checkpoints").mkdir()
-    (target / ".ipynb_checkpoints" / "1-checkpoint.ipynb").write_bytes(b"one")  # what Jupyter writes at the first save
+    # what Jupyter writes at the first save
+    (target / ".ipynb_checkpoints" / "1-checkpoint.ipynb").write_bytes(b"one")
     (target / ".ipynb_checkpoints" / "2-checkpoint.ipynb").write_bytes(b"two")
     report = tree.uninstall(str(target))
-    kept = dict(mine, **{"1.ipynb": b"one, by a student", ".ipynb_checkpoints/2-checkpoint.ipynb": b"two"})
+    kept = dict(
+        mine, **{"1.ipynb": b"one, by a student", ".ipynb_checkpoints/2-checkpoint.ipynb": b"two"}
+    )
     assert contents(target) == kept and not (target / tree.MANIFEST).exists()
     assert report["kept"] == sorted(list(kept) + ["empty", "link"])
-    assert report["removed"] == [".ipynb_checkpoints/1-checkpoint.ipynb", "images/x.svg", "iop/a.py", "iop/b.py"]
+    assert report["removed"] == [
+        ".ipynb_checkpoints/1-checkpoint.ipynb",
+        "images/x.svg",
+        "iop/a.py",
+        "iop/b.py",
+    ]
     before = snapshot(target.parent)
     assert not any(tree.uninstall(str(target)).values())
     assert snapshot(target.parent) == before
@@ -141,7 +186,9 @@ def test_a_folder_of_that_name_that_was_there_before(tmp_path):
     (tmp_path / "tutorial").mkdir()
     (tmp_path / "tutorial" / "1.ipynb").write_bytes(b"somebody's")
     tree.install(str(tmp_path / "tutorial"), OLD, "old")
-    assert contents(tmp_path / "tutorial") == dict(OLD, **{"1.ipynb": b"somebody's", "1-new-edition.ipynb": b"one"})
+    assert contents(tmp_path / "tutorial") == dict(
+        OLD, **{"1.ipynb": b"somebody's", "1-new-edition.ipynb": b"one"}
+    )
 
 
 @pytest.mark.parametrize("name", ["images/y.svg", "1-new-edition.ipynb"])
@@ -153,7 +200,11 @@ def test_a_link_or_an_empty_folder_counts_as_a_students_too(target, name):
     (target / "iop/a.py").mkdir(parents=True)
     report = tree.install(str(target), NEW, "new")
     assert os.readlink(str(target / name)) == "mine" and (target / "iop/a.py").is_dir()
-    assert "iop/a.py" in report["kept"] and report["replaced"] == [] and name not in report["new"] + report["beside"]
+    assert (
+        "iop/a.py" in report["kept"]
+        and report["replaced"] == []
+        and name not in report["new"] + report["beside"]
+    )
     assert not [path for path in contents(target) if "new-edition-new-edition" in path]
 
 
@@ -161,13 +212,25 @@ def sha(text):
     return hashlib.sha256(text).hexdigest()
 
 
-@pytest.mark.parametrize("manifest", [
-    "", "{", "[]", "[" * 100000, "\udc80", '{"files": 1, "beside": {}}', '{"files": {}, "beside": {}, "coming": 1}',
-    json.dumps({"files": dict.fromkeys(OLD), "beside": {"1.ipynb": [], "iop": None}})])
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "",
+        "{",
+        "[]",
+        "[" * 100000,
+        "\udc80",
+        '{"files": 1, "beside": {}}',
+        '{"files": {}, "beside": {}, "coming": 1}',
+        json.dumps({"files": dict.fromkeys(OLD), "beside": {"1.ipynb": [], "iop": None}}),
+    ],
+)
 def test_without_a_manifest_all_counts_as_a_students(target, manifest):
     (target / tree.MANIFEST).write_bytes(manifest.encode("utf-8", "surrogateescape"))
     tree.install(str(target), NEW, "new")
-    assert contents(target)["1.ipynb"] == b"one" and contents(target)["1-new-edition.ipynb"] == b"ONE"
+    assert (
+        contents(target)["1.ipynb"] == b"one" and contents(target)["1-new-edition.ipynb"] == b"ONE"
+    )
 
 
 def test_a_manifest_leads_to_nothing_outside_the_folder(target):
@@ -175,7 +238,18 @@ def test_a_manifest_leads_to_nothing_outside_the_folder(target):
     (outside / "empty").mkdir(parents=True)
     (outside / "x").write_bytes(b"x")
     (target / "link").symlink_to(str(outside))
-    names = "../outside/x", str(outside / "x"), "link/x", "../outside/empty/y", "/", "", ".", "..", "a\0b", "x" * 5000
+    names = (
+        "../outside/x",
+        str(outside / "x"),
+        "link/x",
+        "../outside/empty/y",
+        "/",
+        "",
+        ".",
+        "..",
+        "a\0b",
+        "x" * 5000,
+    )
     for part in "files", "beside", "coming":
         manifest = {"files": {}, "beside": {}, "coming": {}}
         manifest[part] = dict.fromkeys(names, sha(b"x"))
@@ -187,7 +261,8 @@ def test_a_manifest_leads_to_nothing_outside_the_folder(target):
 
 
 def test_a_folder_of_edition_1_1_0(target):
-    """Its manifest has more in it. And what it left when it was killed is named, and not touched."""
+    """Its manifest has more in it. And what it left when it was killed is named, and not
+    touched."""
     (target / "iop/b.py").write_bytes(b"b, by a student")
     manifest = json.loads((target / tree.MANIFEST).read_text())
     manifest.update(generation=1, linked={"iop/b.py": [1, 2, 3]})
@@ -220,7 +295,11 @@ def test_what_is_no_file_is_neither_read_nor_replaced(target, what, name):
     try:
         tree.install(str(target), NEW, "new")
     except tree.InstallError as error:
-        assert what == "an empty folder" and name == tree.MANIFEST and "nothing was changed" in str(error)
+        assert (
+            what == "an empty folder"
+            and name == tree.MANIFEST
+            and "nothing was changed" in str(error)
+        )
     if name != tree.MANIFEST:
         assert os.path.samestat(os.lstat(str(target / name)), before)
         assert contents(target)["iop/b.py"] == b"b"
@@ -234,7 +313,9 @@ def test_what_is_in_the_folders_place(tmp_path, what):
         tree.install(str(path), OLD, "old")
         assert contents(path) == OLD
         return
-    with pytest.raises(tree.InstallError, match="tutorial is not a folder, .*nothing was changed: rename yours"):
+    with pytest.raises(
+        tree.InstallError, match="tutorial is not a folder, .*nothing was changed: rename yours"
+    ):
         tree.install(str(path), OLD, "old")
     assert not any(tree.uninstall(str(tmp_path / "elsewhere")).values())
 
@@ -250,7 +331,11 @@ def test_a_users_umask_and_a_clock_of_1970(target, umask):
         tree.install(str(target), dict(NEW, **{"more/z.py": b"z"}), "new")
     finally:
         os.umask(before)
-    assert oct((target / "1.ipynb").stat().st_mode)[-3:] == oct((target / "more/z.py").stat().st_mode)[-3:] == "644"
+    assert (
+        oct((target / "1.ipynb").stat().st_mode)[-3:]
+        == oct((target / "more/z.py").stat().st_mode)[-3:]
+        == "644"
+    )
     assert oct((target / "more").stat().st_mode)[-3:] == "755" and mine.read_bytes() == b"mine"
 
 
@@ -274,11 +359,20 @@ def folder_with_a_file(target):
     (target / "images/y.svg/mine").write_bytes(b"mine")
 
 
-@pytest.mark.parametrize("make, message", [
-    (link_to_a_folder, "/tutorial/more is not a folder, and the tutorial has one of that name.*: rename yours"),
-    (lambda target: (target / "more").write_bytes(b"mine"), "/tutorial/more is not a folder"),
-    (folder_with_a_file, "/tutorial/images/y.svg is a folder, and the tutorial has a file of that name"),
-])
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (
+            link_to_a_folder,
+            "/tutorial/more is not a folder, and the tutorial has one of that name.*: rename yours",
+        ),
+        (lambda target: (target / "more").write_bytes(b"mine"), "/tutorial/more is not a folder"),
+        (
+            folder_with_a_file,
+            "/tutorial/images/y.svg is a folder, and the tutorial has a file of that name",
+        ),
+    ],
+)
 def test_a_folder_where_a_file_is_to_go_and_the_reverse(target, make, message):
     make(target)
     before = snapshot(target.parent)

@@ -1,17 +1,17 @@
-"""The IOP's interrupt to Linux: asyncio code that waits for it wakes, on pynq's own classes and at every new wait.
+"""The IOP's interrupt to Linux: asyncio code that waits for it wakes, on pynq's own classes and at
+every new wait.
 
-Each event loop runs in a thread of its own, so that nothing of it is left in pytest's. A driver is made in the loop that waits:
-Python 3.8's events belong to one.
-"""
+Each event loop runs in a thread of its own, so that nothing of it is left in pytest's. A driver is
+made in the loop that waits: Python 3.8's events belong to one."""
 
 import asyncio
 import threading
 
 import pytest
 from pynq import Overlay
+from test_pins import devmode as driver
 
 from conftest import OVERLAY, ROOT
-from test_pins import devmode as driver
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,8 @@ INTERRUPT = 0x40010000  # the IOP's GPIO for it
 
 
 def in_a_loop(coroutine):
-    """What a coroutine returns, executed in a new event loop that is closed then, in a new thread."""
+    """What a coroutine returns, executed in a new event loop that is closed then, in a new
+    thread."""
     results = []
 
     def run():
@@ -50,7 +51,8 @@ def pulse(devmode):
 
 
 async def within(seconds, future):
-    """As asyncio.wait_for(), which in a kernel under Python 3.14 does not work: nothing there counts as a task."""
+    """As asyncio.wait_for(), which in a kernel under Python 3.14 does not work: nothing there
+    counts as a task."""
     done, _ = await asyncio.wait([future], timeout=seconds)
     assert done, "it did not wake"
 
@@ -121,8 +123,9 @@ def test_a_pin_that_stays_high_interrupts_again(mb_info):
 
 
 def test_nobody_waits(board, mb_info):
-    """However many there were, the first who waits is woken once: clear() resets the flip-flop, but Linux's controller, whose
-    inputs are edge-triggered, keeps the edge."""
+    """However many there were, the first who waits is woken once: clear() resets the flip-flop, but
+    Linux's controller, whose inputs are edge-triggered, keeps the edge."""
+
     async def main():
         devmode = driver(mb_info)
         for _ in range(10):
@@ -136,6 +139,7 @@ def test_nobody_waits(board, mb_info):
 
 def test_nobody_waits_any_more(board, mb_info, capfd):
     """A loop is closed while it waits. What comes then wakes nobody, and harms nothing."""
+
     async def leave():
         devmode = driver(mb_info)
         devmode.microblaze.interrupt.clear()
@@ -187,6 +191,10 @@ await within(60, woken)
 print(await wakes_for(devmode, 1), "more")""".format(root=str(ROOT))
     if any_board is None:
         pytest.skip("only the virtual board can tell")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in source.split("\n===\n")])
-    client.NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}).execute()
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in source.split("\n===\n")]
+    )
+    client.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+    ).execute()
     assert [output.text for output in notebook.cells[-1].outputs] == ["1 more\n"]

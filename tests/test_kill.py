@@ -1,5 +1,6 @@
-"""An installation that is killed, that meets an I/O error, or in the middle of which a student saves: at
-each thing that it asks of the system. Every byte of a student's stays, and the next run completes it."""
+"""An installation that is killed, that meets an I/O error, or in the middle of which a student
+saves: at each thing that it asks of the system. Every byte of a student's stays, and the next run
+completes it."""
 
 import json
 import os
@@ -10,23 +11,31 @@ import subprocess
 import sys
 import time
 
-import pytest
-
 import base_overlay
+import pytest
+from test_install import contents
+
 from conftest import ROOT
 from deploy import tree
-from test_install import contents
 
 pytestmark = pytest.mark.deploy
 
 SEED = int(os.environ.get("SEED", "1"))
 KILLS = 20
 
-OLD = {f"{folder}/{name}": f"old {name}".encode() for folder in ("iop", "images") for name in "abcde"}
-NEW = dict({name: text.replace(b"old", b"new") for name, text in list(OLD.items())[2:]},
-           **{"more/f": b"new f"})
-MINE = {"mine.ipynb": b"mine", "iop/a": b"a, changed", "images/c": b"c, changed",
-        "deep/er/data": bytes(range(256))}
+OLD = {
+    f"{folder}/{name}": f"old {name}".encode() for folder in ("iop", "images") for name in "abcde"
+}
+NEW = dict(
+    {name: text.replace(b"old", b"new") for name, text in list(OLD.items())[2:]},
+    **{"more/f": b"new f"},
+)
+MINE = {
+    "mine.ipynb": b"mine",
+    "iop/a": b"a, changed",
+    "images/c": b"c, changed",
+    "deep/er/data": bytes(range(256)),
+}
 SAVED = "iop/d"  # what a student saves during the run; it is as it was installed until then
 # At the n-th thing that it asks of the system something happens. It prints how many there were.
 UNTIL = """
@@ -84,10 +93,14 @@ def prepare(folder):
 
 
 def until(step, n, target, what):
-    return subprocess.run([sys.executable, "-c", UNTIL, step, str(n), str(target), what, SAVED],
-                          cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          input=json.dumps({name: text.decode() for name, text in NEW.items()}),
-                          universal_newlines=True)
+    return subprocess.run(
+        [sys.executable, "-c", UNTIL, step, str(n), str(target), what, SAVED],
+        cwd=str(ROOT),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        input=json.dumps({name: text.decode() for name, text in NEW.items()}),
+        universal_newlines=True,
+    )
 
 
 def at_each(step, what, folder):
@@ -103,7 +116,9 @@ def at_each(step, what, folder):
 
 def complete(step, target):
     """Gives the command again; returns what it says."""
-    return tree.install(str(target), NEW, "new") if step == "install" else tree.uninstall(str(target))
+    return (
+        tree.install(str(target), NEW, "new") if step == "install" else tree.uninstall(str(target))
+    )
 
 
 def whole(step, folder):
@@ -122,8 +137,11 @@ def test_killed_before_each_thing_it_asks_of_the_system(tmp_path, step, bare):
         assert killed.returncode in (0, -signal.SIGKILL), killed.stderr
         there = contents(target)
         assert {name: there[name] for name in MINE} == MINE
-        # A file has its old contents or its new ones. While they are exchanged it may be under another name.
-        assert all(there[name] in (before.get(name), NEW.get(name)) for name in there if name in OLD)
+        # A file has its old contents or its new ones. While they are exchanged it may be under
+        # another name.
+        assert all(
+            there[name] in (before.get(name), NEW.get(name)) for name in there if name in OLD
+        )
         if there != before:
             told.add("interrupted" in complete(step, target))
         complete(step, target)
@@ -131,7 +149,11 @@ def test_killed_before_each_thing_it_asks_of_the_system(tmp_path, step, bare):
         assert [path.name for path in target.parent.iterdir()] == ["tutorial"]
         assert (target / tree.MANIFEST).exists() == (step == "install")
         assert {path for path in target.rglob("*") if path.is_dir()} == {
-            parent for name in after for parent in (target / name).parents if target in parent.parents}
+            parent
+            for name in after
+            for parent in (target / name).parents
+            if target in parent.parents
+        }
     assert step == "uninstall" or True in told
 
 
@@ -152,7 +174,9 @@ def test_an_error_at_each_thing_it_asks_of_the_system(tmp_path, step):
         there = contents(target)
         assert {name: there[name] for name in MINE} == MINE
         if run.returncode:
-            assert len(run.stderr.splitlines()) == 1 and "Input/output error" in run.stderr, run.stderr
+            assert len(run.stderr.splitlines()) == 1 and "Input/output error" in run.stderr, (
+                run.stderr
+            )
             said.add("nothing was changed" in run.stderr)
             assert "nothing was changed" not in run.stderr or there == before
             assert "nothing was changed" in run.stderr or "the same command again" in run.stderr
@@ -177,14 +201,18 @@ def test_a_student_saves_at_each_thing_it_asks_of_the_system(tmp_path, step, how
 
 def test_killed_at_random_times(tmp_path):
     """The whole program, with the whole kit, there and back between two editions."""
-    base = base_overlay.write(tmp_path / "root/usr/local/lib/python3.6/dist-packages/pynq/overlays/base")
+    base = base_overlay.write(
+        tmp_path / "root/usr/local/lib/python3.6/dist-packages/pynq/overlays/base"
+    )
     target = tmp_path / "root/home/xilinx/jupyter_notebooks/pynq_tutorial"
     target.parent.mkdir(parents=True)
     kits = [tmp_path / "one", tmp_path / "two"]
     for kit in kits:
         kit.mkdir()
-        subprocess.run(["sh", "-c", 'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"', str(ROOT), str(kit)],
-                       check=True)
+        subprocess.run(
+            ["sh", "-c", 'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"', str(ROOT), str(kit)],
+            check=True,
+        )
     for path in list(kits[1].glob("notebooks/*.ipynb")) + list(kits[1].glob("iop/*")):
         path.write_bytes(path.read_bytes() + b"\n")
     (kits[1] / "mb_src/compiler.py").rename(kits[1] / "mb_src/more.py")
@@ -192,9 +220,21 @@ def test_killed_at_random_times(tmp_path):
     edition.write_text(edition.read_text().replace("mb_src/compiler.py", "mb_src/more.py"))
 
     def installation(kit):
-        return subprocess.Popen([sys.executable, "-m", "deploy.install", "--destdir", str(tmp_path / "root"),
-                                 "--base-overlay", str(base)], cwd=str(kit), stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, universal_newlines=True)
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "deploy.install",
+                "--destdir",
+                str(tmp_path / "root"),
+                "--base-overlay",
+                str(base),
+            ],
+            cwd=str(kit),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            universal_newlines=True,
+        )
 
     def run(kit):
         process = installation(kit)

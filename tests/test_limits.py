@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from processes import soon
 
 from conftest import OVERLAY, ROOT
-from processes import soon
 
 HANGS = """
 import subprocess, sys, threading, time
@@ -41,9 +41,26 @@ def test_a_test_that_hangs_ends_and_leaves_nothing(tmp_path):
     pids = str(tmp_path / "pids")
     (tmp_path / "test_hangs.py").write_text(HANGS.format(overlay=OVERLAY, pids=pids))
     (tmp_path / "waits.ipynb").write_text(WAITS_IN_A_CELL.format(overlay=OVERLAY, pids=pids))
-    run = subprocess.run([sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-p",
-                          "no:xdist", "--timeout=5", str(tmp_path)], cwd=str(ROOT), stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT, universal_newlines=True, timeout=300)
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-c",
+            str(ROOT / "pyproject.toml"),
+            "--rootdir",
+            str(tmp_path),
+            "-p",
+            "no:xdist",
+            "--timeout=5",
+            str(tmp_path),
+        ],
+        cwd=str(ROOT),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        timeout=300,
+    )
     assert run.returncode == 1 and "4 failed" in run.stdout, run.stdout
     with open(pids) as file:
         started = [int(line) for line in file]

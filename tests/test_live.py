@@ -17,9 +17,12 @@ def mailbox(iop):
 
 def looks(seconds):
     """Lets the widget look, as a kernel does between two cells."""
+
     async def wait():
         import asyncio
+
         await asyncio.sleep(seconds)
+
     IOLoop.current().run_sync(wait)
 
 

@@ -7,13 +7,23 @@ from conftest import ROOT
 from iop import pynq_tutorial
 
 HEADER = (ROOT / "mb_src" / "mailbox.h").read_text()
-DEFINES = {name: int(value, 0) for name, value in re.findall(r"^#define (\w+)\s+(0x[0-9A-Fa-f]+|\d+)u?\b", HEADER, re.M)}
+DEFINES = {
+    name: int(value, 0)
+    for name, value in re.findall(r"^#define (\w+)\s+(0x[0-9A-Fa-f]+|\d+)u?\b", HEADER, re.M)
+}
 C_SOURCE = (ROOT / "mb_src" / "pynq_tutorial.c").read_text()
 
 
 def test_the_header_defines_what_the_protocol_needs():
-    assert set(DEFINES) == {"MAILBOX_BASE", "BUFFER_ADDR", "ARRAY_LENGTH", "INIT_DATA", "STATUS",
-                            "STATUS_READY", "STATUS_REFUSED"}
+    assert set(DEFINES) == {
+        "MAILBOX_BASE",
+        "BUFFER_ADDR",
+        "ARRAY_LENGTH",
+        "INIT_DATA",
+        "STATUS",
+        "STATUS_READY",
+        "STATUS_REFUSED",
+    }
 
 
 def test_python_has_the_words_where_the_header_puts_them():
@@ -36,6 +46,10 @@ def test_the_linker_script_keeps_the_mailbox_free():
 
 def test_the_notebook_shows_the_program_as_it_is():
     cells = json.loads((ROOT / "notebooks" / "2_iop_example.ipynb").read_text())["cells"]
-    snippets = [code for cell in cells for code in re.findall(r"```c\n(.*?)```", "".join(cell["source"]), re.S)]
+    snippets = [
+        code
+        for cell in cells
+        for code in re.findall(r"```c\n(.*?)```", "".join(cell["source"]), re.S)
+    ]
     assert len(snippets) == 1
     assert snippets[0].strip() in C_SOURCE

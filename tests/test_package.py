@@ -6,22 +6,39 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_install import contents
 
 from conftest import ROOT
 from deploy.install import files
-from test_install import contents
 
 pytestmark = pytest.mark.deploy
 
 
 def command(*words, **environment):
-    return subprocess.run([str(word) for word in words], env=dict(os.environ, **environment), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, universal_newlines=True, timeout=300)
+    return subprocess.run(
+        [str(word) for word in words],
+        env=dict(os.environ, **environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        timeout=300,
+    )
 
 
 def pack_into(folder):
-    subprocess.run(["sh", "-c", 'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"; cd "$0"; '
-                                'cp pyproject.toml setup.py README.md "$1"', str(ROOT), str(folder)], check=True)
+    subprocess.run(
+        [
+            "sh",
+            "-c",
+            (
+                'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"; cd "$0"; '
+                'cp pyproject.toml setup.py README.md "$1"'
+            ),
+            str(ROOT),
+            str(folder),
+        ],
+        check=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +54,7 @@ def package(tmp_path_factory):
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     built = command(*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, source)
     assert built.returncode == 0, built.stdout
-    wheel, = folder.glob("*.whl")
+    (wheel,) = folder.glob("*.whl")
     assert wheel.name.endswith("-py3-none-any.whl")
     installed = command(*pip, "install", "--no-deps", "--target", folder / "installed", wheel)
     assert installed.returncode == 0, installed.stdout
@@ -46,17 +63,32 @@ def package(tmp_path_factory):
 
 @pytest.mark.parametrize("python", ["python3.8", "python3.10"])
 def test_an_images_python_can_build_it(tmp_path, python):
-    home = command("sh", "-c", "command -v {0} && {0} -m pip --version".format(python))
+    home = command("sh", "-c", f"command -v {python} && {python} -m pip --version")
     if home.returncode:
-        pytest.skip("there is no {} with pip".format(python))
+        pytest.skip(f"there is no {python} with pip")
     pack_into(tmp_path)
-    built = command(python, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps", "-w", tmp_path, tmp_path)
+    built = command(
+        python,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "wheel",
+        "--no-deps",
+        "-w",
+        tmp_path,
+        tmp_path,
+    )
     assert built.returncode == 0 and list(tmp_path.glob("*.whl")), built.stdout
 
 
 def get_notebooks(package, *options):
-    return command(Path(sys.executable).parent / "pynq", "get-notebooks", *options, PYTHONPATH=str(package),
-                   PYNQ_VIRTUAL_BOARD="0")
+    return command(
+        Path(sys.executable).parent / "pynq",
+        "get-notebooks",
+        *options,
+        PYTHONPATH=str(package),
+        PYNQ_VIRTUAL_BOARD="0",
+    )
 
 
 def test_get_notebooks_delivers_what_make_install_does(package, tmp_path):
@@ -67,7 +99,10 @@ def test_get_notebooks_delivers_what_make_install_does(package, tmp_path):
 
 
 def test_the_package_has_the_editions_files_and_no_others(package):
-    listed = {name.replace("deploy/", "", 1) for name in (ROOT / "deploy" / "edition.txt").read_text().splitlines()}
+    listed = {
+        name.replace("deploy/", "", 1)
+        for name in (ROOT / "deploy" / "edition.txt").read_text().splitlines()
+    }
     there = {name for name in contents(package / "pynq_tutorial") if "__pycache__" not in name}
     assert there == listed
 
@@ -76,7 +111,9 @@ def test_get_notebooks_leaves_a_students_work_alone(package, tmp_path):
     get_notebooks(package, "--ignore-overlays", "-p", tmp_path / "here", "pynq_tutorial")
     mine = tmp_path / "here/pynq_tutorial/2_iop_example.ipynb"
     mine.write_text("a student's")
-    run = get_notebooks(package, "--ignore-overlays", "--force", "-p", tmp_path / "here", "pynq_tutorial")
+    run = get_notebooks(
+        package, "--ignore-overlays", "--force", "-p", tmp_path / "here", "pynq_tutorial"
+    )
     assert run.returncode == 0 and mine.read_text() == "a student's", run.stdout
 
 

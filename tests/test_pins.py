@@ -1,4 +1,5 @@
-"""What is plugged into the virtual board: plug and unplug at any time, the virtual Pmods, and what a device can do wrong."""
+"""What is plugged into the virtual board: plug and unplug at any time, the virtual Pmods, and what
+a device can do wrong."""
 
 import os
 import signal
@@ -8,11 +9,20 @@ import time
 import numpy as np
 import pytest
 from pynq import Overlay
-from pynq.lib.pmod import PMOD_SWCFG_DIOALL, Pmod_ALS, Pmod_DevMode, Pmod_IO, Pmod_LED8, Pmod_OLED, Pmod_TMP2, Pmod_Timer
-
-from conftest import OVERLAY, run_python
+from pynq.lib.pmod import (
+    PMOD_SWCFG_DIOALL,
+    Pmod_ALS,
+    Pmod_DevMode,
+    Pmod_IO,
+    Pmod_LED8,
+    Pmod_OLED,
+    Pmod_Timer,
+    Pmod_TMP2,
+)
 from test_drivers import until
 from test_idle import sleeps_within
+
+from conftest import OVERLAY, run_python
 from virtual_board import device, microblaze
 from virtual_board.device import WatchedMemory
 from virtual_board.pmods import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevice, Tmp2
@@ -28,6 +38,7 @@ def devmode(mb_info):
 
 
 # The virtual Pmods
+
 
 def test_led8(board, mb_info):
     led8 = board.plug(Led8())
@@ -47,7 +58,17 @@ def test_oled(board, mb_info):
     letter = oled.picture()[16:24, 8:16]
     assert oled.picture().sum() == letter.sum() > 10  # nothing but that is lit
     rows = ["".join(" #"[lit] for lit in row) for row in letter.tolist()]
-    assert [row.strip() for row in rows] == ["#######", "#    #", "#  #", "####", "#  #", "#", "###", ""]  # the right way up
+    # the right way up
+    assert [row.strip() for row in rows] == [
+        "#######",
+        "#    #",
+        "#  #",
+        "####",
+        "#  #",
+        "#",
+        "###",
+        "",
+    ]
     driver.draw_rect(0, 0, 127, 31)
     picture = oled.picture()
     assert picture[[0, -1]].all() and picture[:, [0, -1]].all()
@@ -74,6 +95,7 @@ def test_als(board, mb_info):
 
 # Plug and unplug
 
+
 def test_plugged_before_the_first_overlay_and_after_it(board):
     tmp2, als = board.plug(Tmp2(10)), board.plug(Als())
     assert Pmod_TMP2(Overlay(OVERLAY).iop1.mb_info).read() == 10
@@ -96,7 +118,9 @@ def test_nothing_plugged_in(board, mb_info, capfd):
     driver.write_cmd(0x40800108, 0x96)
     driver.write_cmd(0x40800100, 0xD)
     assert driver.read_cmd(0x40800020) & 0x2  # ISR: TX_ERROR
-    assert [(transfer.address, transfer.acknowledged) for transfer in board.connector.transfers] == [(0x4B, False)]
+    assert [
+        (transfer.address, transfer.acknowledged) for transfer in board.connector.transfers
+    ] == [(0x4B, False)]
     driver.write_cmd(0x44A10060, 0x86)  # SPI: SPICR; SPISSR; a byte to SPI_DTR
     driver.write_cmd(0x44A10070, 0xFE)
     driver.write_cmd(0x44A10068, 0x55)
@@ -104,7 +128,8 @@ def test_nothing_plugged_in(board, mb_info, capfd):
     assert [Pmod_IO(mb_info, pin, "in").read() for pin in range(8)] == [0, 0, 1, 1, 0, 0, 1, 1]
     for name, read in (Pmod_TMP2, None), (Pmod_ALS, 255):
         driver = name(Overlay(OVERLAY).iop1.mb_info)
-        value = driver.read()  # a thermometer that does not answer leaves what was in the program's memory
+        # a thermometer that does not answer leaves what was in the program's memory
+        value = driver.read()
         assert read is None or value == read
     assert capfd.readouterr().err == ""
 
@@ -165,6 +190,7 @@ def test_plugged_when_qemu_was_killed(board, mb_info):
 
 # What cannot be plugged in
 
+
 class Plain(I2cDevice):
     address = 0x20
 
@@ -195,22 +221,30 @@ def at(address):
     return type("At", (Plain,), {"address": address})()
 
 
-@pytest.mark.parametrize("plugged, device, error, says", [
-    (None, Led8, TypeError, r"Led8 is a class: .* as in board.plug\(Led8\(\)\)"),
-    (None, "an LED", TypeError, "'an LED' is not a virtual Pmod: derive its class"),
-    (None, None, TypeError, "None is not a virtual Pmod"),
-    (None, Reads(), TypeError, "Reads has no method write: write one"),
-    (None, NoTransfer(), TypeError, "NoTransfer has no method transfer"),
-    (None, I2cDevice(), TypeError, "I2cDevice has no method write"),
-    (None, at(None), ValueError, "the address None"),
-    (None, at(0x07), ValueError, "the address 0x7: .* 0x08 to 0x77"),
-    (None, at(0x96), ValueError, "the address 0x96: .* without the bit for reading"),
-    (None, at("0x20"), ValueError, "the address '0x20'"),
-    (None, at(32.0), ValueError, "the address 32.0"),
-    (Plain(), at(0x20), ValueError, "the I2C address 0x20, as has the Plain that is plugged in"),
-    (PlainSpi(), Als(), ValueError, "one slave select line, and a PlainSpi uses it"),
-    (Oled(), Als(), ValueError, "one slave select line, and a Oled uses it"),
-])
+@pytest.mark.parametrize(
+    "plugged, device, error, says",
+    [
+        (None, Led8, TypeError, r"Led8 is a class: .* as in board.plug\(Led8\(\)\)"),
+        (None, "an LED", TypeError, "'an LED' is not a virtual Pmod: derive its class"),
+        (None, None, TypeError, "None is not a virtual Pmod"),
+        (None, Reads(), TypeError, "Reads has no method write: write one"),
+        (None, NoTransfer(), TypeError, "NoTransfer has no method transfer"),
+        (None, I2cDevice(), TypeError, "I2cDevice has no method write"),
+        (None, at(None), ValueError, "the address None"),
+        (None, at(0x07), ValueError, "the address 0x7: .* 0x08 to 0x77"),
+        (None, at(0x96), ValueError, "the address 0x96: .* without the bit for reading"),
+        (None, at("0x20"), ValueError, "the address '0x20'"),
+        (None, at(32.0), ValueError, "the address 32.0"),
+        (
+            Plain(),
+            at(0x20),
+            ValueError,
+            "the I2C address 0x20, as has the Plain that is plugged in",
+        ),
+        (PlainSpi(), Als(), ValueError, "one slave select line, and a PlainSpi uses it"),
+        (Oled(), Als(), ValueError, "one slave select line, and a Oled uses it"),
+    ],
+)
 @pytest.mark.parametrize("downloaded", [False, True])
 def test_cannot_be_plugged_in(board, plugged, device, error, says, downloaded):
     if downloaded:
@@ -240,13 +274,17 @@ def test_plugged_twice_and_not_plugged(board):
         board.plug(Led8())
 
 
-@pytest.mark.parametrize("pin, level, says", [(8, 1, "pin is 8"), (-1, 1, "pin is -1"), ("SDA", 0, "pin is 'SDA'"), (3, 2, "level is 2")])
+@pytest.mark.parametrize(
+    "pin, level, says",
+    [(8, 1, "pin is 8"), (-1, 1, "pin is -1"), ("SDA", 0, "pin is 'SDA'"), (3, 2, "level is 2")],
+)
 def test_cannot_be_driven(pin, level, says):
     with pytest.raises(ValueError, match=says):
         PmodDevice().drive(pin, level)
 
 
 # What a device can do wrong
+
 
 def divides(self):
     return 1 / 0
@@ -255,19 +293,36 @@ def divides(self):
 def raises(error):
     def method(self, *arguments):
         raise type(error)(*error.args)  # a new one has no traceback yet
+
     return method
 
 
 def thermometer(**methods):
     """A thermometer of 25 degrees, with something wrong with it."""
-    names = dict(address=0x4B, start=lambda self, reading: setattr(self, "bytes", [0x0C, 0x80]), write=lambda self, byte: True,
-                 read=lambda self: self.bytes.pop(0))
+    names = dict(
+        address=0x4B,
+        start=lambda self, reading: setattr(self, "bytes", [0x0C, 0x80]),
+        write=lambda self, byte: True,
+        read=lambda self: self.bytes.pop(0),
+    )
     return type("Odd", (I2cDevice,), dict(names, **methods))()
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("it is zero"), OSError("not there"), SystemExit("bye"), KeyboardInterrupt("now"),
-                                   GeneratorExit("gone"), RecursionError("deep")], ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("method, reads", [("read", 512), ("start", None), ("stop", 25), ("pins", 25)])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ZeroDivisionError("it is zero"),
+        OSError("not there"),
+        SystemExit("bye"),
+        KeyboardInterrupt("now"),
+        GeneratorExit("gone"),
+        RecursionError("deep"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize(
+    "method, reads", [("read", 512), ("start", None), ("stop", 25), ("pins", 25)]
+)
 def test_a_device_that_raises(board, mb_info, capfd, error, method, reads):
     device = board.plug(thermometer(**{method: raises(error)}))
     driver = Pmod_TMP2(mb_info)
@@ -277,21 +332,30 @@ def test_a_device_that_raises(board, mb_info, capfd, error, method, reads):
     if method == "pins":
         devmode(Overlay(OVERLAY).iop1.mb_info).write_cmd(0x40000004, 0)
     said = capfd.readouterr().err
-    assert said.count("Traceback") == said.count(str(error)) == 1 and "in method" in said  # the student's line
-    assert said.endswith("This came from Odd.{}(), and the IOP goes on as if nothing were plugged in.\n".format(method))
+    # the student's line
+    assert said.count("Traceback") == said.count(str(error)) == 1 and "in method" in said
+    assert said.endswith(
+        f"This came from Odd.{method}(), and the IOP goes on as if nothing were plugged in.\n"
+    )
     assert "connector.py" not in said
     board.unplug(device)
     board.plug(thermometer())
     assert Pmod_TMP2(Overlay(OVERLAY).iop1.mb_info).read() == 25
 
 
-@pytest.mark.parametrize("rubbish", [None, -1, 256, 1.5, "5", b"\x05", [], np.arange(3), float("nan")], ids=repr)
+@pytest.mark.parametrize(
+    "rubbish", [None, -1, 256, 1.5, "5", b"\x05", [], np.arange(3), float("nan")], ids=repr
+)
 def test_a_device_that_answers_rubbish(board, mb_info, capfd, rubbish):
     board.plug(thermometer(read=lambda self: rubbish))
     driver = Pmod_TMP2(mb_info)
     assert [driver.read() for _ in range(2)] == [512, 512]  # all ones
     said = capfd.readouterr().err
-    assert said.count("Odd.read() returned {!r}: a byte is a whole number".format(rubbish)) == 1 == said.count("\n")
+    assert (
+        said.count(f"Odd.read() returned {rubbish!r}: a byte is a whole number")
+        == 1
+        == said.count("\n")
+    )
 
 
 @pytest.mark.parametrize("right", [5, 5.0, np.uint8(5), np.int64(5), np.float32(5), True])
@@ -301,10 +365,20 @@ def test_a_device_that_answers_with_another_kind_of_number(board, mb_info, capfd
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("answer, acknowledged, says", [
-    (True, True, ""), (np.bool_(True), True, ""), (1, True, ""), (False, False, ""), (0, False, ""),
-    (None, False, "Odd.write() returned None: return True"), ("yes", False, "Odd.write() returned 'yes'"),
-    (np.arange(2), False, "returned array")], ids=repr)
+@pytest.mark.parametrize(
+    "answer, acknowledged, says",
+    [
+        (True, True, ""),
+        (np.bool_(True), True, ""),
+        (1, True, ""),
+        (False, False, ""),
+        (0, False, ""),
+        (None, False, "Odd.write() returned None: return True"),
+        ("yes", False, "Odd.write() returned 'yes'"),
+        (np.arange(2), False, "returned array"),
+    ],
+    ids=repr,
+)
 def test_what_a_device_acknowledges(board, mb_info, capfd, answer, acknowledged, says):
     board.plug(type("Odd", (Plain,), {"write": lambda self, byte: answer})())
     driver = devmode(mb_info)
@@ -319,8 +393,11 @@ def test_what_a_device_acknowledges(board, mb_info, capfd, answer, acknowledged,
     assert says in said and said.count("\n") == bool(says)
 
 
-@pytest.mark.parametrize("period, says", [(-5, "-5"), (1.5, "1.5"), ("fast", "'fast'"), (property(divides), "division by zero")],
-                         ids=["negative", "half", "text", "raises"])
+@pytest.mark.parametrize(
+    "period, says",
+    [(-5, "-5"), (1.5, "1.5"), ("fast", "'fast'"), (property(divides), "division by zero")],
+    ids=["negative", "half", "text", "raises"],
+)
 def test_a_device_with_a_rubbish_capture_period(board, mb_info, capfd, period, says):
     board.plug(type("Odd", (PmodDevice,), {"capture_period": period})())
     driver = Pmod_Timer(mb_info, 0)
@@ -332,6 +409,7 @@ def test_devices_that_compare_themselves_oddly(board):
     class Equal(Led8):
         def __eq__(self, other):
             return True
+
         __hash__ = None
 
     first = board.plug(Equal())
@@ -380,7 +458,9 @@ def test_a_device_that_does_not_return_is_named(board, mb_info, monkeypatch):
     go_on = threading.Event()
     board.plug(type("Odd", (PlainSpi,), {"transfer": lambda self, byte: go_on.wait(60) and 0})())
     Pmod_ALS(mb_info)
-    with pytest.raises(RuntimeError, match="a method of a device that is plugged in may not have returned"):
+    with pytest.raises(
+        RuntimeError, match="a method of a device that is plugged in may not have returned"
+    ):
         while True:
             board.plug(Led8())
     go_on.set()
@@ -389,12 +469,22 @@ def test_a_device_that_does_not_return_is_named(board, mb_info, monkeypatch):
 
 # In the middle
 
+
 def test_a_reset_and_a_download_in_the_middle_of_a_transfer(board, mb_info):
     """The device is told that the transfer has ended, and the next one is whole."""
     told = []
-    device = board.plug(thermometer(start=lambda self, reading: (told.append("start"), setattr(self, "bytes", [0x0C, 0x80])),
-                                    stop=lambda self: told.append("stop")))
-    select = board.plug(type("Select", (PlainSpi,), {"select": lambda self, selected: told.append(selected)})())
+    device = board.plug(
+        thermometer(
+            start=lambda self, reading: (
+                told.append("start"),
+                setattr(self, "bytes", [0x0C, 0x80]),
+            ),
+            stop=lambda self: told.append("stop"),
+        )
+    )
+    select = board.plug(
+        type("Select", (PlainSpi,), {"select": lambda self, selected: told.append(selected)})()
+    )
     for interrupt in (lambda: driver.microblaze.reset(), lambda: Overlay(OVERLAY)):
         driver = devmode(Overlay(OVERLAY).iop1.mb_info)
         driver.write_cmd(0x40800100, 0xD)
@@ -423,8 +513,12 @@ def test_unplugged_in_the_middle_of_a_transfer(board, mb_info):
 
 
 def test_a_command_is_not_written_over_before_the_iop_has_seen_it(monkeypatch):
-    """Pmod_DPOT writes two commands and waits for neither. A thread is the IOP, which clears the first when it has seen it."""
-    words, command = WatchedMemory.over(np.zeros(device.COMMAND + 1, "u4"), lambda: None), device.COMMAND
+    """Pmod_DPOT writes two commands and waits for neither. A thread is the IOP, which clears the
+    first when it has seen it."""
+    words, command = (
+        WatchedMemory.over(np.zeros(device.COMMAND + 1, "u4"), lambda: None),
+        device.COMMAND,
+    )
     device.give_way(True)
     try:
         words[command] = 1
@@ -437,15 +531,17 @@ def test_a_command_is_not_written_over_before_the_iop_has_seen_it(monkeypatch):
         start = time.monotonic()
         words[command] = 7  # nobody sees the 5: it does not wait for ever
         assert words[command] == 7 and time.monotonic() - start < 20
-        monkeypatch.setattr(device.time, "sleep", lambda seconds: pytest.fail("no other word is waited for"))
+        monkeypatch.setattr(
+            device.time, "sleep", lambda seconds: pytest.fail("no other word is waited for")
+        )
         words[0] = 99
         words[0] = 98
     finally:
         device.give_way(False)
 
 
-
 # What the model lacks
+
 
 def test_registers_that_are_not_modelled_are_named_once(board, mb_info, capfd):
     driver = devmode(mb_info)
@@ -456,9 +552,12 @@ def test_registers_that_are_not_modelled_are_named_once(board, mb_info, capfd):
         driver.write_cmd(0x40020000, 7)
     named = capfd.readouterr().err.splitlines()
     assert [line.split(", which")[0] for line in named] == [
-        "The IOP's program uses AXI IIC IER", "The IOP's program uses AXI INTC (0x41200000)",
-        "The IOP's program uses an address where nothing is (0x40020000 to 0x407fffff)"]
-    for driver in Pmod_TMP2, Pmod_OLED, Pmod_Timer:  # of pynq's own programs none needs what is not there
+        "The IOP's program uses AXI IIC IER",
+        "The IOP's program uses AXI INTC (0x41200000)",
+        "The IOP's program uses an address where nothing is (0x40020000 to 0x407fffff)",
+    ]
+    # of pynq's own programs none needs what is not there
+    for driver in Pmod_TMP2, Pmod_OLED, Pmod_Timer:
         board.plug(Tmp2()) if driver is Pmod_TMP2 else None
         driver(*[Overlay(OVERLAY).iop1.mb_info] + [0] * (driver is Pmod_Timer))
     assert capfd.readouterr().err == ""
@@ -466,27 +565,42 @@ def test_registers_that_are_not_modelled_are_named_once(board, mb_info, capfd):
 
 # What is kept
 
+
 def test_transfers(board, mb_info):
     board.plug(Tmp2(25))
     Pmod_TMP2(mb_info).read()
     first = board.connector.transfers[0]
-    assert (first.bus, first.address, first.reading, first.acknowledged) == ("I2C", 0x4B, True, True)
-    assert (bytes(first.sent), bytes(first.received)) == (b"", b"\x0C\x80") and len(board.connector.transfers) == 2
+    assert (first.bus, first.address, first.reading, first.acknowledged) == (
+        "I2C",
+        0x4B,
+        True,
+        True,
+    )
+    assert (bytes(first.sent), bytes(first.received)) == (b"", b"\x0c\x80") and len(
+        board.connector.transfers
+    ) == 2
     board.plug(Als())
     Pmod_ALS(Overlay(OVERLAY).iop1.mb_info).read()
     last = board.connector.transfers[-1]
-    assert last.bus == "SPI" and len(last.sent) == 2 and bytes(last.received) == b"\x04\xD0"
+    assert last.bus == "SPI" and len(last.sent) == 2 and bytes(last.received) == b"\x04\xd0"
 
 
-COUNTS_ON_PINS_0_TO_6 = [0x30800080,              # addik r4, r0, 0x80
-                         0xB0004000, 0xF8800004,  # imm; swi r4, r0, 0x40000004     GPIO_TRI: pin 7 is an input
-                         0x30630001,              # addik r3, r3, 1
-                         0xB0004000, 0xF8600000,  # imm; swi r3, r0, 0x40000000     GPIO_DATA
-                         0xB800FFF4]              # bri back to the addik
+COUNTS_ON_PINS_0_TO_6 = [
+    0x30800080,  # addik r4, r0, 0x80
+    # imm; swi r4, r0, 0x40000004     GPIO_TRI: pin 7 is an input
+    0xB0004000,
+    0xF8800004,
+    0x30630001,  # addik r3, r3, 1
+    0xB0004000,
+    0xF8600000,  # imm; swi r3, r0, 0x40000000     GPIO_DATA
+    0xB800FFF4,
+]  # bri back to the addik
 
 
 def test_a_pin_that_is_driven_takes_no_write_from_the_program(board, load):
-    """The register that the program writes is the one that shows a driven pin, and QEMU may be stopped for that at any moment."""
+    """The register that the program writes is the one that shows a driven pin, and QEMU may be
+    stopped for that at any moment."""
+
     class Counts(PmodDevice):
         shown = []
 
@@ -503,16 +617,22 @@ def test_a_pin_that_is_driven_takes_no_write_from_the_program(board, load):
     assert [(one, other) for one, other in zip(shown, shown[1:]) if other != (one + 1) % 128] == []
 
 
-BLINK = [0xB0004000, 0xF8000004,  # imm; swi r0, r0, 0x40000004     GPIO_TRI: all outputs
-         0x30630001,              # addik r3, r3, 1
-         0xB0004000, 0xF8600000,  # imm; swi r3, r0, 0x40000000     GPIO_DATA
-         0xB800FFF4]              # bri back to the addik
+BLINK = [
+    0xB0004000,
+    0xF8000004,  # imm; swi r0, r0, 0x40000004     GPIO_TRI: all outputs
+    0x30630001,  # addik r3, r3, 1
+    0xB0004000,
+    0xF8600000,  # imm; swi r3, r0, 0x40000000     GPIO_DATA
+    0xB800FFF4,
+]  # bri back to the addik
 
 
-@pytest.mark.parametrize("accesses", [20000, pytest.param(1000000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])])
+@pytest.mark.parametrize(
+    "accesses", [20000, pytest.param(1000000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
+)
 def test_memory_does_not_grow_with_the_number_of_accesses(board, load, accesses):
     def kilobytes(pid):
-        with open("/proc/{}/status".format(pid)) as status:
+        with open(f"/proc/{pid}/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
 
     class Counts(PmodDevice):
@@ -534,4 +654,5 @@ def test_memory_does_not_grow_with_the_number_of_accesses(board, load, accesses)
     python, qemu = grown(2000)
     python_after, qemu_after = grown(2000 + accesses)
     assert python_after - python < 1000
-    assert qemu_after - qemu < 15000  # it takes 5000 now and then, for whatever, but no more with each access
+    # it takes 5000 now and then, for whatever, but no more with each access
+    assert qemu_after - qemu < 15000

@@ -1,4 +1,5 @@
-"""Random requests, valid and hostile, on buffers that come and go, against a plain model of what memory must hold.
+"""Random requests, valid and hostile, on buffers that come and go, against a plain model of what
+memory must hold.
 
 `make test-slow` plays a few hundred; `make test-long` plays more than ten thousand.
 """
@@ -7,9 +8,14 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from pynq import Overlay, allocate
 
 import virtual_board
@@ -19,7 +25,7 @@ from iop.pynq_tutorial import Pynq_Tutorial
 pytestmark = pytest.mark.slow
 
 WORDS = st.integers(0, 2**32 - 1)
-ANY_INTEGER = st.one_of(st.integers(-3, 5000), WORDS, st.integers(-2**40, 2**40))
+ANY_INTEGER = st.one_of(st.integers(-3, 5000), WORDS, st.integers(-(2**40), 2**40))
 NO_INTEGER = st.sampled_from([None, "4", 1.0, True, b"1", [1], np.float32(2), np.zeros(3, "u4")])
 DTYPES = st.sampled_from(["u4", "i4"])
 
@@ -52,20 +58,31 @@ class Requests(RuleBasedStateMachine):
             self.freed.append((buffer, buffer.physical_address))
             buffer.freebuffer()
 
-    @rule(choice=st.integers(0, 1000), start=st.integers(0, 3000), length=st.integers(0, 3000), data=st.integers(-2**31, 2**32 - 1),
-          way=st.sampled_from(["buffer", "view", "address", "2-d"]))
+    @rule(
+        choice=st.integers(0, 1000),
+        start=st.integers(0, 3000),
+        length=st.integers(0, 3000),
+        data=st.integers(-(2**31), 2**32 - 1),
+        way=st.sampled_from(["buffer", "view", "address", "2-d"]),
+    )
     def valid(self, choice, start, length, data, way):
         if not self.model:
             return
         buffer, expected = self.some(choice)
         start %= len(buffer)
-        target = {"buffer": buffer, "view": buffer[start:], "address": buffer.physical_address + 4 * start,
-                  "2-d": buffer[:len(buffer) // 2 * 2].reshape(2, -1)}[way]
+        target = {
+            "buffer": buffer,
+            "view": buffer[start:],
+            "address": buffer.physical_address + 4 * start,
+            "2-d": buffer[: len(buffer) // 2 * 2].reshape(2, -1),
+        }[way]
         start = start if way in ("view", "address") else 0
         room = len(buffer) // 2 * 2 if way == "2-d" else len(buffer) - start
         length = min(length, room)
         self.iop.write_to_buffer(target, length, data)
-        expected[start:start + length] = (np.arange(length, dtype="u8") + data % 2**32).astype("u4")
+        expected[start : start + length] = (np.arange(length, dtype="u8") + data % 2**32).astype(
+            "u4"
+        )
         Requests.played += 1
 
     @rule(choice=st.integers(0, 1000), length=ANY_INTEGER, data=ANY_INTEGER, address=ANY_INTEGER)
@@ -73,10 +90,16 @@ class Requests(RuleBasedStateMachine):
         """Whatever integers: served only if they are right, and then as the model says."""
         for buffer, expected in self.model.values():
             start = address - buffer.physical_address
-            right = (0 <= start < buffer.nbytes and start % 4 == 0 and 0 <= length <= (buffer.nbytes - start) // 4
-                     and -2**31 <= data < 2**32)
+            right = (
+                0 <= start < buffer.nbytes
+                and start % 4 == 0
+                and 0 <= length <= (buffer.nbytes - start) // 4
+                and -(2**31) <= data < 2**32
+            )
             if right:
-                expected[start // 4:start // 4 + length] = (np.arange(length, dtype="u8") + data % 2**32).astype("u4")
+                expected[start // 4 : start // 4 + length] = (
+                    np.arange(length, dtype="u8") + data % 2**32
+                ).astype("u4")
                 break
         else:
             right = False
@@ -105,14 +128,22 @@ class Requests(RuleBasedStateMachine):
                 self.iop.write_to_buffer(*request)
             Requests.played += 1
 
-    @rule(choice=st.integers(0, 1000), what=st.sampled_from(["copy", "sum", "gaps", "2 bytes", "across words"]))
+    @rule(
+        choice=st.integers(0, 1000),
+        what=st.sampled_from(["copy", "sum", "gaps", "2 bytes", "across words"]),
+    )
     def no_memory_of_its_own(self, choice, what):
         if self.model:
             buffer = self.some(choice)[0]
             if buffer.nbytes < 12 and what in ("gaps", "across words"):
                 return
-            target = {"copy": buffer.copy, "sum": lambda: buffer + buffer, "gaps": lambda: buffer[::2],
-                      "2 bytes": lambda: buffer.view("u2"), "across words": lambda: buffer.view("u1")[1:9].view("u4")}[what]()
+            target = {
+                "copy": buffer.copy,
+                "sum": lambda: buffer + buffer,
+                "gaps": lambda: buffer[::2],
+                "2 bytes": lambda: buffer.view("u2"),
+                "across words": lambda: buffer.view("u1")[1:9].view("u4"),
+            }[what]()
             with pytest.raises((TypeError, ValueError)):
                 self.iop.write_to_buffer(target, 1, 1)
             Requests.played += 1
@@ -123,17 +154,23 @@ class Requests(RuleBasedStateMachine):
             buffer, address = self.freed[choice % len(self.freed)]
             with pytest.raises(ValueError):
                 self.iop.write_to_buffer(buffer, 1, 1)
-            if not any(live.physical_address <= address < live.physical_address + live.nbytes
-                       for live, _ in self.model.values()):
+            if not any(
+                live.physical_address <= address < live.physical_address + live.nbytes
+                for live, _ in self.model.values()
+            ):
                 with pytest.raises(ValueError):
                     self.iop.write_to_buffer(address, 1, 1)
             Requests.played += 1
 
-    @rule(words=st.lists(WORDS, min_size=2, max_size=2), address=st.one_of(
-        st.integers(0x20000000, 2**32 - 1), st.integers(0, 2**30 - 1).map(lambda n: n * 4 + 1)))
+    @rule(
+        words=st.lists(WORDS, min_size=2, max_size=2),
+        address=st.one_of(
+            st.integers(0x20000000, 2**32 - 1), st.integers(0, 2**30 - 1).map(lambda n: n * 4 + 1)
+        ),
+    )
     def mailbox_by_hand(self, words, address):
         """Past the guard: what cannot be right is refused by the IOP itself."""
-        mailbox = self.board.memory.words[0xF000 // 4:]
+        mailbox = self.board.memory.words[0xF000 // 4 :]
         mailbox[1:3] = words
         mailbox[0] = address
         self.board.microblaze.written()
@@ -155,9 +192,17 @@ class Requests(RuleBasedStateMachine):
 
 def test_requests():
     Requests.played = 0
-    run_state_machine_as_test(Requests, settings=settings(
-        max_examples=40, stateful_step_count=50, deadline=None, database=None, print_blob=True,
-        suppress_health_check=list(HealthCheck)))
+    run_state_machine_as_test(
+        Requests,
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=50,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
     assert Requests.played >= 150
 
 
@@ -165,7 +210,15 @@ def test_requests():
 def test_ten_thousand_requests():
     Requests.played = 0
     while Requests.played < 10000:
-        run_state_machine_as_test(Requests, settings=settings(
-            max_examples=30, stateful_step_count=200, deadline=None, database=None, print_blob=True,
-            suppress_health_check=list(HealthCheck)))
+        run_state_machine_as_test(
+            Requests,
+            settings=settings(
+                max_examples=30,
+                stateful_step_count=200,
+                deadline=None,
+                database=None,
+                print_blob=True,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
     print(Requests.played, "requests")

@@ -6,22 +6,45 @@ import subprocess
 
 import checkout
 import pytest
-from conftest import ROOT
 from test_from_a_pc import boards, classroom, make, nothing_is_left, servers, ssh  # noqa: F401
+
+from conftest import ROOT
 
 pytestmark = pytest.mark.deploy
 
 SHELL = {
-    "BASH_ENV": "/nowhere/bash_env", "BASH_FUNC_tar%%": "() { echo a function; }",
-    "ENV": "/nowhere/env", "POSIXLY_CORRECT": "1",
-    "TAR_OPTIONS": "--nonsense", "GZIP": "--nonsense", "GREP_OPTIONS": "--invert-match",
-    "LC_ALL": "de_DE.UTF-8", "LANGUAGE": "de",
-    "PYTHONHOME": "/nowhere", "PYTHONSTARTUP": "/nowhere/startup", "PYTHONWARNINGS": "error",
-    "PYTHONOPTIMIZE": "2", "GIT_DIR": "/nowhere/.git", "GIT_INDEX_FILE": "/nowhere/index",
+    "BASH_ENV": "/nowhere/bash_env",
+    "BASH_FUNC_tar%%": "() { echo a function; }",
+    "ENV": "/nowhere/env",
+    "POSIXLY_CORRECT": "1",
+    "TAR_OPTIONS": "--nonsense",
+    "GZIP": "--nonsense",
+    "GREP_OPTIONS": "--invert-match",
+    "LC_ALL": "de_DE.UTF-8",
+    "LANGUAGE": "de",
+    "PYTHONHOME": "/nowhere",
+    "PYTHONSTARTUP": "/nowhere/startup",
+    "PYTHONWARNINGS": "error",
+    "PYTHONOPTIMIZE": "2",
+    "GIT_DIR": "/nowhere/.git",
+    "GIT_INDEX_FILE": "/nowhere/index",
 }
 # Of the user's own, for other programs
-OTHERS = {name: "/nowhere/other" for name in (
-    "HOST", "DESTDIR", "BASE_OVERLAY", "BOARDS", "DIR", "ONLY", "ANSIBLE", "LAB", "BUILD", "VENV")}
+OTHERS = {
+    name: "/nowhere/other"
+    for name in (
+        "HOST",
+        "DESTDIR",
+        "BASE_OVERLAY",
+        "BOARDS",
+        "DIR",
+        "ONLY",
+        "ANSIBLE",
+        "LAB",
+        "BUILD",
+        "VENV",
+    )
+}
 SSH = """
 Host *
     User somebody
@@ -38,12 +61,18 @@ Host *
     SendEnv LANG LC_*
 """
 ANSIBLE = {
-    "ANSIBLE_STDOUT_CALLBACK": "json", "ANSIBLE_STRATEGY": "nonsense",
-    "ANSIBLE_REMOTE_TMP": "/proc/nowhere", "ANSIBLE_LOG_PATH": "/nowhere/log",
+    "ANSIBLE_STDOUT_CALLBACK": "json",
+    "ANSIBLE_STRATEGY": "nonsense",
+    "ANSIBLE_REMOTE_TMP": "/proc/nowhere",
+    "ANSIBLE_LOG_PATH": "/nowhere/log",
     "ANSIBLE_VAULT_PASSWORD_FILE": "/nowhere/vault",
-    "ANSIBLE_BECOME": "true", "ANSIBLE_FORKS": "1", "ANSIBLE_PIPELINING": "true",
-    "ANSIBLE_SSH_ARGS": "-o nonsense", "ANSIBLE_PYTHON_INTERPRETER": "/nowhere/python",
-    "ANSIBLE_SSH_CONTROL_PATH_DIR": "/tmp/" + 100 * "x", "ANSIBLE_CONFIG": "/nowhere/ansible.cfg",
+    "ANSIBLE_BECOME": "true",
+    "ANSIBLE_FORKS": "1",
+    "ANSIBLE_PIPELINING": "true",
+    "ANSIBLE_SSH_ARGS": "-o nonsense",
+    "ANSIBLE_PYTHON_INTERPRETER": "/nowhere/python",
+    "ANSIBLE_SSH_CONTROL_PATH_DIR": "/tmp/" + 100 * "x",
+    "ANSIBLE_CONFIG": "/nowhere/ansible.cfg",
 }
 ANSIBLE_CFG = """
 [defaults]
@@ -73,9 +102,17 @@ def test_variables_of_a_shell(boards, ssh, tmp_path, tmpdir):
     if not folder.exists():
         folder.mkdir()
     (tmp_path / "deploy").mkdir()
-    run = make("install", "HOST=127.0.0.1", f"DESTDIR={boards[0].root}", ssh(boards[0]),
-               **SHELL, **OTHERS, CDPATH=f".:{tmp_path}", TMPDIR=str(folder),
-               PYTHONPATH=str(tmp_path))
+    run = make(
+        "install",
+        "HOST=127.0.0.1",
+        f"DESTDIR={boards[0].root}",
+        ssh(boards[0]),
+        **SHELL,
+        **OTHERS,
+        CDPATH=f".:{tmp_path}",
+        TMPDIR=str(folder),
+        PYTHONPATH=str(tmp_path),
+    )
     assert run.returncode == 0 and installed(boards[0]), run.stdout
     assert len(run.stdout.splitlines()) == 1, run.stdout
 
@@ -87,8 +124,13 @@ def test_variables_that_a_command_also_has():
 
 
 def test_options_of_make(boards, ssh):
-    run = make("install", "HOST=127.0.0.1", f"DESTDIR={boards[0].root}", ssh(boards[0]),
-               MAKEFLAGS="rkj4 --warn-undefined-variables")
+    run = make(
+        "install",
+        "HOST=127.0.0.1",
+        f"DESTDIR={boards[0].root}",
+        ssh(boards[0]),
+        MAKEFLAGS="rkj4 --warn-undefined-variables",
+    )
     assert run.returncode == 0 and installed(boards[0]), run.stdout
     assert len(run.stdout.splitlines()) == 1, run.stdout
 
@@ -113,8 +155,9 @@ def test_a_users_settings_of_ansible(boards, servers, classroom, tmp_path):
     home = tmp_path / "a home"
     home.mkdir()
     (home / ".ansible.cfg").write_text(ANSIBLE_CFG)
-    run, recap = classroom(**SHELL, **OTHERS, **ANSIBLE, CDPATH=f".:{tmp_path}", TMPDIR="/nowhere",
-                           HOME=str(home))
+    run, recap = classroom(
+        **SHELL, **OTHERS, **ANSIBLE, CDPATH=f".:{tmp_path}", TMPDIR="/nowhere", HOME=str(home)
+    )
     for board, name in zip(boards, ("one", "two")):
         assert recap[name]["failed"] == "0" and installed(board), run.stdout
     assert os.listdir(str(home)) == [".ansible.cfg"]
@@ -146,8 +189,9 @@ def test_a_kit_of_a_private_umask(boards, ssh, classroom, kit):
             path.chmod(0o700 if path.is_dir() else 0o600)
             if path.name != "Makefile":
                 os.utime(str(path), (4e9, 4e9))  # as seen by a board, whose clock is behind
-    run = make("install", "HOST=127.0.0.1", f"DESTDIR={boards[0].root}", ssh(boards[0]),
-               cwd=str(kit))
+    run = make(
+        "install", "HOST=127.0.0.1", f"DESTDIR={boards[0].root}", ssh(boards[0]), cwd=str(kit)
+    )
     assert run.returncode == 0 and installed(boards[0]), run.stdout
     assert len(run.stdout.splitlines()) == 1, run.stdout
     run, recap = classroom("SETUP=@:", cwd=str(kit))
@@ -160,6 +204,7 @@ def test_a_kit_of_a_private_umask(boards, ssh, classroom, kit):
 def test_the_list_of_an_edition_is_this_kits(kit, tmp_path):
     def git(*words):
         subprocess.run(["git", *words], cwd=str(kit), check=True, stdout=subprocess.DEVNULL)
+
     edition = kit / "deploy/edition.txt"
     files = sorted([*edition.read_text().splitlines(), "iop/ü.py"])
     git("init", "-q", str(tmp_path / "other"))
@@ -167,8 +212,9 @@ def test_the_list_of_an_edition_is_this_kits(kit, tmp_path):
     git("config", "core.quotePath", "true")
     (kit / "iop/ü.py").write_text("")
     git("add", "--all")
-    run = make("edition", cwd=str(kit), GIT_DIR=str(tmp_path / "other/.git"),
-               GIT_WORK_TREE=str(tmp_path))
+    run = make(
+        "edition", cwd=str(kit), GIT_DIR=str(tmp_path / "other/.git"), GIT_WORK_TREE=str(tmp_path)
+    )
     assert run.returncode == 0 and edition.read_text().splitlines() == files, run.stdout
     (kit / ".git/HEAD").write_text("")  # now git knows nothing of these files
     run = make("edition", cwd=str(kit))

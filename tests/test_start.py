@@ -1,5 +1,5 @@
-"""How a container or a hub starts a student's server (deploy/container/start.py): whatever state the home is
-in, the server starts."""
+"""How a container or a hub starts a student's server (deploy/container/start.py): whatever state
+the home is in, the server starts."""
 
 import os
 import stat
@@ -10,7 +10,10 @@ import pytest
 
 from conftest import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a disk")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a disk"),
+]
 
 START = """
 set -e
@@ -26,28 +29,57 @@ start"""
 
 
 def start(tmp_path, state="", size="20m"):
-    run = subprocess.run(["unshare", "-m", "sh", "-c", START.format(state=state, size=size), "sh", str(tmp_path),
-                          sys.executable, str(ROOT)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         stdin=subprocess.DEVNULL, universal_newlines=True, timeout=100)
+    run = subprocess.run(
+        [
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            START.format(state=state, size=size),
+            "sh",
+            str(tmp_path),
+            sys.executable,
+            str(ROOT),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        universal_newlines=True,
+        timeout=100,
+    )
     if "permitted" in run.stderr or "permission denied" in run.stderr:
         pytest.skip("nothing may be mounted here")
-    assert "2_iop_example.ipynb\n" in run.stdout and "Traceback" not in run.stderr, run.stdout + run.stderr
+    assert "2_iop_example.ipynb\n" in run.stdout and "Traceback" not in run.stderr, (
+        run.stdout + run.stderr
+    )
     return run
 
 
 def test_a_home_as_it_should_be(tmp_path):
     run = start(tmp_path)
     assert run.stdout.startswith("/mnt/pynq_tutorial\n") and run.stdout.endswith("writes\n")
-    assert "runtime \n" in run.stdout and "READ_ME_FIRST" not in run.stdout and not os.listdir(tmp_path / "tmp")
+    assert (
+        "runtime \n" in run.stdout
+        and "READ_ME_FIRST" not in run.stdout
+        and not os.listdir(tmp_path / "tmp")
+    )
 
 
-@pytest.mark.parametrize("state, size, why", [
-    ("", "500k", "No space left on device"), ("mount -o remount,ro /mnt", "20m", "Read-only file system"),
-    ("HOME=/mnt/missing", "20m", "No such file or directory"),
-    ("echo mine > $HOME/pynq_tutorial", "20m", "is not a folder"),
-    ("ln -s pynq_tutorial $HOME/pynq_tutorial", "20m", "is not a folder"),
-    ("ln -s nothing/pynq_tutorial $HOME/pynq_tutorial", "20m", "There is no folder /mnt/nothing"),
-])
+@pytest.mark.parametrize(
+    "state, size, why",
+    [
+        ("", "500k", "No space left on device"),
+        ("mount -o remount,ro /mnt", "20m", "Read-only file system"),
+        ("HOME=/mnt/missing", "20m", "No such file or directory"),
+        ("echo mine > $HOME/pynq_tutorial", "20m", "is not a folder"),
+        ("ln -s pynq_tutorial $HOME/pynq_tutorial", "20m", "is not a folder"),
+        (
+            "ln -s nothing/pynq_tutorial $HOME/pynq_tutorial",
+            "20m",
+            "There is no folder /mnt/nothing",
+        ),
+    ],
+)
 def test_a_home_that_takes_no_notebooks(tmp_path, state, size, why):
     run = start(tmp_path, state, size)
     copy = tmp_path / "tmp" / f"pynq_tutorial-{os.getuid()}"
@@ -58,14 +90,23 @@ def test_a_home_that_takes_no_notebooks(tmp_path, state, size, why):
 
 
 def test_a_home_that_filled_up_keeps_its_notebooks(tmp_path):
-    run = start(tmp_path, "start > /dev/null; rm $HOME/pynq_tutorial/1_memory.ipynb; "
-                          "cat /dev/zero > $HOME/pynq_tutorial/data 2>/dev/null || true")
+    run = start(
+        tmp_path,
+        "start > /dev/null; rm $HOME/pynq_tutorial/1_memory.ipynb; "
+        "cat /dev/zero > $HOME/pynq_tutorial/data 2>/dev/null || true",
+    )
     assert run.stdout.startswith("/mnt/pynq_tutorial\n") and f"home {tmp_path}/tmp/" in run.stdout
     assert "no room left" in run.stderr and "takes no more files" in run.stderr
 
 
-@pytest.mark.parametrize("taken", ["", "mkdir $TMPDIR/pynq_tutorial-0; chown 1 $TMPDIR/pynq_tutorial-0",
-                                   "ln -s /mnt $TMPDIR/pynq_tutorial-0"])
+@pytest.mark.parametrize(
+    "taken",
+    [
+        "",
+        "mkdir $TMPDIR/pynq_tutorial-0; chown 1 $TMPDIR/pynq_tutorial-0",
+        "ln -s /mnt $TMPDIR/pynq_tutorial-0",
+    ],
+)
 def test_in_a_deep_home_sockets_have_a_short_path(tmp_path, taken):
     run = start(tmp_path, f"HOME=/mnt/{'d' * 80}; mkdir $HOME; {taken}")
     runtime = next(line for line in run.stdout.splitlines() if line.startswith("runtime "))

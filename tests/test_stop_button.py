@@ -1,4 +1,5 @@
-"""The stop button at any moment: afterwards the next request is right, the idle watch lives, and the core becomes idle."""
+"""The stop button at any moment: afterwards the next request is right, the idle watch lives, and
+the core becomes idle."""
 
 import os
 import random
@@ -7,13 +8,13 @@ import threading
 
 import pytest
 from pynq import Overlay, allocate
+from stop_button import at_each_line
+from test_idle import sleeps_within
+from test_threads import qemus
 
 import virtual_board
 from conftest import OVERLAY
-from stop_button import at_each_line
 from iop.pynq_tutorial import Pynq_Tutorial
-from test_idle import sleeps_within
-from test_threads import qemus
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +56,7 @@ def within(seconds, function):
             function()
         except BaseException as error:
             raised.append(error)
+
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(seconds)
@@ -70,7 +72,11 @@ def all_is_well(notebook, *steps):
     data = random.randrange(2**31)
     notebook.buffer[:] = 0
     notebook.request(data)
-    assert notebook.buffer[0] == data and notebook.buffer[999] == data + 999 and not notebook.board.stray_writes()
+    assert (
+        notebook.buffer[0] == data
+        and notebook.buffer[999] == data + 999
+        and not notebook.board.stray_writes()
+    )
 
 
 @pytest.fixture
@@ -82,12 +88,15 @@ def notebook(any_board):
     notebook.board.close()
 
 
-@pytest.mark.parametrize("action, remedy, least", [
-    ("request", [], 80),
-    pytest.param("program", ["program"], 100, marks=pytest.mark.long),  # the same cell again
-    ("load", ["load", "program"], 40),
-    pytest.param("start_over", ["start_over"], 100, marks=pytest.mark.long),
-])
+@pytest.mark.parametrize(
+    "action, remedy, least",
+    [
+        ("request", [], 80),
+        pytest.param("program", ["program"], 100, marks=pytest.mark.long),  # the same cell again
+        ("load", ["load", "program"], 40),
+        pytest.param("start_over", ["start_over"], 100, marks=pytest.mark.long),
+    ],
+)
 def test_an_interrupt_at_any_line(notebook, action, remedy, least):
     files = ["virtual_board/", os.path.join("iop", "")]
     places = set()
@@ -102,10 +111,12 @@ def test_an_interrupt_at_any_line(notebook, action, remedy, least):
     assert sleeps_within(notebook.board)
 
 
-# Python says so of an interrupt that is lost in a callback of its own, as of a WeakSet; press() presses again.
+# Python says so of an interrupt that is lost in a callback of its own, as of a WeakSet; press()
+# presses again.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_interrupts_by_signals_at_random_moments(notebook):
-    """Between two instructions of Python's own, too, and in the middle of what the processor and QEMU do."""
+    """Between two instructions of Python's own, too, and in the middle of what the processor and
+    QEMU do."""
     chance = random.Random(1)
 
     def forever():
@@ -118,8 +129,10 @@ def test_interrupts_by_signals_at_random_moments(notebook):
             notebook.request()
 
     def press(stopped):
-        """The stop button, and again if nothing comes of it, as of one in the middle of pynq's parser: that has an `except: pass`
-        around each connection of a .hwh (pynqmetadata/frontends/hwh_frontend.py). One in a weak reference's callback is lost, too."""
+        """The stop button, and again if nothing comes of it, as of one in the middle of pynq's
+        parser: that has an `except: pass` around each connection of a .hwh
+        (pynqmetadata/frontends/hwh_frontend.py). One in a weak reference's callback is lost,
+        too."""
         os.kill(os.getpid(), signal.SIGINT)
         while not stopped.wait(2):
             os.kill(os.getpid(), signal.SIGINT)

@@ -1,4 +1,5 @@
-"""What lies in the kit's folders and is a student's: no command deletes it, no test writes it, and no board gets it."""
+"""What lies in the kit's folders and is a student's: no command deletes it, no test writes it, and
+no board gets it."""
 
 import json
 import os
@@ -15,8 +16,9 @@ from conftest import ROOT
 
 pytestmark = pytest.mark.slow
 
-TRACKED = subprocess.run(["git", "ls-files", "-z"], cwd=str(ROOT), stdout=subprocess.PIPE,
-                         universal_newlines=True).stdout.split("\0")[:-1]
+TRACKED = subprocess.run(
+    ["git", "ls-files", "-z"], cwd=str(ROOT), stdout=subprocess.PIPE, universal_newlines=True
+).stdout.split("\0")[:-1]
 
 
 @pytest.fixture
@@ -38,8 +40,15 @@ def put(kit, *names):
 
 def make(kit, *words, **more):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    return subprocess.run(("make",) + words, cwd=str(kit), env=dict(clean, **more), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, universal_newlines=True, timeout=300)
+    return subprocess.run(
+        ("make",) + words,
+        cwd=str(kit),
+        env=dict(clean, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        timeout=300,
+    )
 
 
 def everything(folder):
@@ -48,19 +57,43 @@ def everything(folder):
 
 def test_clean_removes_what_the_kit_made_by_name(kit):
     before = everything(kit)
-    put(kit, ".venv/bin/python", ".pytest_tmp/run-1/x", "executed/1_memory.ipynb", "mb_src/build/pynq_tutorial.elf",
-        "build/lib/pynq_tutorial/install.py", "pynq_tutorial.egg-info/PKG-INFO", "iop/__pycache__/xlnk.cpython-311.pyc",
-        "notebooks/checks/__pycache__/memory.cpython-311.pyc", "__pycache__/conftest.cpython-311.pyc", "bench/bench.json")
+    put(
+        kit,
+        ".venv/bin/python",
+        ".pytest_tmp/run-1/x",
+        "executed/1_memory.ipynb",
+        "mb_src/build/pynq_tutorial.elf",
+        "build/lib/pynq_tutorial/install.py",
+        "pynq_tutorial.egg-info/PKG-INFO",
+        "iop/__pycache__/xlnk.cpython-311.pyc",
+        "notebooks/checks/__pycache__/memory.cpython-311.pyc",
+        "__pycache__/conftest.cpython-311.pyc",
+        "bench/bench.json",
+    )
     run = make(kit, "clean")
     assert run.returncode == 0, run.stdout
     assert everything(kit) == before
 
 
 def test_clean_leaves_what_is_a_students(kit):
-    put(kit, "notebooks/lab/mine.ipynb", "notebooks/lab 2/.ipynb_checkpoints/mine-checkpoint.ipynb",
-        "notebooks/executed/1_memory.ipynb", "notebooks/build/mine.c", "notebooks/my_firmware/build/mine.c", "build/mine.c",
-        "executed/mine.ipynb", "mb_src/build/mine.elf", "notebooks/__pycache__/mine.cpython-311.pyc", "iop/__pycache__/notes",
-        "mine.egg-info/PKG-INFO", "x.ipynb", "executed/7_my", "notebooks/7_my x.ipynb", "notebooks/lab 2/*/mine")
+    put(
+        kit,
+        "notebooks/lab/mine.ipynb",
+        "notebooks/lab 2/.ipynb_checkpoints/mine-checkpoint.ipynb",
+        "notebooks/executed/1_memory.ipynb",
+        "notebooks/build/mine.c",
+        "notebooks/my_firmware/build/mine.c",
+        "build/mine.c",
+        "executed/mine.ipynb",
+        "mb_src/build/mine.elf",
+        "notebooks/__pycache__/mine.cpython-311.pyc",
+        "iop/__pycache__/notes",
+        "mine.egg-info/PKG-INFO",
+        "x.ipynb",
+        "executed/7_my",
+        "notebooks/7_my x.ipynb",
+        "notebooks/lab 2/*/mine",
+    )
     before = everything(kit)
     run = make(kit, "clean")
     assert run.returncode == 0, run.stdout
@@ -80,14 +113,21 @@ while not os.path.exists({go_on!r}):
 
 @pytest.fixture
 def long_run(kit, tmp_path):
-    """A function that starts pytest on a notebook that writes what notebook 4 does, and then waits: (process, go on)."""
+    """A function that starts pytest on a notebook that writes what notebook 4 does, and then waits:
+    (process, go on)."""
     put(kit, "notebooks/my_firmware/mine.c", "notebooks/my_firmware/square.c")
     processes = []
 
     def start():
-        started, go_on = (str(tmp_path / "{}{}".format(word, len(processes))) for word in ("started", "go_on"))
-        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
-            WRITES.format(started=started, go_on=go_on))]), str(kit / "notebooks" / "9_writes.ipynb"))
+        started, go_on = (
+            str(tmp_path / f"{word}{len(processes)}") for word in ("started", "go_on")
+        )
+        nbformat.write(
+            nbformat.v4.new_notebook(
+                cells=[nbformat.v4.new_code_cell(WRITES.format(started=started, go_on=go_on))]
+            ),
+            str(kit / "notebooks" / "9_writes.ipynb"),
+        )
         process = pytest_in(kit, "notebooks/9_writes.ipynb")
         processes.append(process)
         deadline = time.monotonic() + 60
@@ -95,6 +135,7 @@ def long_run(kit, tmp_path):
             assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
             time.sleep(0.02)
         return process, lambda: open(go_on, "w").close()
+
     yield start
     for process in processes:
         if process.poll() is None:
@@ -104,8 +145,14 @@ def long_run(kit, tmp_path):
 
 def pytest_in(kit, *arguments):
     # In the kit, and not here: the environment's own path to a kit comes later than PYTHONPATH.
-    return subprocess.Popen([sys.executable, "-m", "pytest", "-q", *arguments], cwd=str(kit), stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, universal_newlines=True, env=dict(os.environ, PYTHONPATH=str(kit)))
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-q", *arguments],
+        cwd=str(kit),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        env=dict(os.environ, PYTHONPATH=str(kit)),
+    )
 
 
 def students(kit):
@@ -121,10 +168,13 @@ def runs_in(kit):
 
 def test_runs_that_overlap_disturb_neither_each_other_nor_a_student(kit, long_run):
     put(kit, "tests/test_uses_tmp_path.py")
-    (kit / "tests/test_uses_tmp_path.py").write_text("def test(tmp_path):\n    assert tmp_path.exists()\n")
+    (kit / "tests/test_uses_tmp_path.py").write_text(
+        "def test(tmp_path):\n    assert tmp_path.exists()\n"
+    )
     first, go_on = long_run()
     assert students(kit) == MINE and len(runs_in(kit)) == 1
-    for second in (["--collect-only", "tests/test_links.py"], ["tests/test_uses_tmp_path.py"]):  # an IDE's, a student's
+    # an IDE's, a student's
+    for second in (["--collect-only", "tests/test_links.py"], ["tests/test_uses_tmp_path.py"]):
         other = pytest_in(kit, *second)
         assert "error" not in other.communicate(timeout=300)[0] and other.returncode == 0
     (kit / "notebooks/my_firmware/mine.c").write_text("saved during a run")
@@ -140,12 +190,15 @@ def test_a_run_that_is_cut_off_costs_a_student_nothing(kit, long_run):
         run, _ = long_run()
         run.send_signal(number)
         said = run.communicate(timeout=300)[0]
-        assert run.returncode not in (0, -number) and students(kit) == MINE and runs_in(kit) == [], said
+        assert (
+            run.returncode not in (0, -number) and students(kit) == MINE and runs_in(kit) == []
+        ), said
     run, _ = long_run()
     run.kill()
     run.communicate()
     assert students(kit) == MINE and len(runs_in(kit)) == 1
-    assert pytest_in(kit, "--collect-only", "tests/test_links.py").wait(60) == 0  # the next run removes what is left of it
+    # the next run removes what is left of it
+    assert pytest_in(kit, "--collect-only", "tests/test_links.py").wait(60) == 0
     assert runs_in(kit) == []
 
 
@@ -153,8 +206,10 @@ def test_executed_leaves_a_students_programs_alone(kit, tmp_path):
     put(kit, "notebooks/my_firmware/square.c")
     for path in (kit / "notebooks").glob("[0-9]_*.ipynb"):
         path.unlink()
-    cell = nbformat.v4.new_code_cell("import os\nos.makedirs('my_firmware', exist_ok=True)\n"
-                                     "open('my_firmware/square.c', 'w').close()")
+    cell = nbformat.v4.new_code_cell(
+        "import os\nos.makedirs('my_firmware', exist_ok=True)\n"
+        "open('my_firmware/square.c', 'w').close()"
+    )
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), str(kit / "notebooks/9_my own.ipynb"))
     (kit / "setup.sh").write_text("")
     (kit / ".venv").symlink_to(os.path.dirname(os.path.dirname(sys.executable)))

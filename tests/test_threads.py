@@ -1,4 +1,5 @@
-"""Threads, signals and the garbage collector at once on the virtual board: what Linux sees to on a board."""
+"""Threads, signals and the garbage collector at once on the virtual board: what Linux sees to on a
+board."""
 
 import gc
 import os
@@ -9,10 +10,10 @@ import time
 import numpy as np
 import pytest
 from pynq import Device, Overlay, allocate
+from stop_button import at_each_line
 
 import virtual_board
 from conftest import OVERLAY, run_python
-from stop_button import at_each_line
 from iop.pynq_tutorial import Pynq_Tutorial
 from iop.xlnk import Xlnk
 from virtual_board.cma import POOL_BASE, POOL_SIZE
@@ -31,6 +32,7 @@ def at_once(function, times=THREADS):
             function(number)
         except BaseException as error:
             raised.append(error)
+
     threads = [threading.Thread(target=run, args=(number,)) for number in range(times)]
     for thread in threads:
         thread.start()
@@ -58,6 +60,7 @@ def test_threads_allocate_ask_and_free_at_once(board):
         assert all((buffer == number + 1).all() for buffer in mine)
         for buffer in mine:
             buffer.freebuffer()
+
     at_once(work)
     assert board.cma.available() == POOL_SIZE and board.stray_writes() == []
 
@@ -69,7 +72,9 @@ def test_a_buffer_that_two_threads_free_at_once_is_freed_once(board):
 
         def free(number):
             ready.wait(10)
-            Device.active_device.return_pointer(allocation)  # what freebuffer() calls, if it does so twice
+            # what freebuffer() calls, if it does so twice
+            Device.active_device.return_pointer(allocation)
+
         at_once(free)
         other = allocate((1000,), "u4")
         assert other.physical_address == POOL_BASE
@@ -79,10 +84,12 @@ def test_a_buffer_that_two_threads_free_at_once_is_freed_once(board):
 
 
 def test_buffers_that_the_garbage_collector_frees_in_the_middle(board):
-    """They are in cycles, so that they go whenever the collector runs, which here it does all the time."""
+    """They are in cycles, so that they go whenever the collector runs, which here it does all the
+    time."""
     before = gc.get_threshold()
     gc.set_threshold(1, 1, 1)
     try:
+
         def work(_):
             for _ in range(60):
                 cycle = [allocate((100,), "u4")]
@@ -93,6 +100,7 @@ def test_buffers_that_the_garbage_collector_frees_in_the_middle(board):
                 board.cma.available()
                 assert (kept == 7).all()
                 kept.freebuffer()
+
         at_once(work)
     finally:
         gc.set_threshold(*before)
@@ -111,6 +119,7 @@ def test_an_interrupt_at_any_line_of_an_allocation_costs_no_memory(board, cachea
         buffer.flush()
         buffer.invalidate()
         buffer.freebuffer()
+
     places = set()
     for place in at_each_line(take_and_give, ["virtual_board/"]):
         places.add(place)
@@ -126,14 +135,15 @@ def test_an_interrupt_at_any_line_of_an_allocation_costs_no_memory(board, cachea
 
 def test_what_a_thread_writes_while_the_cache_is_flushed_is_not_lost(board):
     buffer = allocate((100_000,), "u4", cacheable=1)
-    ddr = board.memory.ddr[buffer.physical_address:][:buffer.nbytes].view("u4")
+    ddr = board.memory.ddr[buffer.physical_address :][: buffer.nbytes].view("u4")
     end = threading.Event()
 
     def write(number):
-        part, value = buffer[number * 25000:(number + 1) * 25000], 0
+        part, value = buffer[number * 25000 : (number + 1) * 25000], 0
         while not end.is_set():
             value += 1
             part[value % 25000] = value
+
     writers = [threading.Thread(target=write, args=(number,)) for number in range(THREADS)]
     for writer in writers:
         writer.start()
@@ -149,12 +159,13 @@ def test_what_a_thread_writes_while_the_cache_is_flushed_is_not_lost(board):
 
 def test_what_is_written_to_ddr_during_an_invalidation_is_not_overwritten_by_a_flush(board):
     buffer = allocate((100_000,), "u4", cacheable=1)
-    ddr = board.memory.ddr[buffer.physical_address:][:buffer.nbytes].view("u4")
+    ddr = board.memory.ddr[buffer.physical_address :][: buffer.nbytes].view("u4")
     end = threading.Event()
 
     def iop():
         while not end.is_set():
             ddr[:] += 1
+
     writer = threading.Thread(target=iop)
     writer.start()
     last, deadline = 0, time.monotonic() + 1
@@ -173,11 +184,15 @@ def qemus():
     found = []
     for process in os.listdir("/proc"):
         try:
-            with open("/proc/{}/stat".format(process)) as stat:
+            with open(f"/proc/{process}/stat") as stat:
                 name, columns = stat.read().split("(", 1)[1].rsplit(")", 1)
         except (OSError, IndexError):
             continue
-        if name.startswith("qemu-system") and columns.split()[1] == str(os.getpid()) and columns.split()[0] != "Z":
+        if (
+            name.startswith("qemu-system")
+            and columns.split()[1] == str(os.getpid())
+            and columns.split()[0] != "Z"
+        ):
             found.append(int(process))
     return found
 
@@ -223,6 +238,7 @@ def test_statistics_while_other_threads_allocate(xlnk):
         while not end.is_set():
             stats = xlnk.cma_stats()
             assert stats["CMA Memory Usage"] == 400 * stats["Buffer Count"]
+
     asks = threading.Thread(target=ask)
     asks.start()
     try:
@@ -234,7 +250,8 @@ def test_statistics_while_other_threads_allocate(xlnk):
 
 
 def test_requests_by_address_leave_other_threads_tuples_alone(overlay):
-    """To find the buffer at an address, the garbage collector is asked for all objects; it has half-made ones, too."""
+    """To find the buffer at an address, the garbage collector is asked for all objects; it has
+    half-made ones, too."""
     iop, buffer, end = Pynq_Tutorial(overlay.iop1.mb_info), allocate((10,), "u4"), threading.Event()
 
     def fill(_):
@@ -246,6 +263,7 @@ def test_requests_by_address_leave_other_threads_tuples_alone(overlay):
         while time.monotonic() < deadline:
             iop.write_to_buffer(buffer.physical_address, 10, 1)
         end.set()
+
     asks = threading.Thread(target=ask)
     asks.start()
     try:
@@ -257,7 +275,7 @@ def test_requests_by_address_leave_other_threads_tuples_alone(overlay):
 
 def test_autoreload_takes_no_board_away(tmp_path):
     """IPython's %autoreload, as if all of the kit's files had changed on disk."""
-    run = run_python("""
+    run = run_python(f"""
 import sys, types
 from IPython.core.interactiveshell import InteractiveShell
 import virtual_board
@@ -267,7 +285,7 @@ shell.run_line_magic("load_ext", "autoreload")
 shell.run_line_magic("autoreload", "2")
 from pynq import Overlay, allocate
 from iop.pynq_tutorial import Pynq_Tutorial
-iop = Pynq_Tutorial(Overlay({0!r}).iop1.mb_info)
+iop = Pynq_Tutorial(Overlay({OVERLAY!r}).iop1.mb_info)
 buffer = allocate((10,))
 iop.write_to_buffer(buffer, 10, 1)
 from IPython.extensions.autoreload import superreload
@@ -278,11 +296,11 @@ for turn in range(2):
         superreload(sys.modules[name], shell=shell)
     assert virtual_board.activate() is board
     for overlay in range(2):  # the second time with what the first has replaced
-        iop = Pynq_Tutorial(Overlay({0!r}).iop1.mb_info)
+        iop = Pynq_Tutorial(Overlay({OVERLAY!r}).iop1.mb_info)
     iop.write_to_buffer(buffer, 10, 5)
     assert buffer.tolist() == list(range(5, 15))
     buffer = allocate((10,))
 assert len(ours) > 8
 board.close()
-""".format(OVERLAY))
+""")
     assert run.returncode == 0, run.stderr[-2000:]

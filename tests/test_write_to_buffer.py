@@ -1,4 +1,5 @@
-"""write_to_buffer over the real program: what it writes, and what it refuses before the IOP hears of it."""
+"""write_to_buffer over the real program: what it writes, and what it refuses before the IOP hears
+of it."""
 
 import gc
 import threading
@@ -20,12 +21,15 @@ def test_writes_length_words_and_no_more(iop, buffer, length):
     assert (buffer[length:] == -7).all()
 
 
-@pytest.mark.parametrize("data, words", [
-    (-1, [-1, 0, 1]),
-    (-2**31, [-2**31, -2**31 + 1, -2**31 + 2]),
-    (2**31 - 1, [2**31 - 1, -2**31, -2**31 + 1]),
-    (2**32 - 1, [-1, 0, 1]),
-])
+@pytest.mark.parametrize(
+    "data, words",
+    [
+        (-1, [-1, 0, 1]),
+        (-(2**31), [-(2**31), -(2**31) + 1, -(2**31) + 2]),
+        (2**31 - 1, [2**31 - 1, -(2**31), -(2**31) + 1]),
+        (2**32 - 1, [-1, 0, 1]),
+    ],
+)
 def test_counts_modulo_32_bits(iop, buffer, data, words):
     iop.write_to_buffer(buffer, 3, data)
     assert buffer[:3].tolist() == words
@@ -46,16 +50,34 @@ def test_integers_of_32_bits(board, iop, dtype):
         assert buffer.tolist() == [1, 2, 3, 4]
 
 
-NO_WORDS = [">u4", ">i4", "f4", "U1", "S4", "V4", [("a", "u2"), ("b", "u2")], [("a", "u4")], "u1", "u2", "i8", "f8", "c8", "M8[s]"]
+NO_WORDS = [
+    ">u4",
+    ">i4",
+    "f4",
+    "U1",
+    "S4",
+    "V4",
+    [("a", "u2"), ("b", "u2")],
+    [("a", "u4")],
+    "u1",
+    "u2",
+    "i8",
+    "f8",
+    "c8",
+    "M8[s]",
+]
 
 
 @pytest.mark.parametrize("dtype", NO_WORDS, ids=str)
 def test_elements_that_would_show_other_values_are_refused(board, iop, dtype):
-    """The IOP's words would be there, and Python would show something else. A view of the same memory as integers will do."""
+    """The IOP's words would be there, and Python would show something else. A view of the same
+    memory as integers will do."""
     buffer = allocate((4,), dtype)
     buffer.view(np.uint8)[:] = 0
     for target in buffer, buffer.physical_address:
-        with pytest.raises(ValueError, match="(?s)has dtype .*integers of 32 bits.*dtype=np.int32.*buffer.view"):
+        with pytest.raises(
+            ValueError, match="(?s)has dtype .*integers of 32 bits.*dtype=np.int32.*buffer.view"
+        ):
             iop.write_to_buffer(target, 1, 1)
     assert not buffer.view(np.uint8).any() and board.stray_writes() == []
     iop.write_to_buffer(buffer.view(np.uint32), 1, 1)
@@ -98,33 +120,77 @@ BAD = {  # a request, and what the sentence must name: the value given, and what
     "length a float": (lambda b: (b, 1.5, 0), TypeError, ["length is 1.5", "integer"]),
     "length a bool": (lambda b: (b, True, 0), TypeError, ["length is True", "integer"]),
     "length negative": (lambda b: (b, -1, 0), ValueError, ["length is -1", "0 to 100 words"]),
-    "length beyond the buffer": (lambda b: (b, 101, 0), ValueError, ["length is 101", "0 to 100 words"]),
-    "length beyond the view": (lambda b: (b[90:], 11, 0), ValueError, ["length is 11", "0 to 10 words"]),
-    "length beyond the buffer, by address": (lambda b: (b.physical_address + 4, 100, 0), ValueError, ["0 to 99 words"]),
+    "length beyond the buffer": (
+        lambda b: (b, 101, 0),
+        ValueError,
+        ["length is 101", "0 to 100 words"],
+    ),
+    "length beyond the view": (
+        lambda b: (b[90:], 11, 0),
+        ValueError,
+        ["length is 11", "0 to 10 words"],
+    ),
+    "length beyond the buffer, by address": (
+        lambda b: (b.physical_address + 4, 100, 0),
+        ValueError,
+        ["0 to 99 words"],
+    ),
     "data a string": (lambda b: (b, 1, "1"), TypeError, ["data is '1'", "integer"]),
     "data too large": (lambda b: (b, 1, 2**32), ValueError, ["data is 4294967296", "4294967295"]),
-    "data too small": (lambda b: (b, 1, -2**31 - 1), ValueError, ["data is -2147483649", "-2147483648"]),
+    "data too small": (
+        lambda b: (b, 1, -(2**31) - 1),
+        ValueError,
+        ["data is -2147483649", "-2147483648"],
+    ),
     "address 0": (lambda b: (0, 1, 0), ValueError, ["and is 0x0", "0x1ffffffc"]),
     "address negative": (lambda b: (-4, 1, 0), ValueError, ["and is -0x4", "0x1ffffffc"]),
     "address unaligned": (lambda b: (b.physical_address + 2, 1, 0), ValueError, ["multiple of 4"]),
-    "address beyond DDR": (lambda b: (b.physical_address | 0x20000000, 1, 0), ValueError, ["0x1ffffffc"]),
+    "address beyond DDR": (
+        lambda b: (b.physical_address | 0x20000000, 1, 0),
+        ValueError,
+        ["0x1ffffffc"],
+    ),
     "address of Linux": (lambda b: (0x1000, 1, 0), ValueError, ["address is 0x1000", "no buffer"]),
-    "address behind the buffer": (lambda b: (b.physical_address + 400, 1, 0), ValueError, ["no buffer"]),
+    "address behind the buffer": (
+        lambda b: (b.physical_address + 400, 1, 0),
+        ValueError,
+        ["no buffer"],
+    ),
     "a list": (lambda b: ([1, 2], 1, 0), TypeError, ["[1, 2]", "buffer"]),
-    "a plain numpy array": (lambda b: (np.zeros(4, "u4"), 1, 0), TypeError, ["plain numpy array", "cma_array"]),
+    "a plain numpy array": (
+        lambda b: (np.zeros(4, "u4"), 1, 0),
+        TypeError,
+        ["plain numpy array", "cma_array"],
+    ),
     "a copy of a buffer": (lambda b: (b.copy(), 1, 0), TypeError, ["copy", "cma_array"]),
     "a sum with a buffer": (lambda b: (b + 1, 1, 0), TypeError, ["computation", "cma_array"]),
     "a view with gaps": (lambda b: (b[::2], 1, 0), ValueError, ["gaps", "one piece"]),
     "a view backwards": (lambda b: (b[::-1], 1, 0), ValueError, ["gaps", "one piece"]),
-    "a view across words": (lambda b: (b.view("u1")[2:10].view("u4"), 1, 0), ValueError, ["multiple of 4"]),
+    "a view across words": (
+        lambda b: (b.view("u1")[2:10].view("u4"), 1, 0),
+        ValueError,
+        ["multiple of 4"],
+    ),
     "a dtype of 16 bits": (lambda b: (b.view("i2"), 1, 0), ValueError, ["int16", "np.int32"]),
     "timeout a text": (lambda b: (b, 1, 0, "2"), TypeError, ["timeout is '2'", "seconds"]),
     "timeout a bool": (lambda b: (b, 1, 0, True), TypeError, ["timeout is True", "seconds"]),
     "timeout 0": (lambda b: (b, 1, 0, 0), ValueError, ["timeout is 0", "more than 0"]),
     "timeout negative": (lambda b: (b, 1, 0, -1.5), ValueError, ["timeout is -1.5", "more than 0"]),
-    "timeout nan": (lambda b: (b, 1, 0, float("nan")), ValueError, ["timeout is nan", "has an end"]),
-    "timeout without an end": (lambda b: (b, 1, 0, float("inf")), ValueError, ["timeout is inf", "has an end"]),
-    "timeout beyond every clock": (lambda b: (b, 1, 0, 10**400), ValueError, ["timeout is 1000", "has an end"]),
+    "timeout nan": (
+        lambda b: (b, 1, 0, float("nan")),
+        ValueError,
+        ["timeout is nan", "has an end"],
+    ),
+    "timeout without an end": (
+        lambda b: (b, 1, 0, float("inf")),
+        ValueError,
+        ["timeout is inf", "has an end"],
+    ),
+    "timeout beyond every clock": (
+        lambda b: (b, 1, 0, 10**400),
+        ValueError,
+        ["timeout is 1000", "has an end"],
+    ),
     "a dtype of 64 bits": (lambda b: (b.view("i8"), 1, 0), ValueError, ["int64", "np.int32"]),
 }
 
@@ -132,13 +198,13 @@ BAD = {  # a request, and what the sentence must name: the value given, and what
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_refused_and_named(board, iop, by_hand, buffer, case):
     request, error, named = BAD[case]
-    mailbox = by_hand.mmio.array[pynq_tutorial.MAILBOX // 4:].copy()
+    mailbox = by_hand.mmio.array[pynq_tutorial.MAILBOX // 4 :].copy()
     with pytest.raises(error) as raised:
         iop.write_to_buffer(*request(buffer))
     for words in named:
         assert words in str(raised.value)
     assert "\n" not in str(raised.value)
-    assert np.array_equal(mailbox, by_hand.mmio.array[pynq_tutorial.MAILBOX // 4:])
+    assert np.array_equal(mailbox, by_hand.mmio.array[pynq_tutorial.MAILBOX // 4 :])
     assert not buffer.any() and board.stray_writes() == []
 
 
@@ -148,7 +214,8 @@ def test_pynq_gets_no_interrupt_that_nobody_waits_for(by_hand):
 
 
 def test_freed_buffer_is_refused(iop, buffer):
-    # With pynq 2.6 a buffer of a test before, that a traceback still holds, may count as allocated where this one is now.
+    # With pynq 2.6 a buffer of a test before, that a traceback still holds, may count as allocated
+    # where this one is now.
     gc.collect()
     part, address = buffer[10:], buffer.physical_address
     buffer.freebuffer()
@@ -172,7 +239,9 @@ def test_a_buffer_given_by_its_address_may_come_from_pynq_itself(board, iop):
     assert buffer.tolist() == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("address, length", [(0x10000002, 1), (0x20000000, 1), (0x1FFFFFFC, 2), (0x10000000, 2**32 - 1)])
+@pytest.mark.parametrize(
+    "address, length", [(0x10000002, 1), (0x20000000, 1), (0x1FFFFFFC, 2), (0x10000000, 2**32 - 1)]
+)
 def test_the_program_itself_refuses_what_cannot_lie_in_ddr(board, unchecked, address, length):
     with pytest.raises(ValueError, match="IOP refused"):
         unchecked(address, length, 1)
@@ -232,7 +301,7 @@ def test_missing_or_truncated_program(overlay, tmp_path, monkeypatch):
     whole = open(pynq_tutorial.__file__.replace(".py", ".bin"), "rb").read()
     for length in (0, 3, 12, 100, len(whole) - 4, len(whole) - 1):
         copy.write_bytes(whole[:length])
-        with pytest.raises(RuntimeError, match="has {} bytes and is not a whole".format(length)):
+        with pytest.raises(RuntimeError, match=f"has {length} bytes and is not a whole"):
             Pynq_Tutorial(overlay.iop1.mb_info)
     copy.write_bytes(whole)
     Pynq_Tutorial(overlay.iop1.mb_info)

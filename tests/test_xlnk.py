@@ -17,21 +17,41 @@ def kb(xlnk):
 
 
 def test_statistics_follow_what_is_allocated(xlnk):
-    assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE, "CMA Memory Usage": 0, "Buffer Count": 0}
+    assert xlnk.cma_stats() == {
+        "CMA Memory Available": POOL_SIZE,
+        "CMA Memory Usage": 0,
+        "Buffer Count": 0,
+    }
     first = xlnk.cma_array((1000,), dtype=np.int32)
     second = xlnk.cma_array(shape=(3, 5), dtype=np.uint8, cacheable=1)
-    assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE - 8192, "CMA Memory Usage": 4015, "Buffer Count": 2}
+    assert xlnk.cma_stats() == {
+        "CMA Memory Available": POOL_SIZE - 8192,
+        "CMA Memory Usage": 4015,
+        "Buffer Count": 2,
+    }
     first.freebuffer()
-    assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE - 4096, "CMA Memory Usage": 15, "Buffer Count": 1}
+    assert xlnk.cma_stats() == {
+        "CMA Memory Available": POOL_SIZE - 4096,
+        "CMA Memory Usage": 15,
+        "Buffer Count": 1,
+    }
     second.freebuffer()
-    assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE, "CMA Memory Usage": 0, "Buffer Count": 0}
+    assert xlnk.cma_stats() == {
+        "CMA Memory Available": POOL_SIZE,
+        "CMA Memory Usage": 0,
+        "Buffer Count": 0,
+    }
 
 
 def test_each_xlnk_counts_its_own_buffers_and_sees_the_memory_of_all(xlnk):
     other = type(xlnk)()
     mine = xlnk.cma_array((10,))
     direct = allocate((10,))
-    assert other.cma_stats() == {"CMA Memory Available": POOL_SIZE - 8192, "CMA Memory Usage": 0, "Buffer Count": 0}
+    assert other.cma_stats() == {
+        "CMA Memory Available": POOL_SIZE - 8192,
+        "CMA Memory Usage": 0,
+        "Buffer Count": 0,
+    }
     assert xlnk.cma_stats()["Buffer Count"] == 1
     del mine, direct
 
@@ -88,8 +108,17 @@ def test_memory_is_reused_and_handed_out_zeroed(xlnk):
     assert again.physical_address == address and not again.any()
 
 
-@pytest.mark.parametrize("size, alignment", [(1, 4096), (4096, 4096), (4097, 8192), (100000, 131072),
-                                             (1 << 20, 1 << 20), (5 << 20, MOST_ALIGNED)])
+@pytest.mark.parametrize(
+    "size, alignment",
+    [
+        (1, 4096),
+        (4096, 4096),
+        (4097, 8192),
+        (100000, 131072),
+        (1 << 20, 1 << 20),
+        (5 << 20, MOST_ALIGNED),
+    ],
+)
 def test_alignment(xlnk, size, alignment):
     first = xlnk.cma_array((1,))
     buffer = xlnk.cma_array((size,), dtype=np.uint8)
@@ -135,7 +164,9 @@ def test_memory_as_c_has_it(xlnk, board):
         words[number] = number * number
     type(xlnk).cma_memcopy(other, words, 400)
     address = xlnk.cma_get_phy_addr(other)
-    assert board.memory.ddr[address:address + 400].view("u4").tolist() == [number * number for number in range(100)]
+    assert board.memory.ddr[address : address + 400].view("u4").tolist() == [
+        number * number for number in range(100)
+    ]
     assert xlnk.cma_cast(other, "int")[99] == 9801
     assert bytes(xlnk.cma_get_buffer(words, 12)) == np.array([0, 1, 4], "u4").tobytes()
     xlnk.cma_free(words)
@@ -148,7 +179,9 @@ def test_a_pointer_that_is_no_buffer(xlnk):
     xlnk.cma_free(pointer)
     for wrong in pointer, xlnk.ffi.NULL, 5, None:
         for call in xlnk.cma_free, lambda it: xlnk.cma_get_buffer(it, 4):
-            with pytest.raises(RuntimeError, match="is not what cma_alloc.. returned, or it was freed"):
+            with pytest.raises(
+                RuntimeError, match="is not what cma_alloc.. returned, or it was freed"
+            ):
                 call(wrong)
     with pytest.raises(RuntimeError, match="were asked for"):
         xlnk.cma_alloc(POOL_SIZE + 1)
@@ -164,19 +197,24 @@ def test_threads_that_allocate_with_one_xlnk(xlnk):
             assert xlnk.cma_stats()["Buffer Count"] >= 1
             buffer.freebuffer()
             xlnk.cma_free(xlnk.cma_alloc(10))
+
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
     gc.collect()
-    assert xlnk.cma_stats() == {"CMA Memory Available": POOL_SIZE, "CMA Memory Usage": 0, "Buffer Count": 0}
+    assert xlnk.cma_stats() == {
+        "CMA Memory Available": POOL_SIZE,
+        "CMA Memory Usage": 0,
+        "Buffer Count": 0,
+    }
     assert xlnk._buffers == []  # nothing else shows that it forgets what is gone
 
 
 def test_cacheable_buffer_needs_flush_and_invalidate(board):
     buffer = allocate((4,), cacheable=1)
-    ddr = board.memory.ddr[buffer.physical_address:][:16].view("u4")
+    ddr = board.memory.ddr[buffer.physical_address :][:16].view("u4")
     buffer[:] = 5
     assert ddr.tolist() == [0, 0, 0, 0]
     buffer.flush()

@@ -14,12 +14,12 @@ from .microblaze import MicroBlaze
 class VirtualBoard:
     """Belongs to the process that made it; virtual_board.activate() makes one.
 
-    Any thread of that process may call any method; only one downloads or closes at a time. In a forked child only is_open(),
-    check_open() and close() may be called.
-    """
+    Any thread of that process may call any method; only one downloads or closes at a time. In a
+    forked child only is_open(), check_open() and close() may be called."""
 
     def __init__(self):
         from pynq.pl_server import Device
+
         from . import pynq_patches  # noqa: F401 (puts the stand-ins in place)
         from .device import VirtualDevice, give_way
 
@@ -35,18 +35,22 @@ class VirtualBoard:
 
     @property
     def microblaze(self):
-        """The I/O processor. RuntimeError before an overlay is downloaded, which brings it into the fabric."""
+        """The I/O processor. RuntimeError before an overlay is downloaded, which brings it into the
+        fabric."""
         microblaze = self._microblaze
         if microblaze is None:
-            raise RuntimeError('There is no IOP yet: download the overlay first, with '
-                               'Overlay("./bitstream/pynq_tutorial.bit").')
+            raise RuntimeError(
+                "There is no IOP yet: download the overlay first, with "
+                'Overlay("./bitstream/pynq_tutorial.bit").'
+            )
         return microblaze
 
     def has_overlay(self):
         return self._microblaze is not None
 
     def download(self):
-        """To be called when a bitstream is loaded: all of the fabric starts anew, with the IOP in reset."""
+        """To be called when a bitstream is loaded: all of the fabric starts anew, with the IOP in
+        reset."""
         self.check_open()
         with self._lock:
             self.check_open()
@@ -57,8 +61,9 @@ class VirtualBoard:
             self.memory.bram[:] = 0
 
     def plug(self, device):
-        """Plugs a virtual Pmod (pmods.py) into iop1's connector, where it stays until unplug(), and returns it. An overlay may be
-        downloaded before or later. TypeError or ValueError, with the remedy, if the device cannot be plugged in."""
+        """Plugs a virtual Pmod (pmods.py) into iop1's connector, where it stays until unplug(), and
+        returns it. An overlay may be downloaded before or later. TypeError or ValueError, with the
+        remedy, if the device cannot be plugged in."""
         with self._lock:
             self.connector.check(device)
             self._with_iop(lambda: self.connector.plug(device))
@@ -87,7 +92,8 @@ class VirtualBoard:
             self._with_iop(self.iop1.gpio.refresh)
 
     def _with_iop(self, function):
-        """Calls a function that changes the IOP's peripherals or connector in the thread that serves them, if there is one."""
+        """Calls a function that changes the IOP's peripherals or connector in the thread that
+        serves them, if there is one."""
         self.check_open()
         microblaze = self._microblaze
         if microblaze is not None and microblaze.is_open:
@@ -96,23 +102,25 @@ class VirtualBoard:
             function()
 
     def stray_writes(self):
-        """[(physical address, length in bytes), ...] of changes to DDR outside every buffer that was allocated at the time. On a
-        real board each could have hit Linux."""
+        """[(physical address, length in bytes), ...] of changes to DDR outside every buffer that
+        was allocated at the time. On a real board each could have hit Linux."""
         return self.cma.stray_writes()
 
     def check_open(self):
         """RuntimeError unless is_open()."""
         if not self.is_open():
-            raise RuntimeError("This virtual board is closed, or another process's: call virtual_board.activate(), or "
-                               "restart the kernel.")
+            raise RuntimeError(
+                "This virtual board is closed, or another process's: call virtual_board.activate(),"
+                " or restart the kernel."
+            )
 
     def is_open(self):
         """Whether it can be used: not closed, and not a copy that a fork made."""
         return self._process == os.getpid() and not self.memory.closed
 
     def close(self):
-        """Ends QEMU and frees every buffer. The arrays stay readable. A second call does nothing. In a forked child, where the board
-        is only a copy, it leaves QEMU to the parent."""
+        """Ends QEMU and frees every buffer. The arrays stay readable. A second call does nothing.
+        In a forked child, where the board is only a copy, it leaves QEMU to the parent."""
         if self.is_open():  # in a child, the lock may be held by a thread that does not exist there
             with self._lock:
                 if self._microblaze is not None:

@@ -1,4 +1,5 @@
-"""The CMA pool: the part of DDR from which Linux allocates physically contiguous buffers. Also finds writes outside of them."""
+"""The CMA pool: the part of DDR from which Linux allocates physically contiguous buffers. Also
+finds writes outside of them."""
 
 import collections
 import threading
@@ -7,9 +8,11 @@ from contextlib import contextmanager
 
 from .memory import DDR_SIZE, PAGE
 
-POOL_SIZE = 128 << 20  # bytes, as on the stock images; here the top of DDR, on a board wherever Linux found room
+# bytes, as on the stock images; here the top of DDR, on a board wherever Linux found room
+POOL_SIZE = 128 << 20
 POOL_BASE = DDR_SIZE - POOL_SIZE
-MOST_ALIGNED = 1 << 20  # Linux aligns a buffer to its size, rounded up to a power of two, but to no more than this
+# Linux aligns a buffer to its size, rounded up to a power of two, but to no more than this
+MOST_ALIGNED = 1 << 20
 
 Block = collections.namedtuple("Block", "address size owner")  # bytes; owner: a weak reference
 
@@ -20,18 +23,19 @@ def whole_pages(size):
 
 
 class CmaPool:
-    """Allocates by first fit. DDR outside the allocated buffers is kept at zero, so that a stray write to it can be found.
-    Addresses are physical, sizes in bytes.
+    """Allocates by first fit. DDR outside the allocated buffers is kept at zero, so that a stray
+    write to it can be found. Addresses are physical, sizes in bytes.
 
-    Any thread may call any method; one works on the pool at a time, as in Linux. Python's garbage collector may call free() in a
-    thread that is already at work on the pool: then the next method takes the block back. An exception at any point, as from
-    the stop button, leaves the pool consistent. Signal handlers may call free(), and no other method.
-    """
+    Any thread may call any method; one works on the pool at a time, as in Linux. Python's garbage
+    collector may call free() in a thread that is already at work on the pool: then the next method
+    takes the block back. An exception at any point, as from the stop button, leaves the pool
+    consistent. Signal handlers may call free(), and no other method."""
 
     def __init__(self, memory):
         self._memory = memory
         self._lock = threading.RLock()
-        self._at_work = False  # whether the thread that has the lock is within a method other than free()
+        # whether the thread that has the lock is within a method other than free()
+        self._at_work = False
         self._blocks = {}  # address: Block
         self._freed = collections.deque()  # of Blocks
         self._strays = []  # found so far in memory that has been handed out since
@@ -42,7 +46,9 @@ class CmaPool:
         owner: any object; when it no longer exists, the block counts as freed
         """
         if size < 1:
-            raise RuntimeError("Allocate failed: a buffer of {} bytes was asked for; ask for at least 1.".format(size))
+            raise RuntimeError(
+                f"Allocate failed: a buffer of {size} bytes was asked for; ask for at least 1."
+            )
         align = PAGE
         while align < min(size, MOST_ALIGNED):
             align *= 2
@@ -54,9 +60,12 @@ class CmaPool:
                 address = -(-(taken.address + whole_pages(taken.size)) // align) * align
             if address + whole_pages(size) > POOL_BASE + POOL_SIZE:
                 free = self._available()
-                raise RuntimeError("Allocate failed: {} bytes were asked for, and of the {} bytes of CMA memory {} are free{}; free a "
-                                   "buffer, or ask for less.".format(
-                                       size, POOL_SIZE, free, ", but not in one piece" if size <= free else ""))
+                raise RuntimeError(
+                    "Allocate failed: {} bytes were asked for, and of the {} bytes of CMA memory {}"
+                    " are free{}; free a buffer, or ask for less.".format(
+                        size, POOL_SIZE, free, ", but not in one piece" if size <= free else ""
+                    )
+                )
             pages = address, address + whole_pages(size)
             self._strays.extend(self._memory.nonzero(*pages))
             self._memory.ddr[slice(*pages)] = 0
@@ -76,12 +85,15 @@ class CmaPool:
             return self._available()
 
     def stray_writes(self):
-        """[(address, length), ...] of writes outside every buffer of their time, in whole 32-bit words, in order. Zeros that were
-        written change nothing, and are not found."""
+        """[(address, length), ...] of writes outside every buffer of their time, in whole 32-bit
+        words, in order. Zeros that were written change nothing, and are not found."""
         with self._lock, self._working():
             taken = self._taken()
-            found = self._strays + [run for start, end in self._memory.written_pages()
-                                    for run in self._outside(taken, start, end)]
+            found = self._strays + [
+                run
+                for start, end in self._memory.written_pages()
+                for run in self._outside(taken, start, end)
+            ]
         merged = []
         for address, length in sorted(found):
             if merged and address <= sum(merged[-1]):
@@ -105,13 +117,15 @@ class CmaPool:
         while self._freed:
             block = self._freed[0]  # removed last, because a signal may interrupt this
             if self._blocks.get(block.address) is block:
-                self._memory.ddr[block.address:block.address + block.size] = 0
+                self._memory.ddr[block.address : block.address + block.size] = 0
                 del self._blocks[block.address]
             self._freed.popleft()
 
     def _taken(self):
         """The blocks in use, by address."""
-        self._freed.extend([block for block in list(self._blocks.values()) if block.owner() is None])
+        self._freed.extend(
+            [block for block in list(self._blocks.values()) if block.owner() is None]
+        )
         self._take_back()
         return sorted(list(self._blocks.values()))
 

@@ -16,28 +16,43 @@ TRANSFER_KEPT = 64  # bytes of a transfer that are kept for looking at later
 TRANSFERS_KEPT = 256
 
 
-class Transfer(collections.namedtuple("Transfer", "bus address reading acknowledged sent received")):
-    """A transfer on one of the IOP's buses: bus is "I2C" or "SPI". An I2C transfer also has an address, whether the IOP reads, and
-    whether a device acknowledged the address. sent and received: the first 64 bytes of each."""
+class Transfer(
+    collections.namedtuple("Transfer", "bus address reading acknowledged sent received")
+):
+    """A transfer on one of the IOP's buses: bus is "I2C" or "SPI". An I2C transfer also has an
+    address, whether the IOP reads, and whether a device acknowledged the address. sent and
+    received: the first 64 bytes of each."""
 
     __slots__ = ()
 
     def steps(self):
         """The steps on the wires, in order, as a list of strings."""
         if self.bus == "SPI":
-            return ["SS low"] + ["{:02x} / {:02x}".format(*both) for both in zip(self.sent, self.received)] + ["SS high"]
-        steps = ["START", "{:#x} {}".format(self.address, "R" if self.reading else "W"), "ACK" if self.acknowledged else "NAK"]
-        return steps + ["{:02x}".format(byte) for byte in (self.received if self.reading else self.sent)] + ["STOP"]
+            return (
+                ["SS low"]
+                + ["{:02x} / {:02x}".format(*both) for both in zip(self.sent, self.received)]
+                + ["SS high"]
+            )
+        steps = [
+            "START",
+            "{:#x} {}".format(self.address, "R" if self.reading else "W"),
+            "ACK" if self.acknowledged else "NAK",
+        ]
+        return (
+            steps
+            + [f"{byte:02x}" for byte in (self.received if self.reading else self.sent)]
+            + ["STOP"]
+        )
 
 
 class Connector:
-    """Holds devices. An error in a student's device is reported on standard error, once each, and the IOP goes on with the answer
-    of an empty connector.
+    """Holds devices. An error in a student's device is reported on standard error, once each, and
+    the IOP goes on with the answer of an empty connector.
 
     Only the board calls plug() and unplug(). The thread that serves the IOP calls everything else.
 
-    transfers: the last transfers on the IOP's buses, the newest last; that one may still be going on
-    """
+    transfers: the last transfers on the IOP's buses, the newest last; that one may still be going
+    on"""
 
     def __init__(self):
         self.devices = []
@@ -50,18 +65,29 @@ class Connector:
     def check(self, device):
         """TypeError or ValueError, with the remedy, unless a device could be plugged in now."""
         if isinstance(device, type):
-            raise TypeError("{0} is a class: plug in a device of that class, as in board.plug({0}()).".format(device.__name__))
+            raise TypeError(
+                f"{device.__name__} is a class: plug in a device of that class, as in"
+                f" board.plug({device.__name__}())."
+            )
         if not isinstance(device, PmodDevice):
-            raise TypeError("{!r} is not a virtual Pmod: derive its class from I2cDevice, SpiDevice or PmodDevice of "
-                            "virtual_board.pmods.".format(device))
+            raise TypeError(
+                f"{device!r} is not a virtual Pmod: derive its class from I2cDevice, SpiDevice or"
+                " PmodDevice of virtual_board.pmods."
+            )
         name = type(device).__name__
         if self._has(device):
-            raise ValueError("This {} is plugged in already: board.unplug(it) first, or plug in another.".format(name))
+            raise ValueError(
+                f"This {name} is plugged in already: board.unplug(it) first, or plug in another."
+            )
         for base, methods in NEEDED.items():
             for method in methods:
-                if isinstance(device, base) and getattr(type(device), method) is getattr(base, method):
-                    raise TypeError("{} has no method {}: write one, as described in {} of virtual_board/pmods.py.".format(
-                        name, method, base.__name__))
+                if isinstance(device, base) and getattr(type(device), method) is getattr(
+                    base, method
+                ):
+                    raise TypeError(
+                        f"{name} has no method {method}: write one, as described in {base.__name__}"
+                        " of virtual_board/pmods.py."
+                    )
         if isinstance(device, I2cDevice):
             address = device.address
             try:
@@ -69,17 +95,25 @@ class Connector:
             except TypeError:
                 valid = False
             if not valid:
-                raise ValueError("{} has the address {}: an I2C device has one of 0x08 to 0x77, without the bit for reading."
-                                 .format(name, hex(address) if isinstance(address, int) else repr(address)))
+                raise ValueError(
+                    f"{name} has the address"
+                    f" {hex(address) if isinstance(address, int) else repr(address)}: an I2C device"
+                    " has one of 0x08 to 0x77, without the bit for reading."
+                )
             for other in self.devices:
                 if isinstance(other, I2cDevice) and other.address == address:
-                    raise ValueError("{} has the I2C address {:#x}, as has the {} that is plugged in: give it another, or unplug "
-                                     "that one first.".format(name, address, type(other).__name__))
+                    raise ValueError(
+                        f"{name} has the I2C address {address:#x}, as has the"
+                        f" {type(other).__name__} that is plugged in: give it another, or unplug"
+                        " that one first."
+                    )
         if isinstance(device, SpiDevice):
             for other in self.devices:
                 if isinstance(other, SpiDevice):
-                    raise ValueError("A Pmod connector has one slave select line, and a {} uses it: unplug that one first."
-                                     .format(type(other).__name__))
+                    raise ValueError(
+                        f"A Pmod connector has one slave select line, and a {type(other).__name__}"
+                        " uses it: unplug that one first."
+                    )
 
     def plug(self, device):
         """Plugs in a device for which check() has passed."""
@@ -92,14 +126,17 @@ class Connector:
     def unplug(self, device):
         """ValueError if it is not plugged in."""
         if not self._has(device):
-            raise ValueError("This {} is not plugged in, so it cannot be unplugged: board.plug(it) plugs it in.".format(
-                type(device).__name__))
+            raise ValueError(
+                f"This {type(device).__name__} is not plugged in, so it cannot be unplugged:"
+                " board.plug(it) plugs it in."
+            )
         self.devices = [other for other in self.devices if other is not device]
         if device is self._addressed:
             self._addressed = None
 
     def _has(self, device):
-        return any(device is other for other in self.devices)  # by identity, because a student's class may define __eq__
+        # by identity, because a student's class may define __eq__
+        return any(device is other for other in self.devices)
 
     # The pins
 
@@ -132,16 +169,29 @@ class Connector:
         except TypeError:
             pass
         if period is not FAILED:
-            self._tell(device, "capture_period", "{}.capture_period is {!r}: it is a whole number of ticks of 10 ns, or 0 for no "
-                       "edges, and the IOP sees 0 in its place.\n".format(type(device).__name__, period))
+            self._tell(
+                device,
+                "capture_period",
+                f"{type(device).__name__}.capture_period is {period!r}: it is a whole number of"
+                " ticks of 10 ns, or 0 for no edges, and the IOP sees 0 in its place.\n",
+            )
         return 0
 
     # The buses, as axi.Iic and axi.Spi call them
 
     def i2c_start(self, address, reading):
-        self._addressed = next((device for device in self.devices if isinstance(device, I2cDevice)
-                                and device.address == address), None)
-        acknowledged = self._addressed is not None and self._call(self._addressed, "start", reading) is not FAILED
+        self._addressed = next(
+            (
+                device
+                for device in self.devices
+                if isinstance(device, I2cDevice) and device.address == address
+            ),
+            None,
+        )
+        acknowledged = (
+            self._addressed is not None
+            and self._call(self._addressed, "start", reading) is not FAILED
+        )
         self._begin("I2C", address, reading, acknowledged)
         return acknowledged
 
@@ -151,8 +201,13 @@ class Connector:
         if isinstance(answer, (int, np.bool_)):
             return bool(answer)
         if answer is not FAILED:
-            self._tell(self._addressed, "write", "{}.write() returned {!r}: return True if the device acknowledges the byte, or else "
-                       "False, and the IOP sees False in its place.\n".format(type(self._addressed).__name__, answer))
+            self._tell(
+                self._addressed,
+                "write",
+                f"{type(self._addressed).__name__}.write() returned {answer!r}: return True if the"
+                " device acknowledges the byte, or else False, and the IOP sees False in its"
+                " place.\n",
+            )
         return False
 
     def i2c_read(self, acknowledged):
@@ -203,8 +258,12 @@ class Connector:
                 return int(answer)
         except (TypeError, ValueError):
             pass
-        self._tell(device, method, "{}.{}() returned {!r}: a byte is a whole number from 0 to 255, and the IOP reads 0xff in its "
-                   "place.\n".format(type(device).__name__, method, answer))
+        self._tell(
+            device,
+            method,
+            f"{type(device).__name__}.{method}() returned {answer!r}: a byte is a whole number from"
+            " 0 to 255, and the IOP reads 0xff in its place.\n",
+        )
         return NOBODY
 
     def _call(self, device, method, *arguments):
@@ -212,17 +271,21 @@ class Connector:
         return self._try(device, method + "()", lambda: getattr(device, method)(*arguments))
 
     def _try(self, device, name, function):
-        """The function's result, or FAILED if it raises anything: even exit() is not a reason to stop the IOP."""
+        """The function's result, or FAILED if it raises anything: even exit() is not a reason to
+        stop the IOP."""
         try:
             return function()
         except BaseException as error:
             within = error.__traceback__
             while within is not None and within.tb_frame.f_code.co_filename == __file__:
                 within = within.tb_next
-            self._tell(device, (type(error), within and within.tb_lineno),
-                       "".join(traceback.format_exception(type(error), error, within))
-                       + "This came from {}.{}, and the IOP goes on as if nothing were plugged in.\n".format(
-                           type(device).__name__, name))
+            self._tell(
+                device,
+                (type(error), within and within.tb_lineno),
+                "".join(traceback.format_exception(type(error), error, within))
+                + f"This came from {type(device).__name__}.{name}, and the IOP goes on as if"
+                " nothing were plugged in.\n",
+            )
             return FAILED
 
     def _tell(self, device, what, text):

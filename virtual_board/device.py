@@ -20,17 +20,22 @@ BRAM = 0x40000000, BRAM_SIZE  # iop1's memory
 INTERRUPT_CONTROLLER = 0x41800000, 0x10000  # base.hwh: system_interrupts
 SLCR = 0xF8000000, 0x1000  # UG585: system level control registers, the clocks among them
 
-# A PYNQ-Z1's clocks from its 50 MHz oscillator: x 26 / 2 for the ARM cores, and x 20 for the fabric's, which the overlay divides
-# further.
-CLOCKS = {0x100: 26 << 12,  # ARM_PLL_CTRL: PLL_FDIV
-          0x108: 20 << 12,  # IO_PLL_CTRL: PLL_FDIV
-          0x120: 2 << 8}    # ARM_CLK_CTRL: DIVISOR
+# A PYNQ-Z1's clocks from its 50 MHz oscillator: x 26 / 2 for the ARM cores, and x 20 for the
+# fabric's, which the overlay divides further.
+CLOCKS = {
+    0x100: 26 << 12,  # ARM_PLL_CTRL: PLL_FDIV
+    0x108: 20 << 12,  # IO_PLL_CTRL: PLL_FDIV
+    0x120: 2 << 8,
+}  # ARM_CLK_CTRL: DIVISOR
 
-BITSTREAMS = ".bit", ".bin"  # the formats that a board takes with a .hwh beside it; others need more tools
+# the formats that a board takes with a .hwh beside it; others need more tools
+BITSTREAMS = ".bit", ".bin"
 
 GIVE_WAY = 1e-5  # seconds; Linux makes them longer
-COMMAND = BRAM_SIZE // 4 - 1  # index of the word in which pynq's drivers give the IOP a command, and its program clears it
-SEEN_WITHIN, ANSWERED_WITHIN = 0.02, 1  # seconds that the IOP gets at most for a step that takes microseconds on a board
+# index of the word in which pynq's drivers give the IOP a command, and its program clears it
+COMMAND = BRAM_SIZE // 4 - 1
+# seconds that the IOP gets at most for a step that takes microseconds on a board
+SEEN_WITHIN, ANSWERED_WITHIN = 0.02, 1
 
 # base.hwh: EMIO GPIO pins, active high, and the input of the fabric's interrupt controller
 IOP1_RESET = 0
@@ -39,7 +44,8 @@ IOP1_INTERRUPT = 8
 
 
 class WatchedMemory(np.ndarray):
-    """An array that tells when Python writes to it. Any thread may write, as to any array of numpy's."""
+    """An array that tells when Python writes to it. Any thread may write, as to any array of
+    numpy's."""
 
     asked = 0, 0  # while the IOP is given way: the last command, and when it was given
 
@@ -63,7 +69,11 @@ _write = WatchedMemory.__setitem__
 def _wait_for_answer(watched, seconds):
     """Waits until the IOP has cleared Python's last command, or the time is over."""
     command, given = watched.asked
-    while command and np.ndarray.__getitem__(watched, COMMAND) == command and time.monotonic() < given + seconds:
+    while (
+        command
+        and np.ndarray.__getitem__(watched, COMMAND) == command
+        and time.monotonic() < given + seconds
+    ):
         time.sleep(GIVE_WAY)
 
 
@@ -83,12 +93,13 @@ def _give_way_and_write(watched, key, value):
 
 
 def give_way(yes):
-    """Sets whether access to the IOP's memory gives the IOP time, because it is slow while it is served. From any thread.
+    """Sets whether access to the IOP's memory gives the IOP time, because it is slow while it is
+    served. From any thread.
 
-    Each read then lets other threads run. Otherwise a driver that waits for the IOP keeps Python for 5 ms each time that the IOP
-    waits to be served. Reads and writes of a driver's command wait until the IOP has had its time: pynq's Pmod_DevMode gives up
-    after 10 ms, and Pmod_DPOT does not wait for an answer.
-    """
+    Each read then lets other threads run. Otherwise a driver that waits for the IOP keeps Python
+    for 5 ms each time that the IOP waits to be served. Reads and writes of a driver's command wait
+    until the IOP has had its time: pynq's Pmod_DevMode gives up after 10 ms, and Pmod_DPOT does not
+    wait for an answer."""
     WatchedMemory.__setitem__ = _give_way_and_write if yes else _write
     if yes:
         WatchedMemory.__getitem__ = _give_way_and_read
@@ -97,19 +108,21 @@ def give_way(yes):
 
 
 class Allocation:
-    """The bytes of one buffer in DDR. Of a cacheable buffer, Python sees a copy instead: the CPU's cache. (A board's cache also
-    drops and writes back words on its own; this one does so only when told.)
+    """The bytes of one buffer in DDR. Of a cacheable buffer, Python sees a copy instead: the CPU's
+    cache. (A board's cache also drops and writes back words on its own; this one does so only when
+    told.)
 
-    Any thread may call any method, and write to the bytes meanwhile: a word that is written during a flush goes to DDR now or with
-    the next flush. Python's garbage collector may call free(), too.
+    Any thread may call any method, and write to the bytes meanwhile: a word that is written during
+    a flush goes to DDR now or with the next flush. Python's garbage collector may call free(), too.
     """
 
     def __init__(self, board, size, cacheable):
         """RuntimeError if there is no room for `size` bytes."""
         self._board = board
-        self._block = board.cma.allocate(size, self)  # counts as freed when this object is gone, even if an error follows
+        # counts as freed when this object is gone, even if an error follows
+        self._block = board.cma.allocate(size, self)
         self.address = self._block.address
-        self.ddr = self.seen = board.memory.ddr[self.address:self.address + size]
+        self.ddr = self.seen = board.memory.ddr[self.address : self.address + size]
         self._clean = None
         if cacheable:
             self.seen = np.zeros(size, np.uint8)
@@ -146,24 +159,32 @@ class Allocation:
 
 
 class Memory:
-    """A memory of the overlay, such as overlay.PSDDR, with the interface of pynq's own class on a board. Any thread may call any
-    method."""
+    """A memory of the overlay, such as overlay.PSDDR, with the interface of pynq's own class on a
+    board. Any thread may call any method."""
 
     def __init__(self, device, description):
         self.device, self.desc = device, description
-        self.idx, self.base_address, self.size = (description.get(key) for key in ("idx", "base_address", "size"))
+        self.idx, self.base_address, self.size = (
+            description.get(key) for key in ("idx", "base_address", "size")
+        )
 
     def __eq__(self, other):
-        return type(other) is Memory and (self.device, self.base_address) == (other.device, other.base_address)
+        return type(other) is Memory and (self.device, self.base_address) == (
+            other.device,
+            other.base_address,
+        )
 
     def __hash__(self):
         return hash((self.device, self.base_address))
 
     def allocate(self, shape, dtype, **options):
-        """A buffer, as pynq.allocate(..., target=this memory) asks for one. RuntimeError if it is not DDR memory."""
+        """A buffer, as pynq.allocate(..., target=this memory) asks for one. RuntimeError if it is
+        not DDR memory."""
         if self.base_address != 0:
-            raise RuntimeError("Allocate failed: buffers are allocated only in DDR memory, and the memory at {:#x} is another "
-                               "one: leave out target, or give overlay.PSDDR.".format(self.base_address))
+            raise RuntimeError(
+                "Allocate failed: buffers are allocated only in DDR memory, and the memory at"
+                f" {self.base_address:#x} is another one: leave out target, or give overlay.PSDDR."
+            )
         return self.device.allocate(shape, dtype, **options)
 
     @property
@@ -178,11 +199,11 @@ class Memory:
 
 
 class VirtualDevice(Device):
-    """A Zynq with only the parts that the tutorial uses. `board` has the memory, the CMA pool and the MicroBlaze.
+    """A Zynq with only the parts that the tutorial uses. `board` has the memory, the CMA pool and
+    the MicroBlaze.
 
-    Any thread may call any method; downloads come one after the other. (Data in pynq's own classes, such as PL.mem_dict, is as safe
-    among threads as on a board.)
-    """
+    Any thread may call any method; downloads come one after the other. (Data in pynq's own classes,
+    such as PL.mem_dict, is as safe among threads as on a board.)"""
 
     _probe_priority_ = 300  # a real board's is 50, and the lowest wins
     _devices_here = []  # the one that activate() made
@@ -200,59 +221,90 @@ class VirtualDevice(Device):
         self._board = board
         self._downloading = threading.RLock()
         self._buffers = set()  # the allocations that an array was made over
-        self._registers = {base: np.zeros(size // 4, np.uint32) for base, size in (INTERRUPT_CONTROLLER, SLCR)}
+        self._registers = {
+            base: np.zeros(size // 4, np.uint32) for base, size in (INTERRUPT_CONTROLLER, SLCR)
+        }
         for offset, value in CLOCKS.items():
             self._registers[SLCR[0]][offset // 4] = value
         registers = self._registers[INTERRUPT_CONTROLLER[0]]
         self.interrupt_controller = Intc(registers)
-        self._registers[INTERRUPT_CONTROLLER[0]] = WatchedMemory.over(registers, self.interrupt_controller.written)
-        self._interrupt = self._interrupt_held = False  # the IOP's pin, and whether the flip-flop behind it is held in reset
+        self._registers[INTERRUPT_CONTROLLER[0]] = WatchedMemory.over(
+            registers, self.interrupt_controller.written
+        )
+        # the IOP's pin, and whether the flip-flop behind it is held in reset
+        self._interrupt = self._interrupt_held = False
 
     @property
     def lock_file(self):
-        """The file whose lock keeps users of the IOP apart (iop/sharing.py): the board's memory, which belongs to this process."""
-        return "/proc/self/fd/{}".format(self._board.memory.file)
+        """The file whose lock keeps users of the IOP apart (iop/sharing.py): the board's memory,
+        which belongs to this process."""
+        return f"/proc/self/fd/{self._board.memory.file}"
 
     def mmap(self, base_addr, length):
-        """The uint32 array that answers at a physical address, for pynq.MMIO. ValueError where nothing answers, which
-        on a board stops the bus or the whole system. So would an access beyond the end of what answers: the array ends there,
-        and numpy raises IndexError."""
+        """The uint32 array that answers at a physical address, for pynq.MMIO. ValueError where
+        nothing answers, which on a board stops the bus or the whole system. So would an access
+        beyond the end of what answers: the array ends there, and numpy raises IndexError."""
         memory = self._board.memory
         places = [(0, DDR_SIZE, memory.ddr)]
         if self._board.has_overlay():
             places.append(BRAM + (WatchedMemory.over(memory.bram, self._board.microblaze.written),))
-        places += [(base, array.nbytes, array.view(np.uint8)) for base, array in self._registers.items()]
+        places += [
+            (base, array.nbytes, array.view(np.uint8)) for base, array in self._registers.items()
+        ]
         for base, size, array in places:
             if base <= base_addr < base + size:
-                part = array[base_addr - base:base_addr - base + length]
-                return part[:len(part) // 4 * 4].view(np.uint32)
-        raise ValueError("Nothing answers at {:#x}: with {} there is only {}.".format(
-            base_addr, "this overlay" if self._board.has_overlay() else "no overlay downloaded yet",
-            ", ".join("{:#x} to {:#x}".format(base, base + size - 1) for base, size, _ in places)))
+                part = array[base_addr - base : base_addr - base + length]
+                return part[: len(part) // 4 * 4].view(np.uint32)
+        raise ValueError(
+            "Nothing answers at {:#x}: with {} there is only {}.".format(
+                base_addr,
+                "this overlay" if self._board.has_overlay() else "no overlay downloaded yet",
+                ", ".join(f"{base:#x} to {base + size - 1:#x}" for base, size, _ in places),
+            )
+        )
 
     def allocate(self, shape, dtype, cacheable=0):
-        """A PynqBuffer of zeros in CMA memory. If it is cacheable, Python sees what the IOP wrote only after buffer.invalidate(),
-        and the IOP sees what Python wrote only after buffer.flush(). RuntimeError if there is no room, TypeError or ValueError if
-        there is no such array; after an error no memory is in use."""
+        """A PynqBuffer of zeros in CMA memory. If it is cacheable, Python sees what the IOP wrote
+        only after buffer.invalidate(), and the IOP sees what Python wrote only after
+        buffer.flush(). RuntimeError if there is no room, TypeError or ValueError if there is no
+        such array; after an error no memory is in use."""
         shape, dtype = (shape,) if np.isscalar(shape) else tuple(shape), np.dtype(dtype)
         size = dtype.itemsize
         try:
             for dimension in map(operator.index, shape):
                 size *= max(dimension, 0)
         except TypeError:
-            raise TypeError("shape is {!r}: give whole numbers, as in {}.".format(shape, tuple(
-                int(dimension) if isinstance(dimension, float) else 10 for dimension in shape))) from None
+            raise TypeError(
+                "shape is {!r}: give whole numbers, as in {}.".format(
+                    shape,
+                    tuple(
+                        int(dimension) if isinstance(dimension, float) else 10
+                        for dimension in shape
+                    ),
+                )
+            ) from None
         if dtype.hasobject:
-            raise TypeError("dtype is {}, and a buffer cannot hold Python's objects: give a type of numbers.".format(dtype))
+            raise TypeError(
+                f"dtype is {dtype}, and a buffer cannot hold Python's objects: give a type of"
+                " numbers."
+            )
         allocation = self.allocate_bytes(size, cacheable)
         try:
-            buffer = PynqBuffer(shape, dtype, buffer=allocation.seen, device=self, device_address=allocation.address,
-                                bo=allocation, coherent=not cacheable)
+            buffer = PynqBuffer(
+                shape,
+                dtype,
+                buffer=allocation.seen,
+                device=self,
+                device_address=allocation.address,
+                bo=allocation,
+                coherent=not cacheable,
+            )
         except BaseException:
             allocation.free()
             raise
         allocation.buffer = weakref.ref(buffer)
-        # With these three, buffer.freebuffer() and the end of the last reference call return_pointer(), below.
+        # With these three, buffer.freebuffer() and the end of the last reference call
+        # return_pointer(), below.
         buffer.pointer = allocation
         buffer.return_to = self
         buffer.memory = self
@@ -265,12 +317,14 @@ class VirtualDevice(Device):
         return Allocation(self._board, size, cacheable)
 
     def return_pointer(self, allocation):
-        """Frees a buffer; pynq calls this once for each buffer, or twice if two threads free it at once."""
+        """Frees a buffer; pynq calls this once for each buffer, or twice if two threads free it at
+        once."""
         self._buffers.discard(allocation)
         allocation.free()
 
     def free_all(self):
-        """Frees every buffer. Each is still an array, but no longer one that an IOP may be given."""
+        """Frees every buffer. Each is still an array, but no longer one that an IOP may be
+        given."""
         for allocation in list(self._buffers):
             buffer = allocation.buffer()
             if buffer is not None:
@@ -287,36 +341,47 @@ class VirtualDevice(Device):
         return self._board.cma.available()
 
     def get_memory(self, description):
-        """The memory of an overlay's description. pynq asks for it when somebody uses overlay.PSDDR."""
+        """The memory of an overlay's description. pynq asks for it when somebody uses
+        overlay.PSDDR."""
         return Memory(self, description)
 
     def get_bitfile_metadata(self, bitfile_name, partial=False):
-        """The contents of the .hwh beside a .bit. RuntimeError, as on a board, if the .hwh is missing or damaged, or if the file's
-        name is not that of a bitstream."""
+        """The contents of the .hwh beside a .bit. RuntimeError, as on a board, if the .hwh is
+        missing or damaged, or if the file's name is not that of a bitstream."""
         stem, extension = os.path.splitext(bitfile_name)
         if extension not in BITSTREAMS:
-            raise RuntimeError("{} does not have the name of a bitstream: give the path of a file that ends in {}.".format(
-                bitfile_name, " or ".join(BITSTREAMS)))
+            raise RuntimeError(
+                "{} does not have the name of a bitstream: give the path of a file that ends in {}.".format(
+                    bitfile_name, " or ".join(BITSTREAMS)
+                )
+            )
         hwh = stem + ".hwh"
         if not os.path.isfile(hwh):
-            raise RuntimeError("{} is missing, which describes the overlay: it belongs beside {}.".format(
-                hwh, os.path.basename(bitfile_name)))
+            raise RuntimeError(
+                f"{hwh} is missing, which describes the overlay: it belongs beside"
+                f" {os.path.basename(bitfile_name)}."
+            )
         try:
             return pynq_versions.read_hwh(hwh)
         except MemoryError:
             raise
-        except Exception as error:  # any at all: each damaged file makes the parser fail in another way
-            raise RuntimeError("{} cannot be read as the description of an overlay ({}): get it again with `git checkout "
-                               "bitstream`.".format(hwh, error)) from None
+        except Exception as error:
+            # any at all: each damaged file makes the parser fail in another way
+            raise RuntimeError(
+                f"{hwh} cannot be read as the description of an overlay ({error}): get it again"
+                " with `git checkout bitstream`."
+            ) from None
 
     def download(self, bitstream, parser=None):
         """Configures the fabric: the IOP's memory is empty and the IOP stands still.
 
-        parser: what the .hwh says; Overlay has read it, and Bitstream has not. RuntimeError, with nothing changed, if it cannot be
-        read or the bitstream is a partial one.
-        """
+        parser: what the .hwh says; Overlay has read it, and Bitstream has not. RuntimeError, with
+        nothing changed, if it cannot be read or the bitstream is a partial one."""
         if bitstream.partial:
-            raise RuntimeError(f"{bitstream.bitfile_name} is a partial bitstream, and the virtual board loads whole ones only.")
+            raise RuntimeError(
+                f"{bitstream.bitfile_name} is a partial bitstream, and the virtual board loads"
+                " whole ones only."
+            )
         parser = parser or self.get_bitfile_metadata(bitstream.bitfile_name)
         with self._downloading:
             self._board.download()
@@ -324,7 +389,8 @@ class VirtualDevice(Device):
             self.post_download(bitstream, parser, self.name)
 
     def gen_cache(self, bitstream, parser=None):
-        """Does nothing: a board's device keeps a .hwh's contents on the disk, and this one reads them anew."""
+        """Does nothing: a board's device keeps a .hwh's contents on the disk, and this one reads
+        them anew."""
 
     def gpio(self, pin, value):
         """Drives an EMIO GPIO pin of the PS."""
@@ -341,7 +407,8 @@ class VirtualDevice(Device):
         self._clock_flip_flop()
 
     def _clock_flip_flop(self):
-        """A high level sets it until it is reset (boards/ip/dff_en_reset_vector in PYNQ's repository)."""
+        """A high level sets it until it is reset (boards/ip/dff_en_reset_vector in PYNQ's
+        repository)."""
         if self._interrupt_held:
             self.interrupt_controller.line(IOP1_INTERRUPT, 0)
         elif self._interrupt:

@@ -1,8 +1,9 @@
-"""A client of GDB's remote protocol, as far as QEMU's stub needs one: stop, go on, step, read registers, reset.
+"""A client of GDB's remote protocol, as far as QEMU's stub needs one: stop, go on, step, read
+registers, reset.
 
-Python's packages for GDB drive a GDB program, which would be one more to install. This works with QEMU 6.2 to 11. Since 8.1 the
-stub reports only stops of a processor that this connection started, so everything that stops or starts it goes through here.
-"""
+Python's packages for GDB drive a GDB program, which would be one more to install. This works with
+QEMU 6.2 to 11. Since 8.1 the stub reports only stops of a processor that this connection started,
+so everything that stops or starts it goes through here."""
 
 import struct
 
@@ -11,30 +12,36 @@ SYSTEM_RESET = b"qRcmd," + b"system_reset".hex().encode()
 
 
 class OutOfStep(ConnectionError):
-    """An exchange was cut off before its reply came, so replies can no longer be matched to commands."""
+    """An exchange was cut off before its reply came, so replies can no longer be matched to
+    commands."""
 
 
 class Stub:
-    """QEMU's GDB stub at the other end of a connected socket, whose timeout is the limit of each wait.
+    """QEMU's GDB stub at the other end of a connected socket, whose timeout is the limit of each
+    wait.
 
-    While the processor runs, QEMU takes any byte for a stop, so only the stop is sent then. Each go() and each step() is answered
-    by one report when the processor stands again, whatever stopped it. While it stands, each command is answered by one
-    reply. So it is always known whether a packet is a report or a reply.
+    While the processor runs, QEMU takes any byte for a stop, so only the stop is sent then. Each
+    go() and each step() is answered by one report when the processor stands again, whatever stopped
+    it. While it stands, each command is answered by one reply. So it is always known whether a
+    packet is a report or a reply.
 
-    For one thread at a time. Every call raises OSError if the connection broke or a wait took too long. An exchange
-    that was cut off, by that or by a KeyboardInterrupt, leaves the stub unusable: every call raises OutOfStep from then on.
-    """
+    For one thread at a time. Every call raises OSError if the connection broke or a wait took too
+    long. An exchange that was cut off, by that or by a KeyboardInterrupt, leaves the stub unusable:
+    every call raises OutOfStep from then on."""
 
     def __init__(self, connection):
         self.running = False
-        self.byte_order = "<"  # of the registers' values, as struct writes it; QEMU 11 has ">", whatever the processor has
+        # of the registers' values, as struct writes it; QEMU 11 has ">", whatever the processor has
+        self.byte_order = "<"
         self._connection = connection
         self._received = b""
-        self._acknowledgement = b""  # of the last packet, sent with the next command: one call instead of two
+        # of the last packet, sent with the next command: one call instead of two
+        self._acknowledgement = b""
         self._in_step = True
 
     def command(self, text):
-        """Sends a command to the stub of a standing processor, and returns the reply. Both are bytes."""
+        """Sends a command to the stub of a standing processor, and returns the reply. Both are
+        bytes."""
         self._begin(standing=True)
         self._send(text)
         reply = self._packet()
@@ -42,21 +49,22 @@ class Stub:
         return reply
 
     def registers(self):
-        """The registers of the standing processor as a tuple of words: r0 to r31, pc, and then the special registers, whose number
-        differs between versions of QEMU."""
+        """The registers of the standing processor as a tuple of words: r0 to r31, pc, and then the
+        special registers, whose number differs between versions of QEMU."""
         state = bytes.fromhex(self.command(b"g").decode())
-        return struct.unpack("{}{}I".format(self.byte_order, len(state) // 4), state)
+        return struct.unpack(f"{self.byte_order}{len(state) // 4}I", state)
 
     def step(self):
         """Executes one instruction, and returns the report."""
         return self.command(b"s")
 
     def watch(self, read, address, length):
-        """Makes the standing processor stop after each access to one of `length` bytes from `address`: a read, or else a write. The
-        report then says `rwatch` or `watch`, and this address, whichever of the bytes was accessed."""
+        """Makes the standing processor stop after each access to one of `length` bytes from
+        `address`: a read, or else a write. The report then says `rwatch` or `watch`, and this
+        address, whichever of the bytes was accessed."""
         reply = self.command(b"Z%d,%x,%x" % (3 if read else 2, address, length))
         if reply != b"OK":
-            raise OSError("QEMU answered a watchpoint with {!r}".format(reply))
+            raise OSError(f"QEMU answered a watchpoint with {reply!r}")
 
     def go(self):
         """Lets the processor run. Does nothing if it does already."""
@@ -67,8 +75,8 @@ class Stub:
         self._in_step = True
 
     def stop(self):
-        """Stops the processor, and returns the report, which is a watchpoint's if the last instruction accessed a watched word.
-        None if the processor was standing."""
+        """Stops the processor, and returns the report, which is a watchpoint's if the last
+        instruction accessed a watched word. None if the processor was standing."""
         self._begin()
         if not self.running:
             self._in_step = True
@@ -79,8 +87,9 @@ class Stub:
         self._in_step = True
         if b"watch:" in report:
             return report
-        # If it is told to stop just after an access, QEMU does not report the access, and takes the next one for it. It does
-        # report the access when a breakpoint stops the processor at the instruction where it stands.
+        # If it is told to stop just after an access, QEMU does not report the access, and takes the
+        # next one for it. It does report the access when a breakpoint stops the processor at the
+        # instruction where it stands.
         pc = self.registers()[32]
         self.command(b"Z0,%x,4" % pc)
         report = self.command(b"c")
@@ -88,8 +97,8 @@ class Stub:
         return report
 
     def report(self):
-        """Reads once from the connection of a running processor, and waits if nothing has come. Returns the report if the processor
-        stopped on its own, or None for an acknowledgement."""
+        """Reads once from the connection of a running processor, and waits if nothing has come.
+        Returns the report if the processor stopped on its own, or None for an acknowledgement."""
         self._begin()
         self._receive()
         report = self._take()
@@ -99,14 +108,15 @@ class Stub:
         return report
 
     def reset(self):
-        """Resets the whole machine. The processor has to stand, and then stands at its reset address."""
+        """Resets the whole machine. The processor has to stand, and then stands at its reset
+        address."""
         self._begin(standing=True)
         self._send(SYSTEM_RESET)
         reply = self._packet()
         while reply.startswith(b"O") and reply != b"OK":  # output of QEMU's monitor
             reply = self._packet()
         if reply != b"OK":
-            raise OSError("QEMU answered a reset with {!r}".format(reply))
+            raise OSError(f"QEMU answered a reset with {reply!r}")
         self._in_step = True
 
     def _begin(self, standing=False):
@@ -137,12 +147,14 @@ class Stub:
         self._received += more
 
     def _take(self):
-        """The content of the next packet that has come, or None. Acknowledgements between packets are skipped."""
+        """The content of the next packet that has come, or None. Acknowledgements between packets
+        are skipped."""
         start = self._received.find(b"$")
         end = self._received.find(b"#", start + 1)
         if not 0 <= start < end <= len(self._received) - 3:
             return None
-        packet = self._received[start + 1:end]
-        self._received = self._received[end + 3:]
-        self._acknowledgement = b"+"  # sent before anything else: until then the stub drops its input
+        packet = self._received[start + 1 : end]
+        self._received = self._received[end + 3 :]
+        # sent before anything else: until then the stub drops its input
+        self._acknowledgement = b"+"
         return packet

@@ -1,11 +1,12 @@
-"""Stops the emulated processor while it can do nothing but wait, so that a polling program costs no CPU time.
+"""Stops the emulated processor while it can do nothing but wait, so that a polling program costs no
+CPU time.
 
-A program that polls its mailbox looks busy to QEMU. It is put to sleep only on proof: executed step by step, it comes back to a
-state (all its registers and its program counter) that it was in before, and no instruction in between changed a word of memory.
-From then on it repeats itself for ever, unless one of the words that it reads or stores changes. So these words are watched. (It
-stores what is there already, but would overwrite what somebody else writes there.) A program that computes, however long, never
-comes back to a state, and is never stopped for longer than a look takes.
-"""
+A program that polls its mailbox looks busy to QEMU. It is put to sleep only on proof: executed step
+by step, it comes back to a state (all its registers and its program counter) that it was in before,
+and no instruction in between changed a word of memory. From then on it repeats itself for ever,
+unless one of the words that it reads or stores changes. So these words are watched. (It stores what
+is there already, but would overwrite what somebody else writes there.) A program that computes,
+however long, never comes back to a state, and is never stopped for longer than a look takes."""
 
 import numpy as np
 
@@ -22,13 +23,14 @@ LONGEST_LOOK = 4096
 def find_wait(debugger, words, steps, interrupted, served):
     """Steps a stopped processor until it is proven to wait.
 
-    debugger: its gdb.Stub; words: its memory; steps: how many instructions at most; interrupted: a function that returns whether
-    to give up at once; served: a function that takes the report of each step, and returns whether it accessed a peripheral
-    Returns the indices and the values of the words that the processor reads or stores: a change to one ends its wait. None if
-    nothing is proven.
-    """
+    debugger: its gdb.Stub; words: its memory; steps: how many instructions at most; interrupted: a
+    function that returns whether to give up at once; served: a function that takes the report of
+    each step, and returns whether it accessed a peripheral Returns the indices and the values of
+    the words that the processor reads or stores: a change to one ends its wait. None if nothing is
+    proven."""
     seen = set()
-    accessed = {}  # index of a word: the value that the processor found there; Python may have changed it by now
+    # index of a word: the value that the processor found there; Python may have changed it by now
+    accessed = {}
     before = None  # the last instruction
     for _ in range(steps):
         if interrupted():
@@ -45,7 +47,9 @@ def find_wait(debugger, words, steps, interrupted, served):
         address = _address_accessed(instruction, before, registers)
         if address is not None and address // 4 < len(words):  # there is no memory beyond
             found = int(words[address // 4])
-            if instruction >> 26 & 4 and not _stores_the_same(instruction, address, registers, found):
+            if instruction >> 26 & 4 and not _stores_the_same(
+                instruction, address, registers, found
+            ):
                 return None
             accessed[address // 4] = found
         if served(debugger.step()):  # a peripheral has acted, and may act again
@@ -55,10 +59,16 @@ def find_wait(debugger, words, steps, interrupted, served):
 
 
 def _continues(instruction):
-    """Whether the processor has hidden state after this instruction, beside its registers: a prefix, or a delayed branch."""
+    """Whether the processor has hidden state after this instruction, beside its registers: a
+    prefix, or a delayed branch."""
     opcode = instruction >> 26
-    return (opcode in (IMM, RTSD) or opcode in BRANCHES and instruction >> 20 & 1
-            or opcode in CONDITIONAL and instruction >> 25 & 1)
+    return (
+        opcode in (IMM, RTSD)
+        or opcode in BRANCHES
+        and instruction >> 20 & 1
+        or opcode in CONDITIONAL
+        and instruction >> 25 & 1
+    )
 
 
 def _address_accessed(instruction, before, registers):
@@ -78,12 +88,13 @@ def _address_accessed(instruction, before, registers):
 
 
 def _stores_the_same(instruction, address, registers, word):
-    """Whether a store leaves the word in memory as it was. Comparing the memory after the step would not tell: Python may have
-    written to it again by then, and often does, because a program's answer is a store."""
+    """Whether a store leaves the word in memory as it was. Comparing the memory after the step
+    would not tell: Python may have written to it again by then, and often does, because a program's
+    answer is a store."""
     opcode = instruction >> 26
     size = 1 << (opcode & 3)
     swaps_bytes = not opcode & 8 and instruction & 0x200  # sbr, shr, swr
     if swaps_bytes or address % size:
         return False
-    mask = 2**(8 * size) - 1
+    mask = 2 ** (8 * size) - 1
     return (word >> 8 * (address % 4)) & mask == registers[instruction >> 21 & 31] & mask

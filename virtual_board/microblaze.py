@@ -1,4 +1,5 @@
-"""The I/O processor: a MicroBlaze in QEMU, with the memory it shares with Python and its reset pin."""
+"""The I/O processor: a MicroBlaze in QEMU, with the memory it shares with Python and its reset
+pin."""
 
 import collections
 import os
@@ -10,22 +11,28 @@ import time
 from .idle import FIRST_LOOK, LONGEST_LOOK, find_wait
 from .qemu import Qemu, QemuError
 
-# QEMU's bare machine never resets its CPU unless a loader device gives it a reset address, and that may not be 0. So it
-# resets to this code, at an address that is unused on the board, which jumps to 0. Before that it writes each word of
-# program memory back. QEMU keeps translations of code that it ran, and does not notice that Python loads another program
-# over that code, but drops the translation of a word that the processor itself writes.
+# QEMU's bare machine never resets its CPU unless a loader device gives it a reset address, and that
+# may not be 0. So it resets to this code, at an address that is unused on the board, which jumps to
+# 0. Before that it writes each word of program memory back. QEMU keeps translations of code that it
+# ran, and does not notice that Python loads another program over that code, but drops the
+# translation of a word that the processor itself writes.
 RESET_STUB = 0x1FFF0000
-RESET_CODE = (0xB0000000, 0x3060EFFC,  # imm 0; addik r3, r0, 0xEFFC   the last word before the mailbox
-              0xE8830000,              # lwi   r4, r3, 0
-              0xF8830000,              # swi   r4, r3, 0
-              0xBE23FFF8,              # bneid r3, -8
-              0x3063FFFC,              # addik r3, r3, -4
-              0xB8080000)              # brai  0
+# imm 0; addik r3, r0, 0xEFFC   the last word before the mailbox
+RESET_CODE = (
+    0xB0000000,
+    0x3060EFFC,
+    0xE8830000,  # lwi   r4, r3, 0
+    0xF8830000,  # swi   r4, r3, 0
+    0xBE23FFF8,  # bneid r3, -8
+    0x3063FFFC,  # addik r3, r3, -4
+    0xB8080000,
+)  # brai  0
 
 
 LONGEST_WAIT = 40  # seconds, more than QEMU may take to start
 
-# Seconds that close() waits for the owner, which needs more only if a device's method does not return; then it ends with Python.
+# Seconds that close() waits for the owner, which needs more only if a device's method does not
+# return; then it ends with Python.
 ENDS_WITHIN = 2
 
 
@@ -46,37 +53,46 @@ class _Answer:
         self._given.release()
 
     def wait(self, giver):
-        """Waits until the thread `giver` has given it. QemuError if that thread ended before, or takes too long."""
+        """Waits until the thread `giver` has given it. QemuError if that thread ended before, or
+        takes too long."""
         deadline = time.monotonic() + LONGEST_WAIT
         while not self._given.acquire(timeout=1):
             if not giver.is_alive() and not self._given.acquire(timeout=0):
                 _refuse()
             if time.monotonic() > deadline:
-                raise QemuError("The virtual board has not answered for {} seconds: a method of a device that is plugged in may not "
-                                "have returned. Restart the kernel, or call board.close().".format(LONGEST_WAIT))
+                raise QemuError(
+                    f"The virtual board has not answered for {LONGEST_WAIT} seconds: a method of a"
+                    " device that is plugged in may not have returned. Restart the kernel, or call"
+                    " board.close()."
+                )
         if self._error is not None:
             raise self._error
 
 
 def _refuse():
-    raise QemuError("This virtual board was closed meanwhile: call virtual_board.activate(), or restart the kernel.")
+    raise QemuError(
+        "This virtual board was closed meanwhile: call virtual_board.activate(), or restart the"
+        " kernel."
+    )
 
 
 class MicroBlaze:
     """Starts in reset.
 
-    A program that only waits is put to sleep (idle.py): its processor stands still until Python writes to its memory and calls
-    written(), or a word that it waits for changes in another way.
+    A program that only waits is put to sleep (idle.py): its processor stands still until Python
+    writes to its memory and calls written(), or a word that it waits for changes in another way.
 
-    Any thread may call any method. One thread, the owner, speaks with QEMU; the others ask it and wait. So a KeyboardInterrupt,
-    which Python raises only in the main thread, never cuts an exchange with QEMU in two: the request is carried out, and only
-    the waiting ends.
+    Any thread may call any method. One thread, the owner, speaks with QEMU; the others ask it and
+    wait. So a KeyboardInterrupt, which Python raises only in the main thread, never cuts an
+    exchange with QEMU in two: the request is carried out, and only the waiting ends.
 
     memory: the board's memory; peripherals: a PmodIop (iop.py), or None
     pid: the process number of QEMU
     """
 
-    QUIET = 0.1  # seconds without a write before a program is looked at, so that requests in a row are never delayed
+    # seconds without a write before a program is looked at, so that requests in a row are never
+    # delayed
+    QUIET = 0.1
     SETTLED = 0.005  # seconds after it used a peripheral before it is looked at
     WATCH = 0.005  # seconds between two looks at the words that a sleeping program waits for
 
@@ -117,8 +133,9 @@ class MicroBlaze:
         return self._waits_for is not None
 
     def reset(self, active):
-        """Sets the reset pin. While it is active the processor stands still; then it starts from address 0. An active pin also
-        replaces a QEMU that was killed or hangs. QemuError if QEMU does not start, or is gone."""
+        """Sets the reset pin. While it is active the processor stands still; then it starts from
+        address 0. An active pin also replaces a QEMU that was killed or hangs. QemuError if QEMU
+        does not start, or is gone."""
         if not active:
             self._last_write = time.monotonic()
         self.ask(self._hold if active else self._release)
@@ -130,8 +147,8 @@ class MicroBlaze:
             self.ask(self._wake)
 
     def ask(self, function):
-        """Makes the owner call a function, and returns when that is done, or raises the function's error. Only the owner may call
-        the peripherals."""
+        """Makes the owner call a function, and returns when that is done, or raises the function's
+        error. Only the owner may call the peripherals."""
         if threading.current_thread() is self._owner:
             function()
             return
@@ -143,12 +160,13 @@ class MicroBlaze:
         answer.wait(self._owner)
 
     def ask_standing(self, function):
-        """As ask(), for a function that changes registers, which the program may be about to write: it is called while the processor
-        stands, after all its accesses have been served."""
+        """As ask(), for a function that changes registers, which the program may be about to write:
+        it is called while the processor stands, after all its accesses have been served."""
         self.ask(lambda: self._standing(function))
 
     def close(self):
-        """Ends QEMU and waits for its end. A second call does nothing; any other call is a QemuError from then on."""
+        """Ends QEMU and waits for its end. A second call does nothing; any other call is a
+        QemuError from then on."""
         self._closing = True
         qemu = self._qemu
         if qemu is not None:
@@ -174,7 +192,8 @@ class MicroBlaze:
                         function, answer = self._requests.popleft()
                         answer.give(function)
                     self._watch()
-                except NameError:  # IPython's %autoreload empties a module before it executes it again
+                except NameError:
+                    # IPython's %autoreload empties a module before it executes it again
                     self._moment.wait(0.001)
         finally:
             self._closing = True
@@ -185,7 +204,8 @@ class MicroBlaze:
             self._ring.close()
 
     def _wait(self):
-        """Waits until a thread makes a request, QEMU sends something, or it is time to look at the program."""
+        """Waits until a thread makes a request, QEMU sends something, or it is time to look at the
+        program."""
         ready = [descriptor for descriptor, _ in self._waiting.poll(1000 * self._patience())]
         if self._bell.fileno() in ready:
             self._bell.recv(4096)
@@ -223,7 +243,7 @@ class MicroBlaze:
 
     def _hold(self):
         self._waits_for = None
-        self._memory.words[RESET_STUB // 4:RESET_STUB // 4 + len(RESET_CODE)] = RESET_CODE
+        self._memory.words[RESET_STUB // 4 : RESET_STUB // 4 + len(RESET_CODE)] = RESET_CODE
         try:
             if self._qemu is None:
                 self._start()
@@ -243,8 +263,10 @@ class MicroBlaze:
             self._qemu.stub.go()
         except OSError as error:
             self._end()
-            raise QemuError("QEMU (process {}) does not go on ({}): a new Pynq_Tutorial starts another.".format(
-                self.pid, error)) from None
+            raise QemuError(
+                f"QEMU (process {self.pid}) does not go on ({error}): a new Pynq_Tutorial starts"
+                " another."
+            ) from None
 
     def _wake(self):
         if self._waits_for is not None:
@@ -255,10 +277,12 @@ class MicroBlaze:
         try:
             self._release()
         except QemuError:
-            pass  # a caller that waits for an answer gets a timeout, and the reset pin starts QEMU again
+            # a caller that waits for an answer gets a timeout, and the reset pin starts QEMU again
+            pass
 
     def _said(self):
-        """Handles a message from QEMU that nobody waits for: an acknowledgement, its end, or a stop of the processor."""
+        """Handles a message from QEMU that nobody waits for: an acknowledgement, its end, or a stop
+        of the processor."""
         try:
             if not self._qemu.stub.running:
                 raise ConnectionError("a report of a processor that stands")
@@ -270,14 +294,16 @@ class MicroBlaze:
             self._end()
 
     def _serve(self, report):
-        """Lets the peripherals handle a stop. Returns whether it was at one of their watchpoints."""
+        """Lets the peripherals handle a stop. Returns whether it was at one of their
+        watchpoints."""
         served = self._peripherals is not None and self._peripherals.serve(report)
         if served:
             self._last_served = time.monotonic()
         return served
 
     def _standing(self, function):
-        """Calls a function between two instructions, after the access before them was served; also if QEMU was killed, or hangs."""
+        """Calls a function between two instructions, after the access before them was served; also
+        if QEMU was killed, or hangs."""
         ran = self._qemu is not None and self._qemu.stub.running
         try:
             if ran:
@@ -301,11 +327,13 @@ class MicroBlaze:
             self._standing(self._peripherals.catch_up)
             if self._waits_for is not None:
                 self._last_served = time.monotonic()
-                self._next_look = 0.0  # it may soon wait again in the same way, and no request is on its way
+                # it may soon wait again in the same way, and no request is on its way
+                self._next_look = 0.0
                 self._wake()
 
     def _watch(self):
-        """Puts the processor to sleep when its program waits, and wakes it when the wait is over."""
+        """Puts the processor to sleep when its program waits, and wakes it when the wait is
+        over."""
         self._catch_up()
         if self._waits_for is not None:
             indices, values = self._waits_for
@@ -316,10 +344,15 @@ class MicroBlaze:
         started = time.monotonic()
         if started - self._last_write < self.QUIET:
             self._steps, self._next_look = FIRST_LOOK, 0.0
-        elif (self._qemu is not None and self._qemu.stub.running and started >= self._next_look
-              and started - self._last_served >= self.SETTLED):
+        elif (
+            self._qemu is not None
+            and self._qemu.stub.running
+            and started >= self._next_look
+            and started - self._last_served >= self.SETTLED
+        ):
             self._look()
-            # A program that is not proven to wait is looked at longer and less often: nine tenths of the time it runs.
+            # A program that is not proven to wait is looked at longer and less often: nine tenths
+            # of the time it runs.
             if self._waits_for is None:
                 self._steps = min(4 * self._steps, LONGEST_LOOK)
             self._next_look = time.monotonic() + 9 * (time.monotonic() - started)
@@ -329,9 +362,18 @@ class MicroBlaze:
         try:
             found = None
             if not self._serve(self._qemu.stub.stop()):
-                found = find_wait(self._qemu.stub, self._memory.words, self._steps,
-                                  lambda: (self._last_write != last_write or self._requests or self._closing or self._is_due()),
-                                  self._serve)
+                found = find_wait(
+                    self._qemu.stub,
+                    self._memory.words,
+                    self._steps,
+                    lambda: (
+                        self._last_write != last_write
+                        or self._requests
+                        or self._closing
+                        or self._is_due()
+                    ),
+                    self._serve,
+                )
             self._waits_for = found
             if found is None or self._last_write != last_write:
                 self._waits_for = None

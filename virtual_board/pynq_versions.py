@@ -1,4 +1,5 @@
-"""The differences between releases of pynq, 3.0 and 3.1, and of numpy. No other module of the virtual board knows the release."""
+"""The differences between releases of pynq, 3.0 and 3.1, and of numpy. No other module of the
+virtual board knows the release."""
 
 import sys
 
@@ -8,13 +9,14 @@ from pynq.buffer import PynqBuffer
 from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynqmetadata.frontends import Metadata
 
-# Up to 3.0 Clocks finds the architecture here, since 3.1 in the device. For cells of C, rpc works out from it where the IOP has DDR,
-# when pynq.lib is imported, which may have happened already.
+# Up to 3.0 Clocks finds the architecture here, since 3.1 in the device. For cells of C, rpc works
+# out from it where the IOP has DDR, when pynq.lib is imported, which may have happened already.
 pynq.ps.CPU_ARCH = pynq.ps.ZYNQ_ARCH
 if "pynq.lib.pynqmicroblaze.rpc" in sys.modules:
     sys.modules["pynq.lib.pynqmicroblaze.rpc"].PTR_OFFSET = "0x20000000"
 
-# In numpy 2, ndarray.device cannot be set, and PynqBuffer sets it; an attribute of the class hides numpy's.
+# In numpy 2, ndarray.device cannot be set, and PynqBuffer sets it; an attribute of the class hides
+# numpy's.
 if hasattr(numpy.ndarray, "device"):
     PynqBuffer.device = None
 
@@ -24,8 +26,21 @@ def read_hwh(path):
     parser = RuntimeMetadataParser(Metadata(input=path))
     for memory in parser.mem_dict.values():
         if "phys_addr" in memory:
-            memory.update(base_address=memory["phys_addr"], size=memory["addr_range"], streaming=False)
-    parser.mem_dict.setdefault("PSDDR", dict(type="DDR4", base_address=0, size=256 << 20, streaming=False, used=1, idx=0,
-                                             raw_type=2, tag="PSDDR"))
+            memory.update(
+                base_address=memory["phys_addr"], size=memory["addr_range"], streaming=False
+            )
+    parser.mem_dict.setdefault(
+        "PSDDR",
+        dict(
+            type="DDR4",
+            base_address=0,
+            size=256 << 20,
+            streaming=False,
+            used=1,
+            idx=0,
+            raw_type=2,
+            tag="PSDDR",
+        ),
+    )
     parser.refresh_hierarchy_dict()
     return parser

@@ -1,4 +1,5 @@
-"""QEMU as a process: which one is installed, how it is started, and how it ends with the process that started it."""
+"""QEMU as a process: which one is installed, how it is started, and how it ends with the process
+that started it."""
 
 import ctypes
 import os
@@ -17,11 +18,14 @@ OLDEST = 6, 2
 BOTH_BYTE_ORDERS = 10, 0
 GET_QEMU = "`make doctor` in the kit's folder prints the command that installs it"
 
-# The stock IOP's configuration, from xparameters.h in the pynq package: no caches, multiplier, divider, barrel shifter,
-# FPU, MMU, msr or pcmp instructions. Its version is 11.0; QEMU's newest is 10.0, which differs only in 64-bit mode.
-# endianness=on means little-endian. It decides since QEMU 10; before, the program's name did.
-CPU = ("microblaze,version=10.0,endianness=on,use-barrel=off,use-hw-mul=0,use-div=off,use-fpu=0,use-mmu=off,"
-       "use-msr-instr=off,use-pcmp-instr=off")
+# The stock IOP's configuration, from xparameters.h in the pynq package: no caches, multiplier,
+# divider, barrel shifter, FPU, MMU, msr or pcmp instructions. Its version is 11.0; QEMU's newest is
+# 10.0, which differs only in 64-bit mode. endianness=on means little-endian. It decides since QEMU
+# 10; before, the program's name did.
+CPU = (
+    "microblaze,version=10.0,endianness=on,use-barrel=off,use-hw-mul=0,use-div=off,use-fpu=0,use-mmu=off,"
+    "use-msr-instr=off,use-pcmp-instr=off"
+)
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -31,7 +35,7 @@ class QemuError(RuntimeError):
 
     def _render_traceback_(self):
         """What IPython prints, instead of a page of frames from the kit's own code."""
-        return ["QemuError: {}".format(self)]
+        return [f"QemuError: {self}"]
 
 
 def find():
@@ -40,8 +44,9 @@ def find():
 
 
 def environment(path):
-    """The variables that the QEMU at `path` is started with. The system's own gets no LD_LIBRARY_PATH: tools such as Vivado set that
-    for libraries of theirs, which need not be QEMU's. A QEMU that lies elsewhere may need it."""
+    """The variables that the QEMU at `path` is started with. The system's own gets no
+    LD_LIBRARY_PATH: tools such as Vivado set that for libraries of theirs, which need not be
+    QEMU's. A QEMU that lies elsewhere may need it."""
     variables = dict(os.environ)
     if os.path.realpath(path).startswith(("/usr/", "/bin/")):
         variables.pop("LD_LIBRARY_PATH", None)
@@ -49,10 +54,17 @@ def environment(path):
 
 
 def version(path):
-    """(major, minor, patch) of the QEMU at `path`. QemuError, with the reason, if it does not start."""
+    """(major, minor, patch) of the QEMU at `path`. QemuError, with the reason, if it does not
+    start."""
     try:
-        run = subprocess.run([path, "--version"], env=environment(path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, timeout=60)
+        run = subprocess.run(
+            [path, "--version"],
+            env=environment(path),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+        )
     except (OSError, subprocess.SubprocessError) as error:
         raise QemuError(f"{path} cannot be started: {getattr(error, 'strerror', error)}.") from None
     said = run.stdout.decode(errors="replace").strip()
@@ -66,29 +78,50 @@ def _does_not_start(path, said):
     """A sentence about a QEMU that ended when it was started. said: its own, in one line"""
     remedy = ""
     if "LD_LIBRARY_PATH" in environment(path) and re.search("librar|symbol|version `", said):
-        remedy = " LD_LIBRARY_PATH is set, and may lead it to another program's libraries: try again without it."
+        remedy = (
+            " LD_LIBRARY_PATH is set, and may lead it to another program's libraries: try again"
+            " without it."
+        )
     return f"QEMU ended when it was started, as {path}, and said: {said.rstrip('.')}.{remedy}"
 
 
 def command(program, memory_size, memory_path, reset_address, debug_fd):
-    """The command line, as a list. One can type it too, with a file of memory_size bytes for memory_path, and `-s` in place of the
-    last four words."""
-    return [program, "-nodefaults", "-no-user-config", "-display", "none", "-S",
-            "-M", "none,memory-backend=ram", "-m", str(memory_size >> 20),
-            "-object", "memory-backend-file,id=ram,size={},mem-path={},share=on".format(memory_size, memory_path),
-            "-cpu", CPU, "-device", "loader,cpu-num=0,addr={:#x}".format(reset_address),
-            "-chardev", "socket,id=debug,fd={}".format(debug_fd), "-gdb", "chardev:debug"]
+    """The command line, as a list. One can type it too, with a file of memory_size bytes for
+    memory_path, and `-s` in place of the last four words."""
+    return [
+        program,
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-S",
+        "-M",
+        "none,memory-backend=ram",
+        "-m",
+        str(memory_size >> 20),
+        "-object",
+        f"memory-backend-file,id=ram,size={memory_size},mem-path={memory_path},share=on",
+        "-cpu",
+        CPU,
+        "-device",
+        f"loader,cpu-num=0,addr={reset_address:#x}",
+        "-chardev",
+        f"socket,id=debug,fd={debug_fd}",
+        "-gdb",
+        "chardev:debug",
+    ]
 
 
 class Qemu:
-    """A running QEMU, whose processor stands at its reset address. For one thread; any thread may call kill().
+    """A running QEMU, whose processor stands at its reset address. For one thread; any thread may
+    call kill().
 
-    Linux ends it when the thread that made it ends. Its control channel is a socket pair, which has no name, so nobody else
-    can open it.
+    Linux ends it when the thread that made it ends. Its control channel is a socket pair, which has
+    no name, so nobody else can open it.
 
-    stub: its GDB stub; connection: the socket to the stub, to wait on; complains: a pipe to wait on, too, and then to call
-    complaints(), since QEMU stops when the pipe is full; pid: its process number
-    """
+    stub: its GDB stub; connection: the socket to the stub, to wait on; complains: a pipe to wait
+    on, too, and then to call complaints(), since QEMU stops when the pipe is full; pid: its process
+    number"""
 
     STARTS_WITHIN = 20.0  # seconds, on a PC that has a whole class to serve
     ANSWERS_WITHIN = 2.0  # seconds that QEMU may take for a command before it counts as hung
@@ -97,7 +130,9 @@ class Qemu:
         """QemuError if it does not start."""
         program = find()
         if program is None:
-            raise QemuError("The virtual board needs {}, which is not installed: {}.".format(NAMES[0], GET_QEMU))
+            raise QemuError(
+                f"The virtual board needs {NAMES[0]}, which is not installed: {GET_QEMU}."
+            )
         self.connection, far_end = socket.socketpair()
         libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -107,13 +142,27 @@ class Qemu:
         with far_end:
             try:
                 self._process = subprocess.Popen(
-                    command(program, memory_size, "/dev/fd/{}".format(memory_fd), reset_address, far_end.fileno()),
-                    env=environment(program), pass_fds=[memory_fd, far_end.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE, start_new_session=True,  # Ctrl-C in the terminal is for Python alone
-                    preexec_fn=die_with_parent if libc else None)
+                    command(
+                        program,
+                        memory_size,
+                        f"/dev/fd/{memory_fd}",
+                        reset_address,
+                        far_end.fileno(),
+                    ),
+                    env=environment(program),
+                    pass_fds=[memory_fd, far_end.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    # Ctrl-C in the terminal is for Python alone
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                    preexec_fn=die_with_parent if libc else None,
+                )
             except (OSError, subprocess.SubprocessError) as error:
                 self.connection.close()
-                raise QemuError(f"{program} cannot be started: {getattr(error, 'strerror', error)}.") from None
+                raise QemuError(
+                    f"{program} cannot be started: {getattr(error, 'strerror', error)}."
+                ) from None
         self.pid = self._process.pid
         self.complains = self._process.stderr
         self._complaints = b""
@@ -127,8 +176,10 @@ class Qemu:
             raise self._failed_to_start(program, self.end() or str(error)) from None
         if self.stub.byte_order == ">" and version(program) < BOTH_BYTE_ORDERS:
             self.end()
-            raise QemuError("{} has a big-endian MicroBlaze only, and the virtual board needs {}, or QEMU 10 or newer: {}."
-                            .format(program, NAMES[0], GET_QEMU))
+            raise QemuError(
+                f"{program} has a big-endian MicroBlaze only, and the virtual board needs"
+                f" {NAMES[0]}, or QEMU 10 or newer: {GET_QEMU}."
+            )
         self.connection.settimeout(self.ANSWERS_WITHIN)
 
     @staticmethod
@@ -138,8 +189,11 @@ class Qemu:
         except QemuError as error:
             return error
         if found[:2] < OLDEST:
-            return QemuError("{} is QEMU {}.{}.{}, and the virtual board needs {}.{} or newer: {}.".format(
-                program, *(found + OLDEST + (GET_QEMU,))))
+            return QemuError(
+                "{} is QEMU {}.{}.{}, and the virtual board needs {}.{} or newer: {}.".format(
+                    program, *(found + OLDEST + (GET_QEMU,))
+                )
+            )
         return QemuError(_does_not_start(program, " ".join(reason.split("\n"))))
 
     def complaints(self):

@@ -8,16 +8,23 @@ from ansible.plugins.action import ActionBase
 
 
 class ActionModule(ActionBase):
-
     def run(self, tmp=None, task_vars=None):
         given, task = self._task.args, self._task.copy()
         for number, name in enumerate(given["names"]):
-            task.args = {"src": f"{given['folder']}/{name}", "dest": f"{given['to']}/{number}",
-                         "flat": True}
+            task.args = {
+                "src": f"{given['folder']}/{name}",
+                "dest": f"{given['to']}/{number}",
+                "flat": True,
+            }
             fetch = self._shared_loader_obj.action_loader.get(
-                "ansible.builtin.fetch", task=task, connection=self._connection,
-                play_context=self._play_context, loader=self._loader, templar=self._templar,
-                shared_loader_obj=self._shared_loader_obj)
+                "ansible.builtin.fetch",
+                task=task,
+                connection=self._connection,
+                play_context=self._play_context,
+                loader=self._loader,
+                templar=self._templar,
+                shared_loader_obj=self._shared_loader_obj,
+            )
             try:
                 fetch.run(task_vars=task_vars)
             except AnsibleConnectionFailure:

@@ -1,4 +1,5 @@
-"""healthy.py: ends with 0 if the container's server answers, whether JupyterLab or a hub's single-user server."""
+"""healthy.py: ends with 0 if the container's server answers, whether JupyterLab or a hub's
+single-user server."""
 
 import os
 import sys
@@ -11,4 +12,4 @@ try:
 except urllib.error.HTTPError as error:
     sys.exit(error.code >= 500)  # to be refused is an answer
 except OSError as error:
-    sys.exit("{}: {}".format(address, error))
+    sys.exit(f"{address}: {error}")

@@ -18,8 +18,12 @@ import tempfile
 
 from deploy import install
 
-LAB = ["jupyter-lab", "--no-browser", "--ip=0.0.0.0",
-       "--ServerApp.answer_yes=True"]  # no question after Ctrl-C
+LAB = [
+    "jupyter-lab",
+    "--no-browser",
+    "--ip=0.0.0.0",
+    "--ServerApp.answer_yes=True",
+]  # no question after Ctrl-C
 # Where Matplotlib has no list of fonts, it makes one, and says so in somebody's notebook.
 MATPLOTLIB = ".cache/matplotlib"
 SKELETON = os.path.join("/etc/skel", MATPLOTLIB)
@@ -80,13 +84,17 @@ def make_ready(home):
     folder = os.path.join(home, install.NAME)
     if lay_out(folder):
         if refusal:
-            say(f"{home} takes no more files ({refusal}): remove something there. Until then Jupyter "
-                f"keeps its own files in {private}.")
+            say(
+                f"{home} takes no more files ({refusal}): remove something there. Until then"
+                f" Jupyter keeps its own files in {private}."
+            )
     else:
-        text = (f"{home} takes no notebooks ({refusal or 'see above'}), so these are a copy that goes "
-                "when the server ends: download what you change. If the disk is full, remove something "
-                "there, in a terminal. A container needs a volume for the home, to which user "
-                f"{os.getuid()} may write, as in -v pynq_tutorial:{home}.")
+        text = (
+            f"{home} takes no notebooks ({refusal or 'see above'}), so these are a copy that goes "
+            "when the server ends: download what you change. If the disk is full, remove something "
+            "there, in a terminal. A container needs a volume for the home, to which user "
+            f"{os.getuid()} may write, as in -v pynq_tutorial:{home}."
+        )
         say(text)
         private = private or private_folder()
         folder = os.path.join(private or "", install.NAME)
@@ -105,8 +113,9 @@ def make_ready(home):
         try:
             shutil.copytree(SKELETON, fonts)
         except OSError:
-            subprocess.call([sys.executable, "-c", "import matplotlib.font_manager"],
-                            stderr=subprocess.DEVNULL)
+            subprocess.call(
+                [sys.executable, "-c", "import matplotlib.font_manager"], stderr=subprocess.DEVNULL
+            )
     os.chdir(folder)
 
 
@@ -120,7 +129,7 @@ def main(given):
     try:
         os.execvp(command[0], command)
     except OSError as error:
-        sys.exit("pynq_tutorial: {} cannot be started: {}.".format(command[0], error.strerror))
+        sys.exit(f"pynq_tutorial: {command[0]} cannot be started: {error.strerror}.")
 
 
 if __name__ == "__main__":

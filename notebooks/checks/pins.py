@@ -1,4 +1,5 @@
-"""Checks of 7_pins. Two of them need the virtual board, for they plug modules of their own into the IOP's connector."""
+"""Checks of 7_pins. Two of them need the virtual board, for they plug modules of their own into the
+IOP's connector."""
 
 import contextlib
 import random
@@ -23,31 +24,47 @@ def tweak(film):
     wanted = [1 << led for led in list(range(LEDS)) + list(range(LEDS - 2, 0, -1))]
     words = list(film)
     if len(words) != len(wanted):
-        raise Case("the film", "14: LEDs 0 to 7, and then 6 to 1", "At each end the light turns round and stays for one word only.").wrong(
-            "it has {} words".format(len(words)))
+        raise Case(
+            "the film",
+            "14: LEDs 0 to 7, and then 6 to 1",
+            "At each end the light turns round and stays for one word only.",
+        ).wrong(f"it has {len(words)} words")
     for number, (word, right) in enumerate(zip(words, wanted)):
         if whole(word) != right:
-            raise Case("word {} of the film".format(number), "{:#x}, LED {} alone".format(right, right.bit_length() - 1),
-                       "Bit i of a word is LED i.").wrong(
-                           "it is {}".format(shown(word) if whole(word) is None else "{:#x}, which lights {}".format(
-                               whole(word), _leds(whole(word)))))
+            raise Case(
+                f"word {number} of the film",
+                f"{right:#x}, LED {right.bit_length() - 1} alone",
+                "Bit i of a word is LED i.",
+            ).wrong(
+                "it is {}".format(
+                    shown(word)
+                    if whole(word) is None
+                    else f"{whole(word):#x}, which lights {_leds(whole(word))}"
+                )
+            )
 
 
 @says("the IOP counts the pins that are high.")
 def change(source):
     is_filled_in(source)
-    with _plugged(_module()) as module, allocated((1,), np.uint32) as buffer, tempfile.TemporaryDirectory() as folder:
+    with _plugged(_module()) as module, allocated(
+        (1,), np.uint32
+    ) as buffer, tempfile.TemporaryDirectory() as folder:
         iop = Pynq_Tutorial(_new_iop(), built(source, folder))
         for levels in [0x00, 0xFF, 0x01, 0x80] + [random.randrange(256) for _ in range(4)]:
             for pin in range(8):
                 module.drive(pin, levels >> pin & 1)
-            case = Case("the levels {:08b}, pin 7 first".format(levels), bin(levels).count("1"), "Each bit that is 1 counts once.")
+            case = Case(
+                f"the levels {levels:08b}, pin 7 first",
+                bin(levels).count("1"),
+                "Each bit that is 1 counts once.",
+            )
             try:
                 iop.write_to_buffer(buffer, 1, 0, timeout=1)
             except TimeoutError:
                 raise case.wrong("the IOP did not answer within a second")
             if iop.read_mailbox(RESULT) != bin(levels).count("1"):
-                raise case.wrong("RESULT is {}".format(iop.read_mailbox(RESULT)))
+                raise case.wrong(f"RESULT is {iop.read_mailbox(RESULT)}")
 
 
 @says("pynq's driver reads your thermometer.")
@@ -62,10 +79,16 @@ def write(device_class):
             sent = bytes(the_board().transfers()[-1].received)
             right = struct.pack(">H", int(celsius / STEP))
             if sent != right:
-                raise Case("{} degrees".format(celsius), right.hex(), "The bytes are the steps of 1/128 degree, the high one first, and "
-                           "in each transfer from the beginning.").wrong(
-                               "your device sent the bytes {}, which the driver took for {} degrees".format(
-                                   sent.hex() or "(none)", read))
+                raise Case(
+                    f"{celsius} degrees",
+                    right.hex(),
+                    "The bytes are the steps of 1/128 degree, the high one first, and "
+                    "in each transfer from the beginning.",
+                ).wrong(
+                    "your device sent the bytes {}, which the driver took for {} degrees".format(
+                        sent.hex() or "(none)", read
+                    )
+                )
 
 
 def _leds(word):
@@ -77,11 +100,15 @@ def the_board():
     """The virtual board. Wrong if there is none."""
     try:
         from virtual_board import activate
+
         board = activate()
     except ImportError:
         board = None
     if board is None:
-        raise Wrong("this check plugs in virtual modules, and this is a real board. Try the exercise on the virtual board of a PC.")
+        raise Wrong(
+            "this check plugs in virtual modules, and this is a real board. Try the exercise on the"
+            " virtual board of a PC."
+        )
     return board
 
 
@@ -89,6 +116,7 @@ def _module():
     """A module that drives the pins."""
     the_board()
     from virtual_board.pmods import PmodDevice
+
     return PmodDevice()
 
 

@@ -1,10 +1,11 @@
-"""kernels.py MACHINES_PROC: runs Python programs on boards, each in a process of its own that has pynq imported already, to save
-the second that takes. It is started on a board of its own; a program's process goes over to the board that is asked for.
+"""kernels.py MACHINES_PROC: runs Python programs on boards, each in a process of its own that has
+pynq imported already, to save the second that takes. It is started on a board of its own; a
+program's process goes over to the board that is asked for.
 
-A line of JSON on standard input, {"board": the machine's number of the board's first process, "root": its root, "source": ...,
-"folder": ...}, is answered by one, {"code": exit code, "out": ..., "err": ...}. MACHINES_PROC is a descriptor of the machine's own
-/proc, which has the boards' namespaces.
-"""
+A line of JSON on standard input, {"board": the machine's number of the board's first process,
+"root": its root, "source": ..., "folder": ...}, is answered by one, {"code": exit code, "out": ...,
+"err": ...}. MACHINES_PROC is a descriptor of the machine's own /proc, which has the boards'
+namespaces."""
 
 import ctypes
 import gc
@@ -22,9 +23,10 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def go_over(board, root):
-    """This process's files become the board's, and so do the processes that it starts from now on."""
+    """This process's files become the board's, and so do the processes that it starts from now
+    on."""
     for kind in "pid", "mnt":
-        namespace = os.open("{}/ns/{}".format(board, kind), os.O_RDONLY, dir_fd=machines_proc)
+        namespace = os.open(f"{board}/ns/{kind}", os.O_RDONLY, dir_fd=machines_proc)
         if libc.setns(namespace, 0):
             raise OSError(ctypes.get_errno(), "setns " + kind)
         os.close(namespace)
@@ -32,7 +34,8 @@ def go_over(board, root):
 
 
 def run(source, folder):
-    """Runs a program to its end, and this process with it, as a kernel ends: with what runs at a process's exit."""
+    """Runs a program to its end, and this process with it, as a kernel ends: with what runs at a
+    process's exit."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(folder)
     sys.path[0] = ""

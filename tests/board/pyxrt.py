@@ -1,4 +1,5 @@
-"""XRT's own Python module, which pynq 3.1 uses in place of its C interface: as much of it as pynq calls."""
+"""XRT's own Python module, which pynq 3.1 uses in place of its C interface: as much of it as pynq
+calls."""
 
 import ctypes
 import enum
@@ -10,13 +11,31 @@ _xrt.xclAllocBO.restype = ctypes.c_uint
 _xrt.xclAllocBO.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_uint]
 _xrt.xclMapBO.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_bool]
 _xrt.xclFreeBO.argtypes = [ctypes.c_void_p, ctypes.c_uint]
-_xrt.xclSyncBO.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_size_t, ctypes.c_size_t]
+_xrt.xclSyncBO.argtypes = [
+    ctypes.c_void_p,
+    ctypes.c_uint,
+    ctypes.c_int,
+    ctypes.c_size_t,
+    ctypes.c_size_t,
+]
 NO_BUFFER = 0xFFFFFFFF
 
 
 class xrt_info_device(enum.Enum):
-    (bdf, dynamic_regions, electrical, host, m2m, max_clock_frequency_mhz, mechanical, memory, name, pcie_info, thermal,
-     vmr) = range(12)
+    (
+        bdf,
+        dynamic_regions,
+        electrical,
+        host,
+        m2m,
+        max_clock_frequency_mhz,
+        mechanical,
+        memory,
+        name,
+        pcie_info,
+        thermal,
+        vmr,
+    ) = range(12)
 
 
 class xclBOSyncDirection(enum.IntEnum):
@@ -25,8 +44,13 @@ class xclBOSyncDirection(enum.IntEnum):
 
 
 class _Properties(ctypes.Structure):
-    _fields_ = [("handle", ctypes.c_uint32), ("flags", ctypes.c_uint32), ("size", ctypes.c_uint64),
-                ("paddr", ctypes.c_uint64), ("domain", ctypes.c_uint32)]
+    _fields_ = [
+        ("handle", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("size", ctypes.c_uint64),
+        ("paddr", ctypes.c_uint64),
+        ("domain", ctypes.c_uint32),
+    ]
 
 
 class device:
@@ -39,7 +63,7 @@ class device:
     def load_xclbin(self, path):
         with open(path, "rb") as file:
             if file.read(7) != b"xclbin2":
-                raise RuntimeError("load_xclbin: {} is not an xclbin".format(path))
+                raise RuntimeError(f"load_xclbin: {path} is not an xclbin")
         return b"uuid"
 
 
@@ -53,7 +77,9 @@ class bo:
         if self._bo == NO_BUFFER:
             raise RuntimeError("failed to allocate userptr bo: Cannot allocate memory")
         self._device, self._size, self._properties = of.handle, size, _Properties()
-        _xrt.xclGetBOProperties(ctypes.c_void_p(self._device), self._bo, ctypes.byref(self._properties))
+        _xrt.xclGetBOProperties(
+            ctypes.c_void_p(self._device), self._bo, ctypes.byref(self._properties)
+        )
 
     def __del__(self):
         if self._bo != NO_BUFFER:
@@ -66,8 +92,12 @@ class bo:
         return self._properties.paddr
 
     def map(self):
-        return memoryview((ctypes.c_ubyte * self._size).from_address(_xrt.xclMapBO(self._device, self._bo, True)))
+        return memoryview(
+            (ctypes.c_ubyte * self._size).from_address(_xrt.xclMapBO(self._device, self._bo, True))
+        )
 
     def sync(self, direction, size=None, offset=0):
-        if _xrt.xclSyncBO(self._device, self._bo, int(direction), self._size if size is None else size, offset):
+        if _xrt.xclSyncBO(
+            self._device, self._bo, int(direction), self._size if size is None else size, offset
+        ):
             raise RuntimeError("sync failed")

@@ -1,7 +1,8 @@
 #!/bin/sh
-# root.sh FOLDER ENVIRONMENT RELEASE BASE PYTHON CMA_MB LEFTOVER: makes FOLDER into the root of a PYNQ-Z1 with a stock image, and
-# becomes the Linux below it (linux.py). Board.__init__ starts it in a mount and a PID namespace of its own, so all that is
-# done here is gone when it ends: mounts, processes, and what was written, which goes into memory.
+# root.sh FOLDER ENVIRONMENT RELEASE BASE PYTHON CMA_MB LEFTOVER: makes FOLDER into the root of a
+# PYNQ-Z1 with a stock image, and becomes the Linux below it (linux.py). Board.__init__ starts it in
+# a mount and a PID namespace of its own, so all that is done here is gone when it ends: mounts,
+# processes, and what was written, which goes into memory.
 #
 # ENVIRONMENT: a virtual environment with pynq RELEASE, which becomes the image's Python
 # BASE: a folder with base.bit and base.hwh, which become the image's base overlay
@@ -52,7 +53,8 @@ case $release in
     mkdir -p "$packages"
     ln -sfn "${site#"$root"}" "$packages/dist-packages"
     cp "$BOARD_LIBRARY" "$root/usr/lib/libcma.so"
-    # pynq 2.5 imports this part of its video library, which is built against the board's own; no lesson uses it.
+    # pynq 2.5 imports this part of its video library, which is built against the board's own; no
+    # lesson uses it.
     case $release in 2.5.*) touch "$site/pynq/lib/_video.py" ;; esac
     touch "$root/dev/xlnk" ;;
 *)
@@ -68,8 +70,9 @@ if [ -d "$COMPILER" ]; then  # where the image has its own
 fi
 mkdir -p "$site/pynq/overlays/base"
 cp "$base/base.bit" "$base/base.hwh" "$site/pynq/overlays/base/"
-# pynq asks the processor's name, to know a Zynq from a PC. And pynq 3 keeps what base.hwh says by pickle, which with these
-# two files goes deeper than Python's limit of 1000 calls; with its own file an image's build does just that.
+# pynq asks the processor's name, to know a Zynq from a PC. And pynq 3 keeps what base.hwh says by
+# pickle, which with these two files goes deeper than Python's limit of 1000 calls; with its own
+# file an image's build does just that.
 cat >"$site/board.pth" <<'END'
 import os, sys; os.uname = lambda real=os.uname(): os.uname_result(tuple(real)[:4] + ("armv7l",)); sys.setrecursionlimit(6000)
 END
@@ -81,7 +84,8 @@ mkdir -p "$root/home/xilinx/jupyter_notebooks"
 echo "Release 20xx_xx_xx, a stand-in for a board" >"$root/home/xilinx/REVISION"
 chown -R 1000:1000 "$root/home/xilinx"
 
-# For linux.py: its own /proc is the new namespace's; under which number the machine knows it, only the old one says.
+# For linux.py: its own /proc is the new namespace's; under which number the machine knows it, only
+# the old one says.
 mount --bind /proc "$at/.outer-proc"
 mount -t proc proc /proc
 exec "$python" "$here/linux.py" "$root" "$megabytes" "$leftover"

@@ -1,4 +1,5 @@
-"""Buffers as each pynq hands them out and takes them back: a freed buffer is refused, and the statistics are true."""
+"""Buffers as each pynq hands them out and takes them back: a freed buffer is refused, and the
+statistics are true."""
 
 from conftest import NAME
 
@@ -46,32 +47,49 @@ def freed(board, allocate):
 def test_a_freed_buffer_of_xlnk_is_refused_and_its_memory_comes_back(power_up, release):
     lines = freed(power_up(leftover=0xA5), "xlnk.cma_array((1000,), 'u4')")
     assert lines[:2] == [SERVED, REFUSED]
-    # Up to 2.6 the last view gives the memory back, in 3.1 the last view or copy: these are gone one by one.
-    early = {"2.5.4": [False, False, True], "2.6.2": [False, False, True], "2.7.0": [True, True, True],
-             "3.0.1": [True, True, True], "3.1.2": [False, True, True]}[release]
-    assert lines[2:] == ["{{'all': {}}} {}".format(early[0], 8192 if release == "3.1.2" else 4096),
-                         "{{'all': {}}}".format(early[1]), "{{'all': {}}} 0".format(early[2])]
+    # Up to 2.6 the last view gives the memory back, in 3.1 the last view or copy: these are gone
+    # one by one.
+    early = {
+        "2.5.4": [False, False, True],
+        "2.6.2": [False, False, True],
+        "2.7.0": [True, True, True],
+        "3.0.1": [True, True, True],
+        "3.1.2": [False, True, True],
+    }[release]
+    assert lines[2:] == [
+        "{{'all': {}}} {}".format(early[0], 8192 if release == "3.1.2" else 4096),
+        f"{{'all': {early[1]}}}",
+        f"{{'all': {early[2]}}} 0",
+    ]
 
 
 def test_a_freed_buffer_of_pynq_itself(power_up, release):
     lines = freed(power_up(), "allocate((1000,), 'u4')")
-    # 2.7's freebuffer() frees nothing: the buffer stays this process's, so a request for it does no harm.
+    # 2.7's freebuffer() frees nothing: the buffer stays this process's, so a request for it does no
+    # harm.
     assert lines[:2] == [SERVED, SERVED if release == "2.7.0" else REFUSED]
     assert lines[4] == "{{'all': {}}} 0".format(release != "2.7.0")
 
 
 def test_xlnk_reset(power_up):
-    source = FREED[:FREED.index("before =")].format() + """
+    source = (
+        FREED[: FREED.index("before =")].format()
+        + """
 buffers = [xlnk.cma_array((1000,), "u4") for _ in range(3)]
 xlnk.xlnk_reset()
 print([told(buffer) for buffer in buffers], [told(buffer.physical_address) for buffer in buffers])
 """
-    assert power_up().python(source, NAME) == str(3 * ["ValueError"]) + " " + str(3 * ["ValueError"])
+    )
+    assert power_up().python(source, NAME) == str(3 * ["ValueError"]) + " " + str(
+        3 * ["ValueError"]
+    )
 
 
 def test_a_request_leaves_the_rest_of_a_cacheable_buffer_alone(power_up):
     """What another thread writes beside the words of a request stays."""
-    source = FREED[:FREED.index("def told")].format() + """
+    source = (
+        FREED[: FREED.index("def told")].format()
+        + """
 import threading
 sys.setswitchinterval(1e-4)  # a busy thread would have the other one wait 5 ms at each system call
 buffer = xlnk.cma_array((2048,), "u4", cacheable=1)
@@ -96,4 +114,5 @@ stop.set()
 thread.join(60)
 print(len(wrong))
 """
+    )
     assert power_up().python(source, NAME) == "0"

@@ -1,4 +1,5 @@
-"""Cells of C on pynq's own board classes, with the compiler where an image has it, and beside another kernel."""
+"""Cells of C on pynq's own board classes, with the compiler where an image has it, and beside
+another kernel."""
 
 import json
 import re
@@ -18,7 +19,9 @@ from pynq.lib import MicroblazeRPC
 from iop.pynq_tutorial import Pynq_Tutorial
 overlay = Overlay("./bitstream/pynq_tutorial.bit")
 """
-LANGUAGE = SETUP + '''
+LANGUAGE = (
+    SETUP
+    + '''
 buffer = allocate((100,), "i4")
 buffer[:] = 0
 c = MicroblazeRPC(overlay.iop1, """
@@ -51,16 +54,25 @@ try:
 except RuntimeError as error:
     print(str(error)[:25])
 '''
+)
 
 
 def test_a_cell(power_up):
     assert power_up().python(LANGUAGE, NAME).splitlines() == [
-        "adding", "42 [2, 4, 6] 50 [49, 50, 0, 0] 21.5", "adding", "3",
-        " to end that program, load the overlay again, with overlay = Overlay(...).", "[7, 8, 9, 4]", "An overlay was downloaded"]
+        "adding",
+        "42 [2, 4, 6] 50 [49, 50, 0, 0] 21.5",
+        "adding",
+        "3",
+        " to end that program, load the overlay again, with overlay = Overlay(...).",
+        "[7, 8, 9, 4]",
+        "An overlay was downloaded",
+    ]
 
 
 # Calls a function for a while, and runs its cell again where it is gone.
-CALLS = SETUP + '''
+CALLS = (
+    SETUP
+    + """
 called, errors, wrong = 0, {}, 0
 c, end = None, time.monotonic() + 3
 while time.monotonic() < end or called <= 10 and time.monotonic() < end + 240:
@@ -76,9 +88,11 @@ while time.monotonic() < end or called <= 10 and time.monotonic() < end + 240:
             overlay = Overlay("./bitstream/pynq_tutorial.bit")
         errors[str(error)[:60]] = errors.get(str(error)[:60], 0) + 1
 print(json.dumps([called, errors, wrong]))
-'''
+"""
+)
 OTHERS = {
-    "the kit's program": SETUP + """
+    "the kit's program": SETUP
+    + """
 iop, buffer = Pynq_Tutorial(overlay.iop1.mb_info), allocate((1000,), "u4")
 for value in range(20):
     iop.reset()
@@ -89,9 +103,11 @@ for value in range(20):
     "a cell": CALLS.replace("+ 3\n", "+ 1\n"),
     "an overlay": SETUP,
 }
-SENTENCES = re.compile("The IOP runs another program now|An overlay was downloaded since|Overlay not currently loaded|"
-                       "The overlay that is downloaded now has no|"
-                       "The program of this function was stopped|iop1 runs /tmp/")
+SENTENCES = re.compile(
+    "The IOP runs another program now|An overlay was downloaded since|Overlay not currently loaded|"
+    "The overlay that is downloaded now has no|"
+    "The program of this function was stopped|iop1 runs /tmp/"
+)
 
 
 @pytest.mark.parametrize("other", OTHERS)
@@ -102,8 +118,11 @@ def test_two_kernels(power_up, other):
     results = []
     while first.poll() is None:
         done = board.kernel(OTHERS[other], NAME)
-        assert done.returncode == 0 or re.search("RuntimeError: The IOP runs|RuntimeError: An overlay|RuntimeError: iop1 runs|"
-                                                 r"OSError: \[Errno 22\]|FileNotFoundError", done.stderr), done.stderr
+        assert done.returncode == 0 or re.search(
+            "RuntimeError: The IOP runs|RuntimeError: An overlay|RuntimeError: iop1 runs|"
+            r"OSError: \[Errno 22\]|FileNotFoundError",
+            done.stderr,
+        ), done.stderr
         if other == "a cell" and done.returncode == 0:
             results.append(json.loads(done.stdout))
     out, error = first.communicate(timeout=300)

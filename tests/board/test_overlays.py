@@ -1,12 +1,13 @@
-"""The tutorial's overlay beside the image's own: neither is ever taken for the other, and the board is never worse than before."""
+"""The tutorial's overlay beside the image's own: neither is ever taken for the other, and the board
+is never worse than before."""
 
 import hashlib
 import json
 from pathlib import Path
 
 import pytest
-
 from board import BOOT, HOME_KIT, NOTEBOOKS
+
 from conftest import NAME, POWER_UPS, base
 
 TUTORIAL = """
@@ -43,11 +44,15 @@ def tutorial(board, folder=NAME):
 
 @pytest.mark.parametrize("state", POWER_UPS)
 def test_every_order_over_three_boots(power_up, untouched, state):
-    """Twice each, after the image's boot script and without one, and each of them as the first of a boot."""
+    """Twice each, after the image's boot script and without one, and each of them as the first of a
+    boot."""
     expected = untouched(state)
     board = power_up(state, boot=BOOT)
-    for boot, order in ((None, "base tutorial tutorial base"), (BOOT, "tutorial base base tutorial"),
-                        (None, "base base tutorial tutorial")):
+    for boot, order in (
+        (None, "base tutorial tutorial base"),
+        (BOOT, "tutorial base base tutorial"),
+        (None, "base base tutorial tutorial"),
+    ):
         for load in order.split():
             if load == "base":
                 assert base(board) == expected
@@ -59,7 +64,8 @@ def test_every_order_over_three_boots(power_up, untouched, state):
 
 @pytest.mark.parametrize("state", POWER_UPS)
 def test_the_examples_own_order_where_nothing_was_downloaded_yet(power_up, state):
-    """It allocates first. Whether an image's metadata was cached when it was built or not, and on memory that is not zero."""
+    """It allocates first. Whether an image's metadata was cached when it was built or not, and on
+    memory that is not zero."""
     board = power_up(state, leftover=0xA5, megabytes=64)
     assert board.python(EXAMPLE, folder=NAME) == TEN_WORDS
     board.power_up(state)
@@ -69,12 +75,15 @@ def test_the_examples_own_order_where_nothing_was_downloaded_yet(power_up, state
 
 
 def test_user_xilinx_is_told_to_be_root(power_up):
-    """No image lets another user at /dev/mem, and pynq says so: what matters is that it is said, and nothing changed."""
+    """No image lets another user at /dev/mem, and pynq says so: what matters is that it is said,
+    and nothing changed."""
     board = power_up()
     before = board.state_files()
     done = board.run("python3", "-B", "-c", EXAMPLE, folder=NAME, user="xilinx")
     assert done.returncode == 1
-    assert any(words in done.stderr for words in ("oot perm", "ermission denied", "llocat")), done.stderr
+    assert any(words in done.stderr for words in ("oot perm", "ermission denied", "llocat")), (
+        done.stderr
+    )
     assert board.state_files() == before
 
 
@@ -90,8 +99,12 @@ def test_install_use_uninstall_leave_the_base_overlay_as_it_was(power_up, untouc
     assert base(board) == expected
 
 
-HALF_USED = [  # a student stopped before there was an IOP: at the notebook's end, and by a kernel that was killed
-    "import sys; sys.path.insert(0, '.')\nimport iop.xlnk\nfrom pynq import Overlay\nOverlay('./bitstream/pynq_tutorial.bit')",
+# a student stopped before there was an IOP: at the notebook's end, and by a kernel that was killed
+HALF_USED = [
+    (
+        "import sys; sys.path.insert(0, '.')\nimport iop.xlnk\nfrom pynq import"
+        " Overlay\nOverlay('./bitstream/pynq_tutorial.bit')"
+    ),
     """
 import os, signal, sys; sys.path.insert(0, ".")
 from IPython.core.interactiveshell import InteractiveShell
@@ -132,7 +145,8 @@ def test_a_folder_that_a_student_renames_or_deletes_after_use(power_up, untouche
 
 
 def edition_1(board):
-    """Makes the installed overlay what edition 1.0.0 installed: the image's base.bit with another description."""
+    """Makes the installed overlay what edition 1.0.0 installed: the image's base.bit with another
+    description."""
     folder = Path(board.path(NAME))
     contents = Path(board.pynq(), "overlays/base/base.bit").read_bytes()
     (folder / "bitstream/pynq_tutorial.bit").write_bytes(contents)
@@ -149,7 +163,8 @@ def test_an_upgrade_heals_a_board_whose_cache_edition_1_poisoned(power_up, relea
         path.unlink()  # as after a power-up in the state "unknown"
     board.python("from pynq import Overlay; Overlay('./bitstream/pynq_tutorial.bit')", folder=NAME)
     if release.startswith("3."):
-        with pytest.raises(AssertionError, match="iop_pmoda"):  # the fault itself: base.bit has the tutorial's description
+        # the fault itself: base.bit has the tutorial's description
+        with pytest.raises(AssertionError, match="iop_pmoda"):
             base(board)
     assert "replaced" in board.output("make", "install", folder=HOME_KIT)
     assert base(board) == expected
@@ -159,8 +174,10 @@ def test_an_upgrade_heals_a_board_whose_cache_edition_1_poisoned(power_up, relea
 
 
 BROKEN = {
-    "names a file that is gone": lambda text: json.dumps(dict(json.loads(text), bitfile_name="/home/xilinx/gone.bit")),
-    "is cut off": lambda text: text[:len(text) // 2],
+    "names a file that is gone": lambda text: json.dumps(
+        dict(json.loads(text), bitfile_name="/home/xilinx/gone.bit")
+    ),
+    "is cut off": lambda text: text[: len(text) // 2],
     "is empty": lambda text: "",
 }
 
@@ -168,9 +185,9 @@ BROKEN = {
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_state_file_that_pynq_cannot_read_is_named_with_the_remedy(power_up, release, how):
     if release.startswith("2."):
-        pytest.skip("pynq {} has no state file".format(release))
+        pytest.skip(f"pynq {release} has no state file")
     board = power_up("operating", boot=BOOT)
-    path, = Path(board.pynq(), "pl_server").glob("global_pl_state*.json")
+    (path,) = Path(board.pynq(), "pl_server").glob("global_pl_state*.json")
     path.write_text(BROKEN[how](path.read_text()))
     broken = path.read_bytes()
     done = board.kernel(EXAMPLE, NAME)
@@ -188,13 +205,22 @@ def test_a_state_file_that_pynq_cannot_read_is_named_with_the_remedy(power_up, r
 
 def test_a_state_file_of_another_user_is_named(power_up, release):
     if release.startswith("2."):
-        pytest.skip("pynq {} has no state file".format(release))
+        pytest.skip(f"pynq {release} has no state file")
     board = power_up("operating", boot=BOOT)
-    path, = Path(board.pynq(), "pl_server").glob("global_pl_state*.json")
+    (path,) = Path(board.pynq(), "pl_server").glob("global_pl_state*.json")
     path.chmod(0o600)
-    done = board.run("python3", "-B", "-c", "import sys; sys.path.insert(0, '.'); import iop.xlnk", folder=NAME, user="xilinx")
+    done = board.run(
+        "python3",
+        "-B",
+        "-c",
+        "import sys; sys.path.insert(0, '.'); import iop.xlnk",
+        folder=NAME,
+        user="xilinx",
+    )
     sentence = done.stderr.strip().splitlines()[-1]
-    assert sentence.startswith("RuntimeError: pynq's state file") and "is another user's" in sentence, done.stderr
+    assert (
+        sentence.startswith("RuntimeError: pynq's state file") and "is another user's" in sentence
+    ), done.stderr
 
 
 def test_metadata_that_is_cut_off_is_read_again(power_up, release):
@@ -208,9 +234,14 @@ def test_metadata_that_is_cut_off_is_read_again(power_up, release):
 def test_a_base_overlay_of_another_image_is_refused_and_nothing_changes(power_up):
     board = power_up(installed=False)
     hwh = Path(board.pynq(), "overlays/base/base.hwh")
-    hwh.write_text(hwh.read_text(encoding="utf-8-sig").replace('DEVICE="7z020"', 'DEVICE="7z010"'), encoding="utf-8")
+    hwh.write_text(
+        hwh.read_text(encoding="utf-8-sig").replace('DEVICE="7z020"', 'DEVICE="7z010"'),
+        encoding="utf-8",
+    )
     done = board.run("make", "install", folder=HOME_KIT)
-    assert done.returncode and "describes 7z010, and a PYNQ-Z1 or PYNQ-Z2 has a 7z020" in done.stderr
+    assert (
+        done.returncode and "describes 7z010, and a PYNQ-Z1 or PYNQ-Z2 has a 7z020" in done.stderr
+    )
     assert not Path(board.path(NAME)).exists()
 
 
@@ -219,7 +250,9 @@ def test_no_overlay_and_none_to_be_had(power_up):
     (Path(board.path(NAME)) / "bitstream/pynq_tutorial.bit").unlink()
     done = board.kernel(TUTORIAL, NAME)
     assert "does not exist" in done.stderr.strip().splitlines()[-1]
-    source = "import sys; sys.path.insert(0, '.'); from iop.pynq_tutorial import Pynq_Tutorial\n" \
-             "Pynq_Tutorial({'ip_name': 'iop1/mb_bram_ctrl', 'rst_name': 'mb_iop1_reset'})"
+    source = (
+        "import sys; sys.path.insert(0, '.'); from iop.pynq_tutorial import Pynq_Tutorial\n"
+        "Pynq_Tutorial({'ip_name': 'iop1/mb_bram_ctrl', 'rst_name': 'mb_iop1_reset'})"
+    )
     done = board.kernel(source, NAME)
     assert 'Overlay("./bitstream/pynq_tutorial.bit")' in done.stderr.splitlines()[-1], done.stderr

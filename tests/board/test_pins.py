@@ -1,7 +1,8 @@
 """pynq's own driver of a Pmod, with its own program, under pynq's own board classes."""
 
-from conftest import NAME
 from board import NOTEBOOKS
+
+from conftest import NAME
 
 THERMOMETER = """
 from pynq import Overlay
@@ -13,5 +14,8 @@ print([thermometer.read() for _ in range(3)])
 
 def test_a_thermometer_is_read_through_either_overlay(power_up):
     board = power_up()
-    for overlay, iop, folder in 2 * (("base.bit", "iop_pmoda", NOTEBOOKS), ("./bitstream/pynq_tutorial.bit", "iop1", NAME)):
+    for overlay, iop, folder in 2 * (
+        ("base.bit", "iop_pmoda", NOTEBOOKS),
+        ("./bitstream/pynq_tutorial.bit", "iop1", NAME),
+    ):
         assert board.python(THERMOMETER.format(overlay, iop), folder) == "[21.5, 21.5, 21.5]"

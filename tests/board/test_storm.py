@@ -1,5 +1,6 @@
-"""Two processes do everything at once (tests/storm.py), from a seed that is printed; SEED=... plays one again, as far as threads do
-the same twice. With pynq 3 one of them is killed now and then, as a kernel is, and a new one goes on."""
+"""Two processes do everything at once (tests/storm.py), from a seed that is printed; SEED=... plays
+one again, as far as threads do the same twice. With pynq 3 one of them is killed now and then, as a
+kernel is, and a new one goes on."""
 
 import os
 import random
@@ -8,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from board import HOME_KIT
+
 from conftest import NAME, base
 
 SECONDS = float(os.environ.get("STORM", 6))
@@ -32,19 +33,25 @@ class Kernel:
         self._end = time.monotonic() + min(self._seconds, killed_after)
         self._process = self._board.start_python(
             "import sys; sys.path[:0] = {!r}, '.'\nimport storm\nstorm.main({}, {}, '{}')".format(
-                HOME_KIT + "/tests", self._chance.randrange(10**6), self._seconds, killed_after),
-            NAME, PYTHONPATH=HOME_KIT, TUTORIAL=NAME)
+                HOME_KIT + "/tests", self._chance.randrange(10**6), self._seconds, killed_after
+            ),
+            NAME,
+            PYTHONPATH=HOME_KIT,
+            TUTORIAL=NAME,
+        )
         self._process.stdout.readline()  # it has begun
 
     def go_on(self):
-        """Ends the process if its time is over, and starts a new one; to be called again and again."""
+        """Ends the process if its time is over, and starts a new one; to be called again and
+        again."""
         if time.monotonic() > self._end:
             self.stop()
             self._start()
 
     def stop(self):
         out, error = self._process.communicate(timeout=300)
-        ways = (0, -signal.SIGKILL, 128 + signal.SIGKILL) if self._killed else (0,)  # its own end may come before
+        # its own end may come before
+        ways = (0, -signal.SIGKILL, 128 + signal.SIGKILL) if self._killed else (0,)
         assert self._process.returncode in ways and "WRONG" not in out, out + error
         self.said.append(out.strip() or "killed")
 
@@ -52,7 +59,7 @@ class Kernel:
 @pytest.mark.timeout(SECONDS + 300)
 def test_a_storm_of_two_processes(power_up, untouched):
     seed = int(os.environ.get("SEED") or random.randrange(10**6))
-    print("\nSEED={}".format(seed))
+    print(f"\nSEED={seed}")
     expected = untouched("operating")
     board = power_up("operating", leftover=0xA5)
     kernels = [Kernel(board, random.Random(seed + number)) for number in range(2)]
@@ -64,6 +71,8 @@ def test_a_storm_of_two_processes(power_up, untouched):
     for kernel in kernels:
         kernel.stop()
         print("\n".join(kernel.said))
-    meminfo = dict(line.split()[:2] for line in Path(board.path("/proc/meminfo")).read_text().splitlines())
+    meminfo = dict(
+        line.split()[:2] for line in Path(board.path("/proc/meminfo")).read_text().splitlines()
+    )
     assert meminfo["CmaFree:"] == meminfo["CmaTotal:"], "memory of a process that has ended is lost"
     assert base(board) == expected

@@ -1,4 +1,5 @@
-"""A browser, and the Jupyters it looks at: the kit's own JupyterLab, and the two front ends of the stock images."""
+"""A browser, and the Jupyters it looks at: the kit's own JupyterLab, and the two front ends of the
+stock images."""
 
 import os
 import shutil
@@ -6,7 +7,6 @@ import signal
 
 import pytest
 from playwright.sync_api import sync_playwright
-
 from server import FRONT_ENDS, ROOT, Server, soon, started_with, temporary_folder
 
 FAILED = ROOT / ".browser" / "failed"  # screenshots of what went wrong
@@ -16,12 +16,14 @@ WITH_WIDGET = "3_mailbox"
 # What the browser's console may say, and why it is no fault of a notebook.
 CONSOLE = [
     "Failed to load resource",  # the complaint about the answer says which
-    "Access to font at 'about:blank'",  # how the old front ends' MathJax finds out which fonts there are
+    # how the old front ends' MathJax finds out which fonts there are
+    "Access to font at 'about:blank'",
 ]
 
 
 def pytest_configure():
-    for number in (signal.SIGTERM, signal.SIGHUP):  # they end a run like Ctrl-C: with everything tidied up
+    # they end a run like Ctrl-C: with everything tidied up
+    for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     shutil.rmtree(FAILED, ignore_errors=True)
 
@@ -29,13 +31,16 @@ def pytest_configure():
 def pytest_generate_tests(metafunc):
     if "server" not in metafunc.fixturenames:  # it looks at no notebook
         return
-    metafunc.parametrize("server", FRONT_ENDS, ids=lambda front_end: front_end.name, indirect=True, scope="session")
+    metafunc.parametrize(
+        "server", FRONT_ENDS, ids=lambda front_end: front_end.name, indirect=True, scope="session"
+    )
     metafunc.parametrize("notebook", NOTEBOOKS)
 
 
 def pytest_collection_modifyitems(items):
-    """The kit's own JupyterLab steps through all notebooks. The images' front ends open them, and step through the one that has
-    a widget, the only thing whose code is the front end's."""
+    """The kit's own JupyterLab steps through all notebooks. The images' front ends open them, and
+    step through the one that has a widget, the only thing whose code is the front end's."""
+
     def chosen(item):
         if "server" not in item.fixturenames:
             return True
@@ -43,6 +48,7 @@ def pytest_collection_modifyitems(items):
         if item.function.__name__ == "test_stepped_through":
             return kits or item.callspec.params["notebook"] == WITH_WIDGET
         return not kits
+
     items[:] = filter(chosen, items)
 
 
@@ -68,9 +74,11 @@ def folder():
 def browser(folder):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), handle_sigint=False,
+            executable_path=shutil.which("chromium"),
+            handle_sigint=False,
             args=["--no-sandbox"] if os.getuid() == 0 else [],  # for root Chromium has none
-            env=dict(os.environ, XDG_CACHE_HOME=str(folder), XDG_CONFIG_HOME=str(folder)))
+            env=dict(os.environ, XDG_CACHE_HOME=str(folder), XDG_CONFIG_HOME=str(folder)),
+        )
         yield browser
         browser.close()
 
@@ -83,16 +91,22 @@ def server(request, folder):
 
 @pytest.fixture
 def page(browser, server, folder):
-    """A page of the browser. At its end its kernels end too, virtual boards and all, and it must have had no complaint."""
+    """A page of the browser. At its end its kernels end too, virtual boards and all, and it must
+    have had no complaint."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     complaints = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-    page.on("response", lambda answer: answer.status >= 400 and complaints.append("{} {}".format(answer.status, answer.url)))
+    page.on(
+        "response",
+        lambda answer: answer.status >= 400 and complaints.append(f"{answer.status} {answer.url}"),
+    )
     yield page
     page.close()
     server.end_kernels()
-    assert soon(lambda: "qemu" not in "".join(started_with(folder).values())), "a virtual board has outlived its notebook"
+    assert soon(lambda: "qemu" not in "".join(started_with(folder).values())), (
+        "a virtual board has outlived its notebook"
+    )
     complaints = [text for text in complaints if not any(known in text for known in CONSOLE)]
     if complaints:
         pytest.fail("the browser's console says:\n" + "\n".join(complaints), pytrace=False)

@@ -1,8 +1,8 @@
 """The front ends, and a server for each of them.
 
-All that runs here keeps its files in one temporary folder, and is known by that folder in its environment. So nothing of the
-user's own Jupyter is read or written, and at the end, whatever end it is, what still runs is found.
-"""
+All that runs here keeps its files in one temporary folder, and is known by that folder in its
+environment. So nothing of the user's own Jupyter is read or written, and at the end, whatever end
+it is, what still runs is found."""
 
 import collections
 import contextlib
@@ -24,20 +24,39 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.append(str(ROOT / "tests"))
 from waiting import soon  # noqa: E402
 
-# How to start it and where it shows a notebook; then, as CSS selectors: its cells, the number of a code cell's run, where a
-# cell's text, outputs and errors are, and what says that the kernel is ready.
-FrontEnd = collections.namedtuple("FrontEnd", "name environment command path cells prompt shown text error ready")
-LAB = {"cells": ".jp-Notebook .jp-Cell", "prompt": ".jp-InputPrompt", "shown": ".jp-OutputArea-output, .jp-MarkdownOutput",
-       "text": "[data-mime-type='application/vnd.jupyter.stdout'], [data-mime-type='text/plain']",
-       "error": "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']",
-       "ready": ".jp-Notebook-ExecutionIndicator[data-status='idle']", "path": "lab/tree/{}.ipynb?reset"}
+# How to start it and where it shows a notebook; then, as CSS selectors: its cells, the number of a
+# code cell's run, where a cell's text, outputs and errors are, and what says that the kernel is
+# ready.
+FrontEnd = collections.namedtuple(
+    "FrontEnd", "name environment command path cells prompt shown text error ready"
+)
+LAB = {
+    "cells": ".jp-Notebook .jp-Cell",
+    "prompt": ".jp-InputPrompt",
+    "shown": ".jp-OutputArea-output, .jp-MarkdownOutput",
+    "text": "[data-mime-type='application/vnd.jupyter.stdout'], [data-mime-type='text/plain']",
+    "error": (
+        "[data-mime-type='application/vnd.jupyter.error'],"
+        " [data-mime-type='application/vnd.jupyter.stderr']"
+    ),
+    "ready": ".jp-Notebook-ExecutionIndicator[data-status='idle']",
+    "path": "lab/tree/{}.ipynb?reset",
+}
 FRONT_ENDS = [
     FrontEnd(name="lab4", environment=".venv", command="lab", **LAB),
     FrontEnd(name="lab3", environment=".browser", command="notebook", **LAB),
-    FrontEnd(name="notebook6", environment=".browser", command="notebook", path="notebooks/{}.ipynb?",
-             cells="#notebook .cell", prompt=".input_prompt", shown=".output_subarea, .text_cell_render",
-             text=".output_text:not(.output_stderr):not(.output_error)", error=".output_stderr, .output_error",
-             ready=".kernel_idle_icon"),
+    FrontEnd(
+        name="notebook6",
+        environment=".browser",
+        command="notebook",
+        path="notebooks/{}.ipynb?",
+        cells="#notebook .cell",
+        prompt=".input_prompt",
+        shown=".output_subarea, .text_cell_render",
+        text=".output_text:not(.output_stderr):not(.output_error)",
+        error=".output_stderr, .output_error",
+        ready=".kernel_idle_icon",
+    ),
 ]
 
 
@@ -46,9 +65,13 @@ def started_with(folder):
     found = {}
     for process in glob.glob("/proc/[0-9]*"):
         try:
-            with open(process + "/environ", "rb") as environ, open(process + "/cmdline", "rb") as words:
+            with open(process + "/environ", "rb") as environ, open(
+                process + "/cmdline", "rb"
+            ) as words:
                 if os.fsencode(folder) in environ.read():
-                    found[int(os.path.basename(process))] = words.read().replace(b"\0", b" ").decode(errors="replace")
+                    found[int(os.path.basename(process))] = (
+                        words.read().replace(b"\0", b" ").decode(errors="replace")
+                    )
         except OSError:
             pass  # it has ended, or is somebody else's
     return found
@@ -58,8 +81,13 @@ def started_with(folder):
 def temporary_folder():
     """The folder, which stands in the environment of all that is started while it is there."""
     folder = tempfile.mkdtemp(prefix="notebooks-")
-    os.environ.update(TMPDIR=folder, IPYTHONDIR=folder + "/ipython", JUPYTER_CONFIG_DIR=folder + "/config",
-                      JUPYTER_DATA_DIR=folder + "/data", JUPYTER_RUNTIME_DIR=folder + "/runtime")
+    os.environ.update(
+        TMPDIR=folder,
+        IPYTHONDIR=folder + "/ipython",
+        JUPYTER_CONFIG_DIR=folder + "/config",
+        JUPYTER_DATA_DIR=folder + "/data",
+        JUPYTER_RUNTIME_DIR=folder + "/runtime",
+    )
     try:
         yield pathlib.Path(folder)
     finally:
@@ -85,18 +113,32 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        self.address = "http://127.0.0.1:{}/".format(port)
-        command = [ROOT / self.front_end.environment / "bin" / "jupyter", self.front_end.command, "--no-browser",
-                   "--ip=127.0.0.1", "--port={}".format(port), "--notebook-dir={}".format(self.notebooks)]
+        self.address = f"http://127.0.0.1:{port}/"
+        command = [
+            ROOT / self.front_end.environment / "bin" / "jupyter",
+            self.front_end.command,
+            "--no-browser",
+            "--ip=127.0.0.1",
+            f"--port={port}",
+            f"--notebook-dir={self.notebooks}",
+        ]
         if os.getuid() == 0:
             command.append("--allow-root")
         environment = dict(os.environ, JUPYTER_TOKEN=self.token)
         if self.front_end.environment != ".venv":
             environment["JUPYTER_PATH"] = self.kernel_of_the_kit()
         with open(self.folder / "log", "w") as log:
-            # In a session of its own: Ctrl-C in the terminal reaches the tests, which then end the server.
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True)
+            # In a session of its own: Ctrl-C in the terminal reaches the tests, which then end the
+            # server.
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         if not soon(self.answers, 60):
             self.process.kill()
             raise RuntimeError("the server did not start:\n" + (self.folder / "log").read_text())
@@ -107,19 +149,35 @@ class Server:
         self.process.wait(20)
 
     def kernel_of_the_kit(self):
-        """A folder that makes an old front end start .venv's kernel, with the ipywidgets that this front end can show."""
+        """A folder that makes an old front end start .venv's kernel, with the ipywidgets that this
+        front end can show."""
         kernel, packages = self.folder / "kernels" / "python3", self.folder / "packages"
         kernel.mkdir(parents=True)
         packages.mkdir()
         for name in ("ipywidgets", "ipython_genutils"):
             (packages / name).symlink_to(os.path.join(sysconfig.get_path("purelib"), name))
-        (kernel / "kernel.json").write_text(json.dumps({
-            "argv": [str(ROOT / ".venv/bin/python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            "display_name": "Python 3", "language": "python", "env": {"PYTHONPATH": str(packages)}}))
+        (kernel / "kernel.json").write_text(
+            json.dumps(
+                {
+                    "argv": [
+                        str(ROOT / ".venv/bin/python"),
+                        "-m",
+                        "ipykernel_launcher",
+                        "-f",
+                        "{connection_file}",
+                    ],
+                    "display_name": "Python 3",
+                    "language": "python",
+                    "env": {"PYTHONPATH": str(packages)},
+                }
+            )
+        )
         return str(self.folder)
 
     def request(self, path, method="GET"):
-        request = urllib.request.Request(self.address + path, method=method, headers={"Authorization": "token " + self.token})
+        request = urllib.request.Request(
+            self.address + path, method=method, headers={"Authorization": "token " + self.token}
+        )
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.read()
 

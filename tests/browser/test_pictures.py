@@ -1,7 +1,7 @@
-"""The drawings in notebooks/images, as this browser draws them with the fonts of this system: no text leaves its box."""
+"""The drawings in notebooks/images, as this browser draws them with the fonts of this system: no
+text leaves its box."""
 
 import pytest
-
 from server import ROOT
 
 # Texts that begin inside a rectangle, and reach out of the smallest one that they begin in.
@@ -15,9 +15,14 @@ OUTSIDE = """() => [...document.querySelectorAll('text')].filter(text => {
 
 
 @pytest.mark.parametrize("width", [800, 420])
-@pytest.mark.parametrize("picture", sorted((ROOT / "notebooks" / "images").glob("*.svg")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "picture", sorted((ROOT / "notebooks" / "images").glob("*.svg")), ids=lambda path: path.stem
+)
 def test_no_text_leaves_its_box(browser, picture, width):
     page = browser.new_page(viewport={"width": width, "height": 800})
-    page.set_content("<style>svg {{width: {}px; height: auto}} body {{margin: 0}}</style>{}".format(width, picture.read_text()))
+    page.set_content(
+        f"<style>svg {{width: {width}px; height: auto}} body {{margin:"
+        f" 0}}</style>{picture.read_text()}"
+    )
     assert page.evaluate(OUTSIDE) == []
     page.close()

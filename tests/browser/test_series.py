@@ -1,4 +1,5 @@
-"""Every notebook in a browser: as it is opened first, with its stored outputs, and stepped through, cell by cell."""
+"""Every notebook in a browser: as it is opened first, with its stored outputs, and stepped through,
+cell by cell."""
 
 import functools
 import json
@@ -7,14 +8,16 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-
 from server import ROOT, soon
 
 CELL_SECONDS = 60  # as pyproject.toml says for make test: no cell of ours takes longer
-SANITIZE = re.findall("^regex: (.*)\nreplace: (.*)$", (ROOT / "tests" / "sanitize.cfg").read_text(), re.M)
+SANITIZE = re.findall(
+    "^regex: (.*)\nreplace: (.*)$", (ROOT / "tests" / "sanitize.cfg").read_text(), re.M
+)
 SHOTS = os.environ.get("SHOTS")  # a folder for screenshots of all cells with a picture or a widget
 PICTURES = {"image/png", "image/jpeg", "image/svg+xml"}
-UNTRUSTED = {"text/plain", "image/png", "image/jpeg"}  # what Jupyter shows of a notebook that came from elsewhere
+# what Jupyter shows of a notebook that came from elsewhere
+UNTRUSTED = {"text/plain", "image/png", "image/jpeg"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WHICH_BOARD = "import pynq; print(type(pynq.Device.active_device).__module__)"
 
@@ -38,7 +41,8 @@ SEE = """(cell, front_end) => {
 
 
 def lines(text):
-    """The lines of a text, without what must differ, and without what a later part of the same line has overwritten."""
+    """The lines of a text, without what must differ, and without what a later part of the same line
+    has overwritten."""
     text = re.sub(r"[^\n]*\r(?!\n)", "", text)
     for regex, replace in SANITIZE:
         text = re.sub(regex, replace, text)
@@ -46,15 +50,26 @@ def lines(text):
 
 
 def wrong_code(cell, seen, run):
-    """What is wrong with what is seen of a code cell, in sentences. Until it is run, some outputs may show as their text."""
-    outputs = cell["outputs"] if run else [output for output in cell["outputs"] if set(output.get("data", {})) <= UNTRUSTED]
+    """What is wrong with what is seen of a code cell, in sentences. Until it is run, some outputs
+    may show as their text."""
+    outputs = (
+        cell["outputs"]
+        if run
+        else [output for output in cell["outputs"] if set(output.get("data", {})) <= UNTRUSTED]
+    )
     data = [set(output.get("data", {})) for output in outputs]
-    text = "\n".join("".join(output.get("text", output.get("data", {}).get("text/plain", "")))
-                     for output in outputs if set(output.get("data", {})) <= {"text/plain"})
+    text = "\n".join(
+        "".join(output.get("text", output.get("data", {}).get("text/plain", "")))
+        for output in outputs
+        if set(output.get("data", {})) <= {"text/plain"}
+    )
     if seen["errors"]:
         yield "it shows an error:\n" + "\n".join(seen["errors"])
-    if (lines(seen["text"]) != lines(text) and len(outputs) == len(cell["outputs"]) and
-            "nbval-ignore-output" not in cell["metadata"].get("tags", [])):
+    if (
+        lines(seen["text"]) != lines(text)
+        and len(outputs) == len(cell["outputs"])
+        and "nbval-ignore-output" not in cell["metadata"].get("tags", [])
+    ):
         yield "it shows\n{}\nbut this is stored:\n{}".format(seen["text"], text)
     if seen["pictures"] < sum(bool(PICTURES & each) for each in data):
         yield "a picture is not there"
@@ -79,12 +94,20 @@ class Window:
     """A notebook in the browser; `cells` are those of its file."""
 
     def __init__(self, page, server, notebook):
-        self.page, self.server, self.front_end, self.notebook = page, server, server.front_end._asdict(), notebook
+        self.page, self.server, self.front_end, self.notebook = (
+            page,
+            server,
+            server.front_end._asdict(),
+            notebook,
+        )
         self.cells = json.loads((ROOT / "notebooks" / (notebook + ".ipynb")).read_text())["cells"]
 
     def open(self):
-        self.page.goto("{}{}&token={}".format(self.server.address, self.front_end["path"].format(self.notebook),
-                                              self.server.token))
+        self.page.goto(
+            "{}{}&token={}".format(
+                self.server.address, self.front_end["path"].format(self.notebook), self.server.token
+            )
+        )
         self.page.wait_for_selector(self.front_end["cells"])
         self.page.wait_for_selector(self.front_end["ready"], state="attached")
         expect(self.page.locator(self.front_end["cells"])).to_have_count(len(self.cells))
@@ -99,9 +122,14 @@ class Window:
 
         def fine():
             seen.update(self.cell(index).evaluate(SEE, self.front_end))
-            found[:] = wrong_code(cell, seen, run) if cell["cell_type"] == "code" else wrong_prose(cell, seen)
+            found[:] = (
+                wrong_code(cell, seen, run)
+                if cell["cell_type"] == "code"
+                else wrong_prose(cell, seen)
+            )
             found.extend("a picture has not loaded: " + picture for picture in seen["absent"])
             return not found
+
         soon(fine, 5)
         for link in {link.split("#")[0] for link in seen["links"]} - {self.page.url.split("#")[0]}:
             if link.startswith(self.server.address) and not self.leads_somewhere(link):
@@ -119,15 +147,25 @@ class Window:
         self.page.keyboard.press("Shift+Enter")
         if count:
             prompt = self.cell(index).locator(self.front_end["prompt"])
-            done = "prompt => prompt.textContent.includes('[{}]')".format(count)
+            done = f"prompt => prompt.textContent.includes('[{count}]')"
             if not soon(lambda: prompt.evaluate(done), CELL_SECONDS):
-                pytest.fail("cell {}: it still runs after {} seconds".format(self.cells[index]["id"], CELL_SECONDS),
-                            pytrace=False)
+                pytest.fail(
+                    "cell {}: it still runs after {} seconds".format(
+                        self.cells[index]["id"], CELL_SECONDS
+                    ),
+                    pytrace=False,
+                )
 
     def shot(self, index):
         self.cell(index).evaluate("cell => cell.scrollIntoView({block: 'center'})")
-        self.page.screenshot(path=os.path.join(SHOTS, "{}-{}-{}.png".format(
-            self.server.front_end.name, self.notebook, self.cells[index]["id"])))
+        self.page.screenshot(
+            path=os.path.join(
+                SHOTS,
+                "{}-{}-{}.png".format(
+                    self.server.front_end.name, self.notebook, self.cells[index]["id"]
+                ),
+            )
+        )
 
 
 @pytest.fixture
@@ -162,4 +200,6 @@ def test_stepped_through(window, server, notebook):
     # A new cell has come below the last one, ready for a line of one's own.
     window.page.keyboard.insert_text(WHICH_BOARD)
     window.step(len(window.cells), count + 1)
-    expect(window.cell(len(window.cells)).locator(server.front_end.text)).to_have_text("virtual_board.device")
+    expect(window.cell(len(window.cells)).locator(server.front_end.text)).to_have_text(
+        "virtual_board.device"
+    )

@@ -1,13 +1,15 @@
-"""python3 tests/container [options of pytest]: the image, built and run with podman, on a base that debootstrap made.
+"""python3 tests/container [options of pytest]: the image, built and run with podman, on a base that
+debootstrap made.
 
-Takes root and Debian; installs podman and runc where they are missing. All runs in a mount and a PID namespace of its own, below a
-process that reaps, so that containers and mounts end with it, whatever way that is. Images are in .container/ in the kit, apart from
-those of the machine, and stay there for the next run.
+Takes root and Debian; installs podman and runc where they are missing. All runs in a mount and a
+PID namespace of its own, below a process that reaps, so that containers and mounts end with it,
+whatever way that is. Images are in .container/ in the kit, apart from those of the machine, and
+stay there for the next run.
 
-What is not as on any PC: the base stands in for Docker Hub's debian:13-slim, and has this machine's certificates and pip's settings in
-it. A build has this machine's network. And the limits of open files and processes are this machine's own, because without
-CAP_SYS_RESOURCE podman cannot set its higher ones; runc, because crun does not start where both kinds of cgroups are mounted.
-"""
+What is not as on any PC: the base stands in for Docker Hub's debian:13-slim, and has this machine's
+certificates and pip's settings in it. A build has this machine's network. And the limits of open
+files and processes are this machine's own, because without CAP_SYS_RESOURCE podman cannot set its
+higher ones; runc, because crun does not start where both kinds of cgroups are mounted."""
 
 import os
 import resource
@@ -45,31 +47,55 @@ runroot = "{store}/run"
 
 def configure():
     """podman's files, which the environment leads it to."""
-    if STORE.exists() and int(subprocess.check_output(["du", "-sk", str(STORE)]).split()[0]) > LARGEST_STORE:
+    if (
+        STORE.exists()
+        and int(subprocess.check_output(["du", "-sk", str(STORE)]).split()[0]) > LARGEST_STORE
+    ):
         shutil.rmtree(str(STORE))
     for name in "run", "tmp":  # of a run that was killed
         shutil.rmtree(str(STORE / name), ignore_errors=True)
     (STORE / "tmp").mkdir(parents=True)
-    files, processes = (resource.getrlimit(limit)[1] for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC))
+    files, processes = (
+        resource.getrlimit(limit)[1] for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)
+    )
     for name, text in ("containers.conf", CONTAINERS), ("storage.conf", STORAGE):
         (STORE / name).write_text(text.format(store=STORE, files=files, processes=processes))
-    os.environ.update(CONTAINERS_CONF=str(STORE / "containers.conf"), CONTAINERS_STORAGE_CONF=str(STORE / "storage.conf"),
-                      TMPDIR=str(STORE / "tmp"))
+    os.environ.update(
+        CONTAINERS_CONF=str(STORE / "containers.conf"),
+        CONTAINERS_STORAGE_CONF=str(STORE / "storage.conf"),
+        TMPDIR=str(STORE / "tmp"),
+    )
 
 
 def main(options):
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        return print("skipped: the image is built and run as root, with podman from Debian's packages")
+        return print(
+            "skipped: the image is built and run as root, with podman from Debian's packages"
+        )
     try:
         for package in ("podman", "netavark"), ("runc",), ("catatonit",):
             systems.install(package[0], *package)
         systems.bare_system("trixie", systems.this_processor())
     except systems.Skipped as reason:
-        return print("skipped: {}".format(reason))
+        return print(f"skipped: {reason}")
     configure()
     here = str(Path(__file__).parent)
-    os.execvp("unshare", systems.NAMESPACES + ["--mount-proc", "catatonit", "--", sys.executable, "-m", "pytest", "-c",
-                                               here + "/pytest.ini", here] + options)
+    os.execvp(
+        "unshare",
+        systems.NAMESPACES
+        + [
+            "--mount-proc",
+            "catatonit",
+            "--",
+            sys.executable,
+            "-m",
+            "pytest",
+            "-c",
+            here + "/pytest.ini",
+            here,
+        ]
+        + options,
+    )
 
 
 if __name__ == "__main__":

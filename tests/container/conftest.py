@@ -17,28 +17,48 @@ import systems  # noqa: E402
 
 COMPILER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pynq-tutorial"
 PASSED_ON = systems.PASSED_ON + ("NODE_EXTRA_CA_CERTS",)
-SMALLER = ["--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*", "--exclude=./dev/*", "--exclude=./proc/*"]
+SMALLER = [
+    "--exclude=./var/cache/apt/*",
+    "--exclude=./var/lib/apt/lists/*",
+    "--exclude=./dev/*",
+    "--exclude=./proc/*",
+]
 OFFLINE = ["--rm", "--network=none", "--no-healthcheck"]
 
 
 def pytest_configure():
-    for number in (signal.SIGTERM, signal.SIGHUP):  # they end a run like Ctrl-C: with everything tidied up
+    # they end a run like Ctrl-C: with everything tidied up
+    for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
 
 
 def podman(*words, status=0, limit=300, **options):
     """Runs podman to its end; returns what it printed, errors included."""
-    run = subprocess.run(("podman",) + words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit,
-                         **dict({"stdin": subprocess.DEVNULL}, **options))
-    assert status is None or run.returncode == status, "podman {}\n{}".format(" ".join(words), run.stdout)
+    run = subprocess.run(
+        ("podman",) + words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=limit,
+        **dict({"stdin": subprocess.DEVNULL}, **options),
+    )
+    assert status is None or run.returncode == status, "podman {}\n{}".format(
+        " ".join(words), run.stdout
+    )
     return run.stdout
 
 
 def make(*words, folder=ROOT):
     """Runs a make target; returns what it printed."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    run = subprocess.run(("make", "--no-print-directory") + words, cwd=str(folder), env=clean, stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT, text=True)
+    run = subprocess.run(
+        ("make", "--no-print-directory") + words,
+        cwd=str(folder),
+        env=clean,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     assert run.returncode == 0, run.stdout[-4000:]
     return run.stdout
 
@@ -46,6 +66,7 @@ def make(*words, folder=ROOT):
 @pytest.fixture(scope="session", autouse=True)
 def tidy():
     """At the end no container is left, no volume, and no cgroup of theirs."""
+
     def remove():
         podman("rm", "--all", "--force")
         podman("volume", "rm", "--all", "--force")
@@ -57,25 +78,35 @@ def tidy():
     for folder in glob.glob("/sys/fs/cgroup/*/libpod_parent"):
         for place, _, _ in os.walk(folder, topdown=False):
             os.rmdir(place)
-    assert not left, "containers outlived their tests: {}".format(left)
+    assert not left, f"containers outlived their tests: {left}"
 
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory):
     """The name of an image with a bare Debian 13, which reaches packages as this machine does."""
     bare = systems.bare_system("trixie", systems.this_processor())
-    name = "localhost/debian-{}".format(int(os.stat(bare).st_mtime))
+    name = f"localhost/debian-{int(os.stat(bare).st_mtime)}"
     folder = tmp_path_factory.mktemp("base")
-    if podman("image", "exists", name, status=None) or subprocess.call(["podman", "image", "exists", name]):
-        packed = subprocess.Popen(["tar", "-C", bare, "-c"] + SMALLER + ["."], stdout=subprocess.PIPE)
+    if podman("image", "exists", name, status=None) or subprocess.call(
+        ["podman", "image", "exists", name]
+    ):
+        packed = subprocess.Popen(
+            ["tar", "-C", bare, "-c"] + SMALLER + ["."], stdout=subprocess.PIPE
+        )
         podman("import", "-", name, stdin=packed.stdout)
         packed.stdout.close()
         assert packed.wait() == 0
     for path in filter(os.path.isfile, systems.REACHED_BY):
         (folder / path[1:]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, str(folder / path[1:]))
-    variables = ["{}={}".format(*pair) for pair in sorted(os.environ.items()) if pair[0].startswith(PASSED_ON)]
-    (folder / "Dockerfile").write_text("FROM {}\nCOPY etc /etc\n{}".format(name, "".join("ENV {}\n".format(pair) for pair in variables)))
+    variables = [
+        "{}={}".format(*pair)
+        for pair in sorted(os.environ.items())
+        if pair[0].startswith(PASSED_ON)
+    ]
+    (folder / "Dockerfile").write_text(
+        "FROM {}\nCOPY etc /etc\n{}".format(name, "".join(f"ENV {pair}\n" for pair in variables))
+    )
     podman("build", "--quiet", "--tag", name + ":reached", str(folder))
     return name + ":reached"
 
@@ -83,8 +114,12 @@ def base(tmp_path_factory):
 @pytest.fixture(scope="session")
 def options(base):
     """Of make image, here: its base, and the compiler, if this machine has built one."""
-    volume = " --volume {}:/root/.cache/pynq-tutorial:ro".format(COMPILER) if list(COMPILER.glob("mb-g++-*")) else ""
-    return "BUILD=--build-arg BASE={}{}".format(base, volume)
+    volume = (
+        f" --volume {COMPILER}:/root/.cache/pynq-tutorial:ro"
+        if list(COMPILER.glob("mb-g++-*"))
+        else ""
+    )
+    return f"BUILD=--build-arg BASE={base}{volume}"
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +131,7 @@ def image(options):
 @pytest.fixture
 def volume():
     """A student's volume, as the option of podman."""
-    name = "work-{}".format(uuid.uuid4().hex)
+    name = f"work-{uuid.uuid4().hex}"
     podman("volume", "create", name)
-    yield "--volume={}:/home/student".format(name)
+    yield f"--volume={name}:/home/student"
     podman("volume", "rm", "--force", name)

@@ -1,4 +1,5 @@
-"""make report EXECUTE=yes: what students stored does not count, and none of their code does harm or goes on for ever."""
+"""make report EXECUTE=yes: what students stored does not count, and none of their code does harm or
+goes on for ever."""
 
 import csv
 import json
@@ -24,34 +25,55 @@ def printed(content, *texts):
     """With this, and nothing else, stored as what the cells of its checks printed."""
     for cell in content["cells"]:
         if "".join(cell["source"]).startswith("check."):
-            cell["outputs"] = [{"name": "stdout", "output_type": "stream", "text": [text]} for text in texts]
+            cell["outputs"] = [
+                {"name": "stdout", "output_type": "stream", "text": [text]} for text in texts
+            ]
     return content
 
 
 def test_forged_outputs_count_only_if_nothing_is_executed(image, tmp_path):
-    wrong = next(cell["id"] for cell in cells("1_memory.ipynb")["cells"] if "".join(cell["source"]) == "words = ...")
+    wrong = next(
+        cell["id"]
+        for cell in cells("1_memory.ipynb")["cells"]
+        if "".join(cell["source"]) == "words = ..."
+    )
     solved = printed(cells("solutions/1_memory.ipynb"))
     solved["metadata"]["kernelspec"]["name"] = ".venv"  # as VS Code writes it
-    for student, content in (("eve", printed(cells("1_memory.ipynb", **{wrong: "words = 3"}), "Right: I say so.\n")),
-                             ("ada", solved), ("bob", {"cells": 5})):
+    for student, content in (
+        ("eve", printed(cells("1_memory.ipynb", **{wrong: "words = 3"}), "Right: I say so.\n")),
+        ("ada", solved),
+        ("bob", {"cells": 5}),
+    ):
         (tmp_path / student).mkdir()
         (tmp_path / student / "any.ipynb").write_text(json.dumps(content))
     tables = []
     for options, source in ([], report.FORGED), (["EXECUTE=yes"], report.EXECUTED):
-        said = make("report", "DIR={}".format(tmp_path), *options)
-        assert source in said and source in (tmp_path / "report.html").read_text() and "not read: bob/any.ipynb" in said
+        said = make("report", f"DIR={tmp_path}", *options)
+        assert (
+            source in said
+            and source in (tmp_path / "report.html").read_text()
+            and "not read: bob/any.ipynb" in said
+        )
         rows = list(csv.reader((tmp_path / "report.csv").read_text().splitlines()))
         tables.append({row[0]: row[1:4] for row in rows[1:]})
     assert tables[0] == {"ada": ["not tried"] * 3, "bob": ["not read"] * 3, "eve": ["right"] * 3}
-    assert tables[1] == {"ada": ["right"] * 3, "bob": ["not read"] * 3, "eve": ["not yet", "not tried", "not tried"]}
+    assert tables[1] == {
+        "ada": ["right"] * 3,
+        "bob": ["not read"] * 3,
+        "eve": ["not yet", "not tried", "not tried"],
+    }
 
 
 def run(*sources):
     """What the last of these cells printed."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in sources]
+    )
     executed = collect.notebook_of(execute.executed(nbformat.writes(notebook), "podman"))
-    return "".join(report.joined(output.get("text", output.get("ename", "")))
-                   for output in report.code_cells(executed)[-1]["outputs"])
+    return "".join(
+        report.joined(output.get("text", output.get("ename", "")))
+        for output in report.code_cells(executed)[-1]["outputs"]
+    )
 
 
 HARMLESS = """
@@ -77,10 +99,15 @@ def test_code_has_no_network_no_files_and_few_processes(image):
     assert run(HARMLESS) == "True True True 1000 ['lo']\nTrue\n"
 
 
-@pytest.mark.parametrize("source, reason", [
-    ("import os; os.kill(os.getppid(), 9)", "its run did not end well"),
-    ("keep = [bytearray(1 << 28) for _ in range(20)]", "its run did not end well"),
-    ("print('x' * (21 << 20))", "more than 20 MB")], ids=["kills", "memory", "prints"])
+@pytest.mark.parametrize(
+    "source, reason",
+    [
+        ("import os; os.kill(os.getppid(), 9)", "its run did not end well"),
+        ("keep = [bytearray(1 << 28) for _ in range(20)]", "its run did not end well"),
+        ("print('x' * (21 << 20))", "more than 20 MB"),
+    ],
+    ids=["kills", "memory", "prints"],
+)
 def test_a_run_that_does_not_end_well_is_told(image, source, reason):
     with pytest.raises(ValueError, match=reason):
         run(source)

@@ -1,4 +1,5 @@
-"""A class: the hub as README.md of deploy/hub/ has it started, and twenty users of this machine (machine.sh)."""
+"""A class: the hub as README.md of deploy/hub/ has it started, and twenty users of this machine
+(machine.sh)."""
 
 import os
 import pathlib
@@ -12,7 +13,6 @@ import sys
 
 import pytest
 import requests
-
 from student import Student
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -55,21 +55,29 @@ def make_user(name, *options):
     """A user with a password, which is returned."""
     password = secrets.token_urlsafe()
     subprocess.run(["useradd", "-m", "-K", "HOME_MODE=0700", *options, name], check=True)
-    subprocess.run(["chpasswd"], input="{}:{}".format(name, password), text=True, check=True)
+    subprocess.run(["chpasswd"], input=f"{name}:{password}", text=True, check=True)
     return password
 
 
 class Hub:
-    """A running JupyterHub. address: of its front door; proxys_own: of its proxy's other one, for the hub; pid"""
+    """A running JupyterHub. address: of its front door; proxys_own: of its proxy's other one, for
+    the hub; pid"""
 
     def __init__(self):
         ports = free_ports(3)
         own = pathlib.Path("/tmp/schools_own.py")
         own.write_text(SCHOOLS_OWN.format(root=str(ROOT), ports=ports))
-        self.address, self.proxys_own = ("http://127.0.0.1:{}/".format(port) for port in (ports[0], ports[2]))
+        self.address, self.proxys_own = (
+            f"http://127.0.0.1:{port}/" for port in (ports[0], ports[2])
+        )
         with open(LOG, "w") as log:
-            self.process = subprocess.Popen([ROOT / ".hub/bin/jupyterhub", "-f", own], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                [ROOT / ".hub/bin/jupyterhub", "-f", own],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         self.pid = self.process.pid
         if not soon(self.answers, 60):
             pytest.exit("the hub did not start:\n" + LOG.read_text(), 1)
@@ -91,9 +99,17 @@ def hub():
     hub = Hub()
     yield hub
     hub.end()
-    left = {name: found for name in map(student_name, range(STUDENTS)) for found in [processes_of(name)] if found}
-    assert not left, "the hub has ended, and these go on: {}".format(left)
-    private = [f"/tmp/pynq_tutorial-{pwd.getpwnam(student_name(number)).pw_uid}" for number in range(STUDENTS)]
+    left = {
+        name: found
+        for name in map(student_name, range(STUDENTS))
+        for found in [processes_of(name)]
+        if found
+    }
+    assert not left, f"the hub has ended, and these go on: {left}"
+    private = [
+        f"/tmp/pynq_tutorial-{pwd.getpwnam(student_name(number)).pw_uid}"
+        for number in range(STUDENTS)
+    ]
     assert not list(filter(os.path.lexists, private))
 
 
@@ -101,17 +117,34 @@ def hub():
 def students(hub):
     """They have not signed in."""
     subprocess.run(["groupadd", "pynq-students"], check=True)
-    students = [Student(hub.address, name, make_user(name, "-G", "pynq-students", *HOMES.get(number, ())))
-                for number, name in enumerate(map(student_name, range(STUDENTS)))]
-    obstruct(pwd.getpwnam(students[OWN_KERNEL].name), {
-        ".local/share/jupyter/kernels/python3/kernel.json":
-            '{"argv": ["false"], "display_name": "mine", "language": "python"}',
-        ".jupyter/jupyter_server_config.py": "c.ServerApp.kernel_manager_class = 'no.such'"})
+    students = [
+        Student(hub.address, name, make_user(name, "-G", "pynq-students", *HOMES.get(number, ())))
+        for number, name in enumerate(map(student_name, range(STUDENTS)))
+    ]
+    obstruct(
+        pwd.getpwnam(students[OWN_KERNEL].name),
+        {
+            ".local/share/jupyter/kernels/python3/kernel.json": (
+                '{"argv": ["false"], "display_name": "mine", "language": "python"}'
+            ),
+            ".jupyter/jupyter_server_config.py": "c.ServerApp.kernel_manager_class = 'no.such'",
+        },
+    )
     obstruct(pwd.getpwnam(students[NO_FOLDER].name), {"pynq_tutorial": "a file of that name"})
     # One has a full disk soon. This is in place of a quota, which not every file system has.
     home = pwd.getpwnam(students[DISK].name)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=700,uid={},gid={}".format(home.pw_uid, home.pw_gid), "home",
-                    home.pw_dir], check=True)
+    subprocess.run(
+        [
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            f"size=64m,mode=700,uid={home.pw_uid},gid={home.pw_gid}",
+            "home",
+            home.pw_dir,
+        ],
+        check=True,
+    )
     yield students
     for student in students:
         student.close()
@@ -127,14 +160,19 @@ def obstruct(user, files):
 
 
 def student_name(number):
-    return "student-{}".format(number)
+    return f"student-{number}"
 
 
-MEMORY, DISK, PROCESSES, KILLED, DEEP, OWN_KERNEL, NO_FOLDER = range(7)  # the students who have these troubles
+# the students who have these troubles
+MEMORY, DISK, PROCESSES, KILLED, DEEP, OWN_KERNEL, NO_FOLDER = range(7)
 HOMES = {DEEP: ["-d", "/home/" + "d" * 80]}  # in which a socket's path would be too long
 
 
 def pytest_runtest_logreport(report):
     if report.failed and LOG.exists():
-        said = [line for line in LOG.read_text().splitlines() if not re.match(r".*\[ConfigProxy\]|\[I |.*XSRF", line)]
+        said = [
+            line
+            for line in LOG.read_text().splitlines()
+            if not re.match(r".*\[ConfigProxy\]|\[I |.*XSRF", line)
+        ]
         report.sections.append(("the hub and the students' servers", "\n".join(said)[-6000:]))

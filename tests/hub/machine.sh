@@ -1,9 +1,11 @@
 #!/bin/sh
-# machine.sh COMMAND...: runs it in the kit's folder as root of a machine like this one, of which nothing is left when it ends,
-# however that is. Its files are this machine's, and what is written, as users and their homes, goes into memory. Its processes
-# are its own and end with it; so does what is mounted. The network is this machine's.
+# machine.sh COMMAND...: runs it in the kit's folder as root of a machine like this one, of which
+# nothing is left when it ends, however that is. Its files are this machine's, and what is written,
+# as users and their homes, goes into memory. Its processes are its own and end with it; so does
+# what is mounted. The network is this machine's.
 #
-# Without root, or in a container that may not mount, it says that it cannot, and that is no failure.
+# Without root, or in a container that may not mount, it says that it cannot, and that is no
+# failure.
 set -eu
 kit=$(cd "$(dirname "$0")/../.." && pwd)
 alone="unshare --mount --pid --fork --kill-child --propagation private"

@@ -1,4 +1,5 @@
-"""A student at a browser, without the browser: what JupyterHub's pages and JupyterLab send, over HTTP and a websocket."""
+"""A student at a browser, without the browser: what JupyterHub's pages and JupyterLab send, over
+HTTP and a websocket."""
 
 import json
 import time
@@ -18,7 +19,7 @@ class Student:
 
     def __init__(self, hub, name, password):
         self.name, self.password = name, password
-        self.hub, self.home = hub + "hub/", "{}user/{}/".format(hub, name)
+        self.hub, self.home = hub + "hub/", f"{hub}user/{name}/"
         self.browser = requests.Session()
         self.browser.trust_env = False  # no proxy of this machine's
 
@@ -26,7 +27,8 @@ class Student:
         self.browser.close()
 
     def sign_in(self):
-        """Fills in the form, which also starts the student's server; returns the page's status: 200 if it let the student in."""
+        """Fills in the form, which also starts the student's server; returns the page's status: 200
+        if it let the student in."""
         self.browser.get(self.hub + "login", timeout=self.WAITS).raise_for_status()
         self.signed_in = time.monotonic()
         form = {"username": self.name, "password": self.password, "_xsrf": self.xsrf("/hub/")}
@@ -34,28 +36,45 @@ class Student:
         return answer.status_code
 
     def enter(self):
-        """Waits, as the page with the progress bar does, for the server to be there, and opens JupyterLab."""
-        progress = self.browser.get("{}api/users/{}/server/progress?_xsrf={}".format(self.hub, self.name, self.xsrf("/hub/")),
-                                    stream=True, timeout=self.WAITS)
+        """Waits, as the page with the progress bar does, for the server to be there, and opens
+        JupyterLab."""
+        progress = self.browser.get(
+            "{}api/users/{}/server/progress?_xsrf={}".format(
+                self.hub, self.name, self.xsrf("/hub/")
+            ),
+            stream=True,
+            timeout=self.WAITS,
+        )
         with progress:
             progress.raise_for_status()
             for line in progress.iter_lines():
-                said = json.loads(line[len(b"data:"):]) if line.startswith(b"data:") else {}
+                said = json.loads(line[len(b"data:") :]) if line.startswith(b"data:") else {}
                 if said.get("failed"):
                     raise RuntimeError("{}: {}".format(self.name, said["message"]))
                 if said.get("ready"):
                     break
         page = self.browser.get(self.home + "lab", timeout=self.WAITS)
-        assert page.ok and page.url.startswith(self.home), "{}: {} {}".format(self.name, page.status_code, page.url)
+        assert page.ok and page.url.startswith(self.home), (
+            f"{self.name}: {page.status_code} {page.url}"
+        )
 
     def xsrf(self, path):
-        return next(cookie.value for cookie in self.browser.cookies if cookie.name == "_xsrf" and cookie.path == path)
+        return next(
+            cookie.value
+            for cookie in self.browser.cookies
+            if cookie.name == "_xsrf" and cookie.path == path
+        )
 
     def api(self, method, path, home=None, **options):
         """A request to the student's own server, or to another one's home."""
         home = home or self.home
-        return self.browser.request(method, home + "api/" + path, timeout=self.WAITS,
-                                    headers={"X-XSRFToken": self.xsrf("/user/{}/".format(self.name))}, **options)
+        return self.browser.request(
+            method,
+            home + "api/" + path,
+            timeout=self.WAITS,
+            headers={"X-XSRFToken": self.xsrf(f"/user/{self.name}/")},
+            **options,
+        )
 
     def start_kernel(self):
         answer = self.api("POST", "kernels", json={"name": "python3"})
@@ -67,21 +86,48 @@ class Kernel:
     """A running kernel of a student's server."""
 
     def __init__(self, student, number):
-        address = "{}api/kernels/{}/channels".format(student.home, number)
-        cookies = requests.cookies.get_cookie_header(student.browser.cookies, requests.Request("GET", address).prepare())
-        self.socket = websocket.create_connection("ws" + address[len("http"):], cookie=cookies, timeout=student.WAITS,
-                                                  http_no_proxy=["*"])
+        address = f"{student.home}api/kernels/{number}/channels"
+        cookies = requests.cookies.get_cookie_header(
+            student.browser.cookies, requests.Request("GET", address).prepare()
+        )
+        self.socket = websocket.create_connection(
+            "ws" + address[len("http") :],
+            cookie=cookies,
+            timeout=student.WAITS,
+            http_no_proxy=["*"],
+        )
 
     def close(self):
         self.socket.close()
 
     def execute(self, code):
-        """Runs a cell; returns its outputs as they stand in a notebook's file. The text of one stream is in one piece."""
+        """Runs a cell; returns its outputs as they stand in a notebook's file. The text of one
+        stream is in one piece."""
         number, outputs = uuid.uuid4().hex, []
-        self.socket.send(json.dumps({
-            "channel": "shell", "parent_header": {}, "metadata": {}, "buffers": [],
-            "header": {"msg_id": number, "msg_type": "execute_request", "version": "5.3", "session": number, "username": ""},
-            "content": {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}}))
+        self.socket.send(
+            json.dumps(
+                {
+                    "channel": "shell",
+                    "parent_header": {},
+                    "metadata": {},
+                    "buffers": [],
+                    "header": {
+                        "msg_id": number,
+                        "msg_type": "execute_request",
+                        "version": "5.3",
+                        "session": number,
+                        "username": "",
+                    },
+                    "content": {
+                        "code": code,
+                        "silent": False,
+                        "store_history": True,
+                        "user_expressions": {},
+                        "allow_stdin": False,
+                    },
+                }
+            )
+        )
         while True:
             message = json.loads(self.socket.recv())
             kind, content = message["msg_type"], message["content"]
@@ -98,5 +144,10 @@ class Kernel:
         """Runs a cell; returns what it prints. RuntimeError if it prints anything but that."""
         outputs = self.execute(code)
         if any(output.get("name") != "stdout" for output in outputs):
-            raise RuntimeError("\n".join(output.get("text", "") + "\n".join(output.get("traceback", [])) for output in outputs))
+            raise RuntimeError(
+                "\n".join(
+                    output.get("text", "") + "\n".join(output.get("traceback", []))
+                    for output in outputs
+                )
+            )
         return "".join(output["text"] for output in outputs).strip()

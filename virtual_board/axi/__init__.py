@@ -1,9 +1,9 @@
-"""The peripherals on the AXI bus of an IOP, and of Linux. Registers and bits have the names of the datasheets.
+"""The peripherals on the AXI bus of an IOP, and of Linux. Registers and bits have the names of the
+datasheets.
 
-A peripheral's registers are in memory that the processor shares with Python. When the class is told of an access, it does what
-that access causes, and stores the values for the next read. Devices answer at once: the time of a transfer on a wire is not
-modelled.
-"""
+A peripheral's registers are in memory that the processor shares with Python. When the class is told
+of an access, it does what that access causes, and stores the values for the next read. Devices
+answer at once: the time of a transfer on a wire is not modelled."""
 
 from .gpio import Gpio
 from .iic import Iic

@@ -9,10 +9,11 @@ ENIT, ENT, TINT, PWMA, ENALL, CASC = 0x40, 0x80, 0x100, 0x200, 0x400, 0x800
 
 
 class Counter:
-    """Its registers begin at the offset `base` of the timer. It has no clock: the caller gives the current tick.
+    """Its registers begin at the offset `base` of the timer. It has no clock: the caller gives the
+    current tick.
 
-    capture_period: a function that returns the ticks between rising edges on its capture pin, 0 if there are none
-    """
+    capture_period: a function that returns the ticks between rising edges on its capture pin, 0 if
+    there are none"""
 
     def __init__(self, timer, base, capture_period):
         self._timer, self._base, self._capture_period = timer, base, capture_period
@@ -50,8 +51,8 @@ class Counter:
         return (start if self._status & UDT else ALL - start) + 2
 
     def due(self, now):
-        """The tick of its next event: it expires, or captures an edge. None if there is no event until the processor acknowledges
-        the last one or does something else."""
+        """The tick of its next event: it expires, or captures an edge. None if there is no event
+        until the processor acknowledges the last one or does something else."""
         if not self._runs() or self._status & TINT:
             return None
         if not self._status & MDT:
@@ -70,11 +71,13 @@ class Counter:
         self._status = self._timer[self._base + TCSR] = self._status | TINT
 
     def may_begin_again(self, since):
-        """Whether it is to expire, and the last write to TCSR enabled it at the tick `since` or later."""
+        """Whether it is to expire, and the last write to TCSR enabled it at the tick `since` or
+        later."""
         return self._begun is not None and self.has(ENT, MDT) and self._begun[1] >= since
 
     def begin_again(self):
-        """Goes back to the tick at which it was enabled, and returns that tick. Later events count as not having happened."""
+        """Goes back to the tick at which it was enabled, and returns that tick. Later events count
+        as not having happened."""
         self._start, self._since = self._begun
         self._halted = False
         self._control(self._status & ~TINT, self._since)

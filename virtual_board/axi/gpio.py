@@ -6,12 +6,10 @@ from .peripheral import Peripheral
 class Gpio(Peripheral):
     """The first channel of a GPIO; the second only stores values.
 
-    width: pins of the first channel
-    all_outputs: whether it has no inputs, so that GPIO_TRI does nothing
-    pulled_up: bit by bit, which pins read 1 when nothing drives them
-    inputs: a function that returns (which pins are driven from outside, their levels), bit by bit
-    changed: a function that takes (levels, which pins this GPIO drives) when one of them may have changed
-    """
+    width: pins of the first channel all_outputs: whether it has no inputs, so that GPIO_TRI does
+    nothing pulled_up: bit by bit, which pins read 1 when nothing drives them inputs: a function
+    that returns (which pins are driven from outside, their levels), bit by bit changed: a function
+    that takes (levels, which pins this GPIO drives) when one of them may have changed"""
 
     NAME = "AXI GPIO"
     GPIO_DATA, GPIO_TRI = 0x0, 0x4
@@ -19,7 +17,17 @@ class Gpio(Peripheral):
     WRITTEN = GPIO_DATA, GPIO_TRI
     NOT_MODELLED = {0x11C: "GIER", 0x120: "IP ISR", 0x128: "IP IER"}
 
-    def __init__(self, words, base, not_modelled, width, changed, pulled_up=0, inputs=lambda: (0, 0), all_outputs=False):
+    def __init__(
+        self,
+        words,
+        base,
+        not_modelled,
+        width,
+        changed,
+        pulled_up=0,
+        inputs=lambda: (0, 0),
+        all_outputs=False,
+    ):
         super().__init__(words, base, not_modelled)
         self._all, self._all_outputs = 2**width - 1, all_outputs
         self._pulled_up, self._inputs, self._changed = pulled_up, inputs, changed

@@ -1,4 +1,5 @@
-"""How an AXI IIC (PG090) turns the words in TX_FIFO into transfers on its bus, and fills RX_FIFO."""
+"""How an AXI IIC (PG090) turns the words in TX_FIFO into transfers on its bus, and fills
+RX_FIFO."""
 
 FIFO_DEPTH = 16
 START, STOP = 0x100, 0x200  # bits of a word in TX_FIFO, in dynamic mode
@@ -7,8 +8,8 @@ ADDRESS, WRITING, READING, REFUSED = "address", "writing", "reading", "refused"
 
 
 class I2cMaster:
-    """
-    bus: has i2c_start(address, reading) -> acknowledged, i2c_write(byte) -> acknowledged, i2c_read(acknowledged) -> byte
+    """bus: has i2c_start(address, reading) -> acknowledged, i2c_write(byte) -> acknowledged,
+    i2c_read(acknowledged) -> byte
          and i2c_stop()
     tx_fifo, rx_fifo: lists of words
     phase: the next step of the transfer; None: the bus is free
@@ -34,16 +35,18 @@ class I2cMaster:
             self.phase, self.dynamic, self._stop_after_byte = None, False, False
 
     def finish(self):
-        """The program ends the transfer: a STOP now, or after one more byte if it writes and has no word left."""
+        """The program ends the transfer: a STOP now, or after one more byte if it writes and has no
+        word left."""
         if self.phase == WRITING and not self.tx_fifo:
             self._stop_after_byte = True
         elif self.phase == READING or not self.dynamic:
             self.stop()
 
     def advance(self, acknowledges, compare):
-        """Carries out the words in TX_FIFO, and reads bytes until RX_FIFO has one more than RX_FIFO_PIRQ (`compare`) says: then the
-        bus is held until the program has taken some. acknowledges: whether the program wants another byte after each.
-        Returns whether the device acknowledged everything."""
+        """Carries out the words in TX_FIFO, and reads bytes until RX_FIFO has one more than
+        RX_FIFO_PIRQ (`compare`) says: then the bus is held until the program has taken some.
+        acknowledges: whether the program wants another byte after each. Returns whether the device
+        acknowledged everything."""
         acknowledged = True
         while self.tx_fifo and acknowledged:
             if self.tx_fifo[0] & START and self.phase != ADDRESS:
@@ -52,7 +55,8 @@ class I2cMaster:
             if self.phase in (None, REFUSED):
                 break
             acknowledged = self._obey(self.tx_fifo.pop(0))
-        if not acknowledged:  # the rest of TX_FIFO is dropped, and the program has to end the transfer
+        # the rest of TX_FIFO is dropped, and the program has to end the transfer
+        if not acknowledged:
             self.tx_fifo.clear()
             self.phase = REFUSED
             if self.dynamic or self._stop_after_byte:
@@ -76,8 +80,12 @@ class I2cMaster:
         return acknowledged
 
     def _read(self, acknowledges, compare):
-        while (self.phase == READING and not self._last_read and len(self.rx_fifo) <= compare
-               and not (self.dynamic and self._left is None)):
+        while (
+            self.phase == READING
+            and not self._last_read
+            and len(self.rx_fifo) <= compare
+            and not (self.dynamic and self._left is None)
+        ):
             if self._left is None:
                 self._last_read = not acknowledges
             else:

@@ -8,14 +8,37 @@ class Iic(Peripheral):
     """The only master on its bus. bus: as for an I2cMaster"""
 
     NAME = "AXI IIC"
-    GIE, ISR, IER, SOFTR, CR, SR, TX_FIFO, RX_FIFO = 0x1C, 0x20, 0x28, 0x40, 0x100, 0x104, 0x108, 0x10C
-    ADR, TX_FIFO_OCY, RX_FIFO_OCY, TEN_ADR, RX_FIFO_PIRQ, GPO = 0x110, 0x114, 0x118, 0x11C, 0x120, 0x124
+    GIE, ISR, IER, SOFTR, CR, SR, TX_FIFO, RX_FIFO = (
+        0x1C,
+        0x20,
+        0x28,
+        0x40,
+        0x100,
+        0x104,
+        0x108,
+        0x10C,
+    )
+    ADR, TX_FIFO_OCY, RX_FIFO_OCY, TEN_ADR, RX_FIFO_PIRQ, GPO = (
+        0x110,
+        0x114,
+        0x118,
+        0x11C,
+        0x120,
+        0x124,
+    )
     WRITTEN = ISR, SOFTR, CR, TX_FIFO
-    READ = RX_FIFO,
+    READ = (RX_FIFO,)
     NOT_MODELLED = {GIE: "GIE", IER: "IER", ADR: "ADR", TEN_ADR: "TEN_ADR", GPO: "GPO"}
 
     # ISR
-    TX_ERROR, TX_EMPTY, RX_FULL, BUS_NOT_BUSY, NOT_ADDRESSED, TX_HALF = 0x2, 0x4, 0x8, 0x10, 0x40, 0x80
+    TX_ERROR, TX_EMPTY, RX_FULL, BUS_NOT_BUSY, NOT_ADDRESSED, TX_HALF = (
+        0x2,
+        0x4,
+        0x8,
+        0x10,
+        0x40,
+        0x80,
+    )
     # CR
     EN, TX_FIFO_RESET, MSMS, TX, TXAK, RSTA = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
     # SR
@@ -30,13 +53,22 @@ class Iic(Peripheral):
         self._master.stop()
         self._master = I2cMaster(self._bus)
         self._latched = self.NOT_ADDRESSED
-        for offset in (self.GIE, self.IER, self.CR, self.ADR, self.TEN_ADR, self.RX_FIFO_PIRQ, self.GPO):
+        for offset in (
+            self.GIE,
+            self.IER,
+            self.CR,
+            self.ADR,
+            self.TEN_ADR,
+            self.RX_FIFO_PIRQ,
+            self.GPO,
+        ):
             self[offset] = 0
         self._show()
 
     def written(self, offset, value):
         if offset == self.ISR:
-            self._latched = self._latched & ~value | value & ~self._shown  # bits toggle; a cause that remains sets its bit again
+            # bits toggle; a cause that remains sets its bit again
+            self._latched = self._latched & ~value | value & ~self._shown
         elif offset == self.SOFTR:
             if value == 0xA:
                 self.reset()
@@ -62,7 +94,9 @@ class Iic(Peripheral):
 
     def _advance(self):
         control = self[self.CR]
-        if control & self.EN and not self._master.advance(not control & self.TXAK, self[self.RX_FIFO_PIRQ] & 0xF):
+        if control & self.EN and not self._master.advance(
+            not control & self.TXAK, self[self.RX_FIFO_PIRQ] & 0xF
+        ):
             self._latched |= self.TX_ERROR
         self._show()
 
@@ -72,10 +106,19 @@ class Iic(Peripheral):
         if master.dynamic:
             self[self.CR] |= self.MSMS
         self[self.CR] &= ~(self.TX_FIFO_RESET | self.RSTA | (0 if busy else self.MSMS))
-        self._shown = (self._latched | (not sent and self.TX_EMPTY | self.TX_HALF) | (not busy and self.BUS_NOT_BUSY)
-                       | (received > self[self.RX_FIFO_PIRQ] & 0xF and self.RX_FULL))
+        self._shown = (
+            self._latched
+            | (not sent and self.TX_EMPTY | self.TX_HALF)
+            | (not busy and self.BUS_NOT_BUSY)
+            | (received > self[self.RX_FIFO_PIRQ] & 0xF and self.RX_FULL)
+        )
         self[self.ISR] = self._shown
-        self[self.SR] = ((not sent and self.TX_FIFO_EMPTY) | (not received and self.RX_FIFO_EMPTY) | (busy and self.BB)
-                         | (received == FIFO_DEPTH and self.SR_RX_FIFO_FULL) | (master.phase == READING and self.SRW))
+        self[self.SR] = (
+            (not sent and self.TX_FIFO_EMPTY)
+            | (not received and self.RX_FIFO_EMPTY)
+            | (busy and self.BB)
+            | (received == FIFO_DEPTH and self.SR_RX_FIFO_FULL)
+            | (master.phase == READING and self.SRW)
+        )
         self[self.RX_FIFO] = master.rx_fifo[0] if received else 0
         self[self.TX_FIFO_OCY], self[self.RX_FIFO_OCY] = max(sent - 1, 0), max(received - 1, 0)

@@ -4,7 +4,8 @@ import threading
 
 
 class Intc:
-    """Its interrupt inputs are edge-triggered, as base.hwh has them. Any thread may call any method.
+    """Its interrupt inputs are edge-triggered, as base.hwh has them. Any thread may call any
+    method.
 
     registers: numpy uint32 by offset / 4; written() has to follow each write to them
     """
@@ -41,7 +42,8 @@ class Intc:
             self._show()
 
     def when_raised(self, function):
-        """Calls a function once, as soon as the controller raises its output: in the thread that causes it, or here."""
+        """Calls a function once, as soon as the controller raises its output: in the thread that
+        causes it, or here."""
         with self._lock:
             self._waiting.append(function)
             self._show()

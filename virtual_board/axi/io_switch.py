@@ -1,4 +1,5 @@
-"""PYNQ's own IO switch (boards/ip/io_switch in PYNQ's repository): which pin of the connector carries which signal."""
+"""PYNQ's own IO switch (boards/ip/io_switch in PYNQ's repository): which pin of the connector
+carries which signal."""
 
 from .peripheral import Peripheral
 
@@ -6,11 +7,23 @@ PINS = 8
 
 
 class IoSwitch(Peripheral):
-    """A byte for each pin says what the pin is connected to. Writing one takes effect with the next change of a pin."""
+    """A byte for each pin says what the pin is connected to. Writing one takes effect with the next
+    change of a pin."""
 
     NAME = "IO switch"
     REG0, REG1 = 0x0, 0x4  # pins 0 to 3 and 4 to 7
-    GPIO, SPICLK0, MISO0, MOSI0, SS0, SDA0, SCL0, PWM0, TIMER_G0, TIMER_IC0 = 0x0, 4, 5, 6, 7, 0xC, 0xD, 0x10, 0x18, 0x38
+    GPIO, SPICLK0, MISO0, MOSI0, SS0, SDA0, SCL0, PWM0, TIMER_G0, TIMER_IC0 = (
+        0x0,
+        4,
+        5,
+        6,
+        7,
+        0xC,
+        0xD,
+        0x10,
+        0x18,
+        0x38,
+    )
 
     def reset(self):
         self[self.REG0] = self[self.REG1] = 0

@@ -1,16 +1,14 @@
 """The base class of all peripherals: registers, 32 bits each, at offsets in bytes."""
 
-
 REGISTERS = 0x80  # more than any of them has
 
 
 class Peripheral:
-    """A peripheral whose registers begin at the address `base`. Only one thread may call its methods: the one that is told what
-    the processor does.
+    """A peripheral whose registers begin at the address `base`. Only one thread may call its
+    methods: the one that is told what the processor does.
 
-    words: the processor's memory as numpy uint32, by address / 4
-    not_modelled: a function that takes the name of a feature that a program uses and this model lacks
-    """
+    words: the processor's memory as numpy uint32, by address / 4 not_modelled: a function that
+    takes the name of a feature that a program uses and this model lacks"""
 
     NAME = ""
     WRITTEN = ()  # offsets of the registers in which a write causes something,
@@ -19,7 +17,7 @@ class Peripheral:
 
     def __init__(self, words, base, not_modelled):
         self.base = base
-        self._words = words[base // 4:base // 4 + REGISTERS]
+        self._words = words[base // 4 : base // 4 + REGISTERS]
         self._not_modelled = not_modelled
 
     def __getitem__(self, offset):
@@ -39,4 +37,4 @@ class Peripheral:
 
     def lacks(self, name):
         """A program uses a feature that the model lacks."""
-        self._not_modelled("{} {}".format(self.NAME, name))
+        self._not_modelled(f"{self.NAME} {name}")

@@ -1,4 +1,5 @@
-"""AXI Quad SPI (PG153) as pynq's base overlay has it: standard mode, a FIFO of 16 bytes each way, one slave."""
+"""AXI Quad SPI (PG153) as pynq's base overlay has it: standard mode, a FIFO of 16 bytes each way,
+one slave."""
 
 from .peripheral import Peripheral
 
@@ -16,7 +17,7 @@ class Spi(Peripheral):
     SRR, SPICR, SPISR, SPI_DTR, SPI_DRR, SPISSR = 0x40, 0x60, 0x64, 0x68, 0x6C, 0x70
     TX_FIFO_OCY, RX_FIFO_OCY = 0x74, 0x78
     WRITTEN = SRR, SPICR, SPI_DTR, SPISSR
-    READ = SPI_DRR,
+    READ = (SPI_DRR,)
     NOT_MODELLED = {0x1C: "DGIER", 0x20: "IPISR", 0x28: "IPIER"}
 
     # SPICR
@@ -69,7 +70,11 @@ class Spi(Peripheral):
 
     def _transfer(self):
         control = self[self.SPICR]
-        if control & self.SPE and control & self.MASTER and not control & self.MASTER_TRANSACTION_INHIBIT:
+        if (
+            control & self.SPE
+            and control & self.MASTER
+            and not control & self.MASTER_TRANSACTION_INHIBIT
+        ):
             for byte in self._sent:
                 if control & self.LOOP:
                     answer = byte
@@ -82,7 +87,12 @@ class Spi(Peripheral):
 
     def _show(self):
         sent, received = len(self._sent), len(self._received)
-        self[self.SPISR] = (self.SLAVE_MODE_SELECT | (not received and self.RX_EMPTY) | (received == FIFO_DEPTH and self.RX_FULL)
-                            | (not sent and self.TX_EMPTY) | (sent == FIFO_DEPTH and self.TX_FULL))
+        self[self.SPISR] = (
+            self.SLAVE_MODE_SELECT
+            | (not received and self.RX_EMPTY)
+            | (received == FIFO_DEPTH and self.RX_FULL)
+            | (not sent and self.TX_EMPTY)
+            | (sent == FIFO_DEPTH and self.TX_FULL)
+        )
         self[self.SPI_DRR] = self._received[0] if received else 0
         self[self.TX_FIFO_OCY], self[self.RX_FIFO_OCY] = max(sent - 1, 0), max(received - 1, 0)

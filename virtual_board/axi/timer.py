@@ -6,18 +6,22 @@ from .counter import CAPT, CASC, ENALL, ENIT, ENT, GENT, MDT, PWMA, TINT, Counte
 from .peripheral import Peripheral
 
 HZ = 100 * 10**6
-AHEAD = HZ // 2000  # ticks that an event may be early by the PC's clock, because threads wake up to half a millisecond late
-AT_ONCE = HZ // 10  # ticks: a program that enables a counter and then, within these, a capture counts as doing both at once
+# ticks that an event may be early by the PC's clock, because threads wake up to half a millisecond
+# late
+AHEAD = HZ // 2000
+# ticks: a program that enables a counter and then, within these, a capture counts as doing both at
+# once
+AT_ONCE = HZ // 10
 
 
 class Timer(Peripheral):
-    """Events keep their order and have exact ticks; by the PC's clock each comes up to half a millisecond early. While a captured edge waits for
-    the program to acknowledge it, time stands still for both counters, so that no edge is lost however slow the emulation
-    is. A read of TCR0 or TCR1 returns the count at the access before, not the current one.
+    """Events keep their order and have exact ticks; by the PC's clock each comes up to half a
+    millisecond early. While a captured edge waits for the program to acknowledge it, time stands
+    still for both counters, so that no edge is lost however slow the emulation is. A read of TCR0
+    or TCR1 returns the count at the access before, not the current one.
 
-    capture_period: a function that returns the ticks between rising edges on the capture pin of the first counter, 0 if there
-    are none; the second counter's has no pin (base.tcl)
-    """
+    capture_period: a function that returns the ticks between rising edges on the capture pin of the
+    first counter, 0 if there are none; the second counter's has no pin (base.tcl)"""
 
     NAME = "AXI Timer"
     TCSR0, TLR0, TCR0, TCSR1, TLR1, TCR1 = 0x00, 0x04, 0x08, 0x10, 0x14, 0x18
@@ -30,7 +34,10 @@ class Timer(Peripheral):
 
     def reset(self):
         self._began, self._now = self._clock(), 0
-        self._counters = Counter(self, self.TCSR0, self._capture_period), Counter(self, self.TCSR1, lambda: 0)
+        self._counters = (
+            Counter(self, self.TCSR0, self._capture_period),
+            Counter(self, self.TCSR1, lambda: 0),
+        )
 
     @property
     def pwm(self):
@@ -41,7 +48,8 @@ class Timer(Peripheral):
 
     @property
     def deadline(self):
-        """When catch_up() will have something to do, by time.monotonic(). None: not before another write."""
+        """When catch_up() will have something to do, by time.monotonic(). None: not before another
+        write."""
         due, _ = self._next()
         return None if due is None else self._began + (due - AHEAD) / HZ
 
@@ -59,10 +67,16 @@ class Timer(Peripheral):
                 self.lacks(name)
         counter, other = self._counters if offset == self.TCSR0 else self._counters[::-1]
         ticks, (due, _) = self._ticks(), self._next()
-        if value & CAPT and value & ENT and not counter.has(ENT | TINT) and other.may_begin_again(ticks - AT_ONCE):
+        if (
+            value & CAPT
+            and value & ENT
+            and not counter.has(ENT | TINT)
+            and other.may_begin_again(ticks - AT_ONCE)
+        ):
             self._now = other.begin_again()
         elif not self._holds_an_edge():
-            self._now = max(self._now, ticks if due is None else min(ticks, due))  # events that are due come after this write
+            # events that are due come after this write
+            self._now = max(self._now, ticks if due is None else min(ticks, due))
         counter.written(value, self._now)
         if value & ENALL:
             other.enable(self._now)
@@ -82,4 +96,8 @@ class Timer(Peripheral):
         if self._holds_an_edge():
             return None, None
         events = [(counter.due(self._now), counter) for counter in self._counters]
-        return min((event for event in events if event[0] is not None), key=lambda event: event[0], default=(None, None))
+        return min(
+            (event for event in events if event[0] is not None),
+            key=lambda event: event[0],
+            default=(None, None),
+        )

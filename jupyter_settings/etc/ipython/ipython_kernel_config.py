@@ -1,24 +1,38 @@
-# Every IPython kernel of .venv executes this, before the user's own settings. A notebook then finds a board: the virtual one if
-# there is no real one. If that does not start, pynq says why when it is asked for a board.
+# Every IPython kernel of .venv executes this, before the user's own settings. A notebook then finds
+# a board: the virtual one if there is no real one. If that does not start, pynq says why when it is
+# asked for a board.
 
 import os
 import sys
 
-# Plots appear in the notebook and look the same for everyone, whatever a user's shell or matplotlibrc asks for.
+# Plots appear in the notebook and look the same for everyone, whatever a user's shell or
+# matplotlibrc asks for.
 os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 os.environ["MATPLOTLIBRC"] = os.path.join(sys.prefix, "etc", "matplotlibrc")
 
-# pynq would look for accelerator cards and for boards on a network, and GCC for headers and libraries of the PC's own processor.
-for name in ("XILINX_XRT", "PYNQ_REMOTE_DEVICES", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH",
-             "COMPILER_PATH", "GCC_EXEC_PREFIX"):
+# pynq would look for accelerator cards and for boards on a network, and GCC for headers and
+# libraries of the PC's own processor.
+for name in (
+    "XILINX_XRT",
+    "PYNQ_REMOTE_DEVICES",
+    "CPATH",
+    "C_INCLUDE_PATH",
+    "CPLUS_INCLUDE_PATH",
+    "LIBRARY_PATH",
+    "COMPILER_PATH",
+    "GCC_EXEC_PREFIX",
+):
     os.environ.pop(name, None)
 
 
 def say_why_there_is_no_board(error):
     from pynq.pl_server.device import DeviceMeta
+
     as_ever = DeviceMeta.active_device
-    reason = "The virtual board did not come up ({}: {}): `make doctor` in {} says what is missing.".format(
-        type(error).__name__, error, os.path.dirname(sys.prefix))
+    reason = (
+        f"The virtual board did not come up ({type(error).__name__}: {error}): `make doctor` in"
+        f" {os.path.dirname(sys.prefix)} says what is missing."
+    )
 
     def active_device(cls):
         if not hasattr(cls, "_active_device"):
@@ -30,6 +44,7 @@ def say_why_there_is_no_board(error):
 
 try:
     import virtual_board
+
     virtual_board.activate()
 except Exception as problem:
     try:
