@@ -86,7 +86,7 @@ run: ## the IOP example in the terminal
 
 test: ## every notebook, executed and compared, and the quick tests; ONLY=test_idle chooses; on a board, with sudo, the installed notebooks
 	$(SETUP)
-	@$(if $(BOARD_HERE),python3 tests/on_board.py,$(BIN)python3 -m pytest -n 2 --dist loadfile tests notebooks \
+	@$(if $(BOARD_HERE),python3 tests/notebooks/on_board.py,$(BIN)python3 -m pytest -n 2 --dist loadfile tests notebooks \
 		$(if $(ONLY),-m 'not long and not deploy' -k '$(ONLY)'))
 
 test-slow: ## the tests that look into every corner: exercises' checks, set-up, faults, drivers, cells of C
@@ -113,7 +113,7 @@ test-long: ## ten thousand random requests, a class of twenty, three minutes of 
 
 test-images: ## the IOP example and the unit tests under the pynq and the Python of each stock image; ONLY=3.10 chooses
 	$(PC_ONLY)
-	@python3 tests/images.py $(ONLY)
+	@PYTHONPATH=tests python3 -m systems.images $(ONLY)
 
 test-board: ## the kit on a stand-in for a board, with pynq's own board classes, under each pynq of the images; ONLY=3.0.1 chooses
 	$(PC_ONLY)
@@ -122,7 +122,7 @@ test-board: ## the kit on a stand-in for a board, with pynq's own board classes,
 
 test-systems: ## `make test test-slow` from a fresh clone on bare Debian 12, 13 and sid, and on ARM, with root; ONLY=trixie chooses
 	$(PC_ONLY)
-	@python3 tests/systems.py $(ONLY)
+	@PYTHONPATH=tests python3 -m systems.systems $(ONLY)
 
 test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps screenshots, ONLY=lab4-2 chooses
 	$(PC_ONLY)
@@ -197,7 +197,7 @@ image: ## a container image of the kit, pynq-tutorial, for a class without board
 test-container: ## the image, built and run with podman: a student's work, a hub's student, make report EXECUTE=yes; needs root and Debian
 	$(PC_ONLY)
 	$(SETUP)
-	@$(BIN)python3 tests/container $(if $(ONLY),-k '$(ONLY)')
+	@PYTHONPATH=tests $(BIN)python3 -m container $(if $(ONLY),-k '$(ONLY)')
 
 doctor: ## checks what the kit needs on this machine, and prints remedies
 	@python3 doctor.py $(if $(DESTDIR),$(call quoted,$(DESTDIR)))

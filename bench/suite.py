@@ -8,7 +8,7 @@ from .measure import ON_BOARD, Skipped, row, run
 
 NUMBER = 10
 NAME = 40  # characters of a test's name that the table has room for
-QUICK = "tests/test_mailbox.py", "tests/test_links.py"
+QUICK = "tests/iop/test_mailbox.py", "tests/setup/test_links.py"
 LIMIT = 1200  # seconds
 
 

@@ -111,7 +111,7 @@ def derive_hwh(path):
         # part of it is missing
         raise OverlayError(
             f"{path} is not a hardware description ({error}): copy it from the image again."
-        )
+        ) from error
 
 
 def _derived(path, root):
@@ -212,7 +212,7 @@ def _read(path):
         raise OverlayError(
             f"{path} cannot be read ({error.strerror}): give the base overlay of the board's image,"
             " base.bit with base.hwh beside it."
-        )
+        ) from error
 
 
 def _interrupt_path(modules, system):

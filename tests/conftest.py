@@ -1,19 +1,14 @@
 """What the tests share: a board, the overlay on it and a fresh IOP. On a PC the board is the
 virtual one."""
 
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import virtual_board
+from helpers.kit import OVERLAY, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-# on_board.py sets it
-OVERLAY = os.path.join(os.environ.get("TUTORIAL", str(ROOT)), "bitstream", "pynq_tutorial.bit")
 # for the exercises' checks; last, for iop is there too, as a link
 sys.path.append(str(ROOT / "notebooks"))
 
@@ -101,17 +96,3 @@ def buffer(xlnk):
     buffer = xlnk.cma_array((100,), dtype="i4")
     buffer[:] = 0
     return buffer
-
-
-def run_python(source, **options):
-    """Runs Python source in a process of its own, in the kit's folder; returns it finished, with
-    its output as text."""
-    options.setdefault("timeout", 300)
-    return subprocess.run(
-        [sys.executable, "-c", source],
-        cwd=str(ROOT),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
-        **options,
-    )

@@ -76,11 +76,10 @@ def resolve_bitstream(bitfile_path, device):
     if extension == ".bit" and not os.path.isfile(bitfile_path):
         # PYNQ's Overlay() has made the path absolute, from the working folder.
         inside = os.path.relpath(stem)
-        for stem in [stem] + (
-            [] if inside.startswith(os.pardir) else [os.path.join(NOTEBOOKS, inside)]
-        ):
-            if os.path.isfile(stem + ".hwh"):
-                return stem + extension
+        in_notebooks = [] if inside.startswith(os.pardir) else [os.path.join(NOTEBOOKS, inside)]
+        for found in [stem] + in_notebooks:
+            if os.path.isfile(found + ".hwh"):
+                return found + extension
     return resolve_bitstream.on_disk(bitfile_path, device)
 
 

@@ -18,7 +18,7 @@ SYSTEMD = os.path.isdir("/run/systemd/system")  # sd_booted(3): whether it runs 
 STATE = os.environ.get("STATE_DIRECTORY", "/var/lib/jupyterhub")  # systemd sets it for a service
 COMPILER = glob.glob("/var/cache/pynq-tutorial/mb-g++-*")  # XDG_CACHE_HOME=/var/cache make compiler
 
-c = get_config()  # noqa: F821 (JupyterHub's)
+c = get_config()
 
 # What a student's server reads, looked at as the user nobody. A clone that was made with umask 077
 # is its owner's alone, and so is a Python in /root. Drafts beside the notebooks may stay private.

@@ -135,7 +135,9 @@ def built(source, folder):
             "a program",
             "A message names file, line and column; begin with the "
             "first, for later ones often follow from it.",
-        ).wrong(next((line for line in str(error).splitlines() if "error: " in line), str(error)))
+        ).wrong(
+            next((line for line in str(error).splitlines() if "error: " in line), str(error))
+        ) from None
 
 
 @contextlib.contextmanager
@@ -173,6 +175,6 @@ def running(source, mb_info):
                 "an answer within a second",
                 "The program sets STATUS first, ends its loops, and sets BUFFER_ADDR to 0 "
                 "when all is done.",
-            ).wrong("the IOP did not answer")
+            ).wrong("the IOP did not answer") from None
         finally:
             Pynq_Tutorial(mb_info)

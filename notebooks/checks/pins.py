@@ -62,7 +62,7 @@ def change(source):
             try:
                 iop.write_to_buffer(buffer, 1, 0, timeout=1)
             except TimeoutError:
-                raise case.wrong("the IOP did not answer within a second")
+                raise case.wrong("the IOP did not answer within a second") from None
             if iop.read_mailbox(RESULT) != bin(levels).count("1"):
                 raise case.wrong(f"RESULT is {iop.read_mailbox(RESULT)}")
 

@@ -17,12 +17,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from helpers import checkout
 from iop import firmware
 
 HERE = Path(__file__).resolve().parent
 KIT = HERE.parent.parent
-sys.path.append(str(KIT / "tests"))
-import checkout  # noqa: E402
 
 # of every board: each has a mount namespace to itself, and the folder stays empty
 MOUNT_POINT = KIT / ".images" / "board"

@@ -5,16 +5,15 @@ its state after power-up, is a parameter."""
 import fcntl
 import os
 import pickle
-import sys
 from pathlib import Path
 
-import board as stand_in
 import pytest
 
+import board as stand_in
+from helpers.base_overlay import STOCK
+from systems import images
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.append(str(ROOT / "tests"))
-import images  # noqa: E402
-from base_overlay import STOCK  # noqa: E402
 
 NAME = stand_in.NOTEBOOKS + "/pynq_tutorial"
 # what the FPGA manager may report after power-up; nobody knows which a board does

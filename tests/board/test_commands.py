@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from board import HOME_KIT
 
+from board import HOME_KIT
 from conftest import base
 
 LIMIT = 900  # seconds for a command

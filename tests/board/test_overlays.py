@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from board import BOOT, HOME_KIT, NOTEBOOKS
 
+from board import BOOT, HOME_KIT, NOTEBOOKS
 from conftest import NAME, POWER_UPS, base
 
 TUTORIAL = """

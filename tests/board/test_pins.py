@@ -1,7 +1,6 @@
 """pynq's own driver of a Pmod, with its own program, under pynq's own board classes."""
 
 from board import NOTEBOOKS
-
 from conftest import NAME
 
 THERMOMETER = """

@@ -7,8 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-import board as stand_in
 import pytest
+
+import board as stand_in
 
 SLEEP = f"100000.{os.getpid()}"  # seconds; tells this test's own process from all others
 KILLED = """

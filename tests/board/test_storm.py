@@ -1,4 +1,4 @@
-"""Two processes do everything at once (tests/storm.py), from a seed that is printed; SEED=... plays
+"""Two processes do everything at once (helpers/storm.py), from a seed that is printed; SEED=... plays
 one again, as far as threads do the same twice. With pynq 3 one of them is killed now and then, as a
 kernel is, and a new one goes on."""
 
@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from board import HOME_KIT
 
+from board import HOME_KIT
 from conftest import NAME, base
 
 SECONDS = float(os.environ.get("STORM", 6))
-STORM = HOME_KIT + "/tests/storm.py"
+STORM = HOME_KIT + "/tests/helpers/storm.py"
 
 
 class Kernel:
@@ -32,7 +32,7 @@ class Kernel:
         killed_after = self._seconds * self._chance.random() if self._killed else float("inf")
         self._end = time.monotonic() + min(self._seconds, killed_after)
         self._process = self._board.start_python(
-            "import sys; sys.path[:0] = {!r}, '.'\nimport storm\nstorm.main({}, {}, '{}')".format(
+            "import sys; sys.path[:0] = {!r}, '.'\nfrom helpers import storm\nstorm.main({}, {}, '{}')".format(
                 HOME_KIT + "/tests", self._chance.randrange(10**6), self._seconds, killed_after
             ),
             NAME,

@@ -6,10 +6,10 @@ import re
 import shutil
 
 import pytest
-from base_overlay import STOCK
-from board import HOME_KIT
 
+from board import HOME_KIT
 from conftest import NAME, base
+from helpers.base_overlay import STOCK
 
 SECONDS = 2.0  # of each mixture
 

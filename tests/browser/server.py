@@ -15,14 +15,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import sysconfig
 import tempfile
 import urllib.request
 
+from helpers.waiting import soon
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.append(str(ROOT / "tests"))
-from waiting import soon  # noqa: E402
 
 # How to start it and where it shows a notebook; then, as CSS selectors: its cells, the number of a
 # code cell's run, where a cell's text, outputs and errors are, and what says that the kernel is

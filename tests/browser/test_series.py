@@ -12,7 +12,9 @@ from server import ROOT, soon
 
 CELL_SECONDS = 60  # as pyproject.toml says for make test: no cell of ours takes longer
 SANITIZE = re.findall(
-    "^regex: (.*)\nreplace: (.*)$", (ROOT / "tests" / "sanitize.cfg").read_text(), re.M
+    "^regex: (.*)\nreplace: (.*)$",
+    (ROOT / "tests" / "notebooks" / "sanitize.cfg").read_text(),
+    re.M,
 )
 SHOTS = os.environ.get("SHOTS")  # a folder for screenshots of all cells with a picture or a widget
 PICTURES = {"image/png", "image/jpeg", "image/svg+xml"}

@@ -18,9 +18,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from systems import systems
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT / "tests")]
-import systems  # noqa: E402
 
 STORE = ROOT / ".container"
 LARGEST_STORE = 10 << 20  # KB; each change to the packages adds 2 GB

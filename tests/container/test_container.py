@@ -6,11 +6,11 @@ import subprocess
 import time
 import uuid
 
-import checkout
 import pytest
-from waiting import soon
 
 from conftest import OFFLINE, ROOT, make, podman
+from helpers import checkout
+from helpers.waiting import soon
 
 READ_ONLY = OFFLINE + ["--read-only"]
 
@@ -21,7 +21,7 @@ def test_notebooks_show_what_is_stored_in_them(image, volume):
         "run",
         *READ_ONLY,
         volume,
-        f"--volume={ROOT}/tests/sanitize.cfg:/sanitize.cfg:ro",
+        f"--volume={ROOT}/tests/notebooks/sanitize.cfg:/sanitize.cfg:ro",
         image,
         "sh",
         "-c",

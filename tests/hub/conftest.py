@@ -9,15 +9,14 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 
 import pytest
 import requests
 from student import Student
 
+from helpers.waiting import soon
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.append(str(ROOT / "tests"))
-from waiting import soon  # noqa: E402
 
 LOG = pathlib.Path("/tmp/hub.log")  # this machine is the test's own
 STUDENTS = 20

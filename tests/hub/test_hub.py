@@ -24,7 +24,9 @@ LESSON = [
 # says the cell that shows the first buffer that the IOP has filled
 FILLED = "State of buffer after IOP write"
 SANITIZE = re.findall(
-    "^regex: (.*)\nreplace: (.*)$", (ROOT / "tests" / "sanitize.cfg").read_text(), re.M
+    "^regex: (.*)\nreplace: (.*)$",
+    (ROOT / "tests" / "notebooks" / "sanitize.cfg").read_text(),
+    re.M,
 )
 LONGEST = 10  # seconds until a cell's answer, whatever the others do
 

@@ -1,0 +1,138 @@
+"""The kit as a Python package: what `pynq get-notebooks` delivers from it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.install import files
+from helpers.editions import contents
+from helpers.kit import ROOT
+
+pytestmark = pytest.mark.deploy
+
+
+def command(*words, **environment):
+    return subprocess.run(
+        [str(word) for word in words],
+        env=dict(os.environ, **environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        timeout=300,
+    )
+
+
+def pack_into(folder):
+    subprocess.run(
+        [
+            "sh",
+            "-c",
+            (
+                'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"; cd "$0"; '
+                'cp pyproject.toml setup.py README.md "$1"'
+            ),
+            str(ROOT),
+            str(folder),
+        ],
+        check=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """The folder that the package was installed into, from a wheel."""
+    folder = tmp_path_factory.mktemp("package")
+    source = folder / "source"  # setuptools writes into it
+    source.mkdir()
+    pack_into(source)
+    for draft in ("iop/draft.py", "notebooks/exam.ipynb", "mb_src/pynq_tutorial.c~", "draft.py"):
+        (source / draft).write_text("a draft")
+    (source / "deploy/draft.py").write_text("a draft")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    built = command(*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, source)
+    assert built.returncode == 0, built.stdout
+    (wheel,) = folder.glob("*.whl")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    installed = command(*pip, "install", "--no-deps", "--target", folder / "installed", wheel)
+    assert installed.returncode == 0, installed.stdout
+    return folder / "installed"
+
+
+@pytest.mark.parametrize("python", ["python3.8", "python3.10"])
+def test_an_images_python_can_build_it(tmp_path, python):
+    home = command("sh", "-c", f"command -v {python} && {python} -m pip --version")
+    if home.returncode:
+        pytest.skip(f"there is no {python} with pip")
+    pack_into(tmp_path)
+    built = command(
+        python,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "wheel",
+        "--no-deps",
+        "-w",
+        tmp_path,
+        tmp_path,
+    )
+    assert built.returncode == 0 and list(tmp_path.glob("*.whl")), built.stdout
+
+
+def get_notebooks(package, *options):
+    return command(
+        Path(sys.executable).parent / "pynq",
+        "get-notebooks",
+        *options,
+        PYTHONPATH=str(package),
+        PYNQ_VIRTUAL_BOARD="0",
+    )
+
+
+def test_get_notebooks_delivers_what_make_install_does(package, tmp_path):
+    assert "pynq_tutorial" in get_notebooks(package, "--list").stdout
+    run = get_notebooks(package, "--ignore-overlays", "-p", tmp_path / "here", "pynq_tutorial")
+    assert run.returncode == 0, run.stdout
+    assert contents(tmp_path / "here" / "pynq_tutorial") == files()
+
+
+def test_the_package_has_the_editions_files_and_no_others(package):
+    listed = {
+        name.replace("deploy/", "", 1)
+        for name in (ROOT / "deploy" / "edition.txt").read_text().splitlines()
+    }
+    there = {name for name in contents(package / "pynq_tutorial") if "__pycache__" not in name}
+    assert there == listed
+
+
+def test_get_notebooks_leaves_a_students_work_alone(package, tmp_path):
+    get_notebooks(package, "--ignore-overlays", "-p", tmp_path / "here", "pynq_tutorial")
+    mine = tmp_path / "here/pynq_tutorial/2_iop_example.ipynb"
+    mine.write_text("a student's")
+    run = get_notebooks(
+        package, "--ignore-overlays", "--force", "-p", tmp_path / "here", "pynq_tutorial"
+    )
+    assert run.returncode == 0 and mine.read_text() == "a student's", run.stdout
+
+
+def test_get_notebooks_makes_the_overlay_from_the_one_that_pynq_has(package, tmp_path):
+    """... or says that there is none. Here pynq is a folder with nothing but a base overlay."""
+    code = """
+import os, sys
+sys.path[:0] = [{tests!r}, {package!r}]
+import pynq, pynq_tutorial
+from helpers import base_overlay
+from pathlib import Path
+try:
+    pynq_tutorial.deliver_notebooks("Pynq-Z1", "", {there!r}, "pynq_tutorial", folder=True)
+except Exception as error:
+    print(error)
+pynq.__file__ = {there!r} + "/pynq/__init__.py"
+base_overlay.write(Path({there!r}) / "pynq/overlays/base")
+pynq_tutorial.deliver_notebooks("Pynq-Z1", "", {there!r}, "pynq_tutorial", folder=True)
+""".format(tests=str(ROOT / "tests"), package=str(package), there=str(tmp_path))
+    run = command(sys.executable, "-c", code)
+    assert run.returncode == 0 and "overlays/base/base.bit cannot be read" in run.stdout, run.stdout
+    assert (tmp_path / "pynq_tutorial/bitstream/pynq_tutorial.bit").exists()

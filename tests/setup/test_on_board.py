@@ -1,0 +1,251 @@
+"""What runs on a board, on a tree that looks like one: make doctor, make test, and what the
+installer gives its Python."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from deploy.install import NBVAL, add_nbval
+from helpers import base_overlay
+from helpers.kit import ROOT
+
+pytestmark = pytest.mark.deploy
+
+VENV = "usr/local/share/pynq-venv"
+FILES = {
+    "etc/profile.d/boardname.sh": "export BOARD=Pynq-Z2\n",
+    "etc/profile.d/xrt_setup.sh": "export XILINX_XRT=/usr\n",
+    "home/xilinx/REVISION": "Release 2024_12_20 abcdef\n",
+    "opt/microblazeel-xilinx-elf/bin/mb-gcc": "",
+    "proc/meminfo": "CmaTotal:  131072 kB\nCmaFree:  120000 kB\n",
+    "sys/class/gpio/gpiochip906/label": "zynq_gpio\n",
+    "sys/class/gpio/gpiochip906/base": "906\n",
+    "sys/class/gpio/gpio960/value": "1\n",
+    VENV + "/bin/python3": f'#!/bin/sh\nexec {sys.executable} "$@"\n',
+}
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A tree like an image's root with the tutorial installed. Its Python is the kit's own, with
+    the stock pynq."""
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / VENV / "bin/python3").chmod(0o755)
+    base_overlay.write(tmp_path / VENV / "lib/python3.10/site-packages/pynq/overlays/base")
+    run("-m", "deploy.install", "--destdir", tmp_path)
+    return tmp_path
+
+
+def run(*words, **options):
+    return subprocess.run(
+        [sys.executable] + [str(word) for word in words],
+        cwd=str(ROOT),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        timeout=300,
+        **options,
+    )
+
+
+def doctor(root):
+    """{what was looked at: (ok, optional or MISSING, the line's text)}, and how it ended."""
+    finished = run("doctor.py", root)
+    lines = re.findall(r"^(ok|optional|MISSING) +(\S+(?: \S+)?) +(.*)$", finished.stdout, re.M)
+    assert len(lines) == len(finished.stdout.splitlines()) == 14, finished.stdout
+    return {name: (fine, text) for fine, name, text in lines}, finished.returncode
+
+
+def test_the_doctor_finds_nothing_missing_on_a_whole_board(root):
+    lines, code = doctor(root)
+    wrong = {name for name, (fine, _) in lines.items() if fine != "ok"}
+    assert wrong <= {"root"} and (code == 0 or os.geteuid() != 0)
+    assert lines["BOARD"][1] == "Pynq-Z2" and lines["CMA"][1] == "117 MB free"
+
+
+@pytest.mark.parametrize(
+    "line, name, text, remedy",
+    [
+        (
+            "BOARD",
+            "etc/profile.d/boardname.sh",
+            "export BOARD=Ultra96",
+            "Ultra96, and the tutorial is for Pynq-Z1 and Pynq-Z2",
+        ),
+        ("XILINX_XRT", "etc/profile.d/xrt_setup.sh", "", "export XILINX_XRT=/usr"),
+        ("CMA", "proc/meminfo", "CmaFree: 4096 kB\n", "4 MB free, and the largest buffer needs 40"),
+        (
+            "base overlay",
+            VENV + "/lib/python3.10/site-packages/pynq/overlays/base/base.hwh",
+            "",
+            "is not a hardware description",
+        ),
+        (
+            "tutorial",
+            "home/xilinx/jupyter_notebooks/pynq_tutorial/.pynq_tutorial.json",
+            None,
+            "sudo make install",
+        ),
+        (
+            "tutorial",
+            "home/xilinx/jupyter_notebooks/pynq_tutorial/.pynq_tutorial.json",
+            '{"files": {}, "beside": {}, "coming": {"1_memory.ipynb": "0"}}',
+            "an installation was cut off: sudo make install",
+        ),
+        (
+            "pynq",
+            VENV + "/bin/python3",
+            "#!/bin/sh\nexit 1\n",
+            "write the SD card with an image up to v3.1",
+        ),
+        ("pynq", VENV + "/bin/python3", "#!/bin/sh\necho 4.0.0\n", "4.0.0 in "),
+        ("pycparser", VENV + "/bin/python3", "#!/bin/sh\necho 3.0\n", "pip install 'pycparser<3'"),
+        ("nbval", VENV + "/bin/python3", "#!/bin/sh\nexit 1\n", "sudo make install gets it"),
+        ("disk", "etc/environment", "PYNQ_JUPYTER_NOTEBOOKS=/nowhere\n", "nowhere is missing"),
+    ],
+)
+def test_the_doctor_names_what_is_wrong_and_the_remedy(root, line, name, text, remedy):
+    (root / name).unlink() if text is None else (root / name).write_text(text)
+    lines, code = doctor(root)
+    assert code == 1 and lines[line][0] == "MISSING" and remedy in lines[line][1], lines[line]
+
+
+def test_the_doctor_sees_a_program_that_still_runs(root):
+    (root / "sys/class/gpio/gpio960/value").write_text("0\n")
+    lines, code = doctor(root)
+    assert lines["IOP"] == (
+        "optional",
+        "a program may be running in it still; loading an overlay ends that",
+    )
+
+
+def test_the_doctor_looks_at_an_sd_card_too(root):
+    (root / "proc/meminfo").unlink()
+    lines, code = doctor(root)
+    assert lines["CMA"] == ("optional", "unknown, because this board is not running")
+
+
+def test_the_installed_notebooks_pass_and_changed_ones_are_skipped_aloud(root):
+    target = root / "home/xilinx/jupyter_notebooks/pynq_tutorial"
+    bad = target / "2_iop_example.ipynb"
+    (target / "mine.ipynb").symlink_to("nowhere")
+    tested = run("tests/notebooks/on_board.py", root)
+    assert tested.returncode == 0, tested.stdout
+    assert (
+        re.search("2_iop_example.*Cell 0 PASSED", tested.stdout)
+        and "test_views_in_one_piece" in tested.stdout
+    )
+    notebook = json.loads(bad.read_text())
+    (cell,) = [
+        cell for cell in notebook["cells"] if "State of buffer after" in "".join(cell["source"])
+    ]
+    cell["outputs"][0]["text"] = ["State of buffer after IOP write\n", "0\n"]
+    bad.write_text(json.dumps(notebook))
+    manifest = target / ".pynq_tutorial.json"
+    known = manifest.read_text()
+    assert (
+        "skipped: 2_iop_example.ipynb, which is not as it was installed"
+        in run("tests/notebooks/on_board.py", root).stdout
+    )
+    edition = json.loads(known)
+    edition["files"]["2_iop_example.ipynb"] = hashlib.sha256(bad.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(edition))
+    tested = run("tests/notebooks/on_board.py", root)
+    assert tested.returncode == 1 and re.search("2_iop_example.* FAILED", tested.stdout), (
+        tested.stdout
+    )
+
+
+def test_without_an_installation_there_is_nothing_to_test(tmp_path):
+    tested = run("tests/notebooks/on_board.py", tmp_path)
+    assert (
+        tested.returncode == 1
+        and "There is no tutorial in" in tested.stdout
+        and "sudo make install" in tested.stdout
+    )
+
+
+def test_without_nbval_the_remedy_is_named(root):
+    (root / VENV / "bin/python3").write_text("#!/bin/sh\nexit 1\n")
+    tested = run("tests/notebooks/on_board.py", root)
+    assert (
+        tested.returncode == 1
+        and "There is no nbval in" in tested.stdout
+        and "sudo make install" in tested.stdout
+    )
+
+
+def test_nbval_is_added_and_nothing_else_is_changed(tmp_path, capsys):
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "image")], check=True)
+    python = str(tmp_path / "image/bin/python3")
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+    subprocess.run(pip + ["attrs==22.2.0"], check=True, stderr=subprocess.PIPE)
+    add_nbval(python)
+    assert capsys.readouterr().out == f"{NBVAL} is now in the image's Python, for `make test`.\n"
+    assert (
+        subprocess.check_output([python, "-c", "import attr, nbval; print(attr.__version__)"])
+        == b"22.2.0\n"
+    )
+    add_nbval(python)
+    assert capsys.readouterr().out == ""
+
+
+def test_without_a_network_the_notebooks_are_installed_all_the_same(tmp_path, capsys, monkeypatch):
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "image")], check=True)
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    add_nbval(str(tmp_path / "image/bin/python3"))
+    assert re.match(
+        r"nbval could not be installed \(ERROR.*\)\. The notebooks do not need it",
+        capsys.readouterr().out,
+    )
+
+
+def test_a_python_without_pip_is_no_reason_to_fail(tmp_path, capsys):
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "image")], check=True
+    )
+    add_nbval(str(tmp_path / "image/bin/python3"))
+    assert re.match(
+        r"nbval could not be installed \(.*No module named pip\)\. The notebooks",
+        capsys.readouterr().out,
+    )
+
+
+def lint(folder):
+    if sys.version_info < (3, 11):
+        pytest.skip("the linter needs Python 3.11")
+    return subprocess.run(
+        [str(ROOT / ".deploy/bin/zizmor"), "--offline", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+    )
+
+
+def test_the_ci_workflow_is_in_order():
+    assert lint(ROOT / ".github").returncode == 0, lint(ROOT / ".github").stdout
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("checkout@11bd71901bbe5b1630ceea73d27597364c9af683", "checkout@v4"),
+        ("runs-on:", "run-on:"),
+        ("make test", "make test ${{ github.event.issue.title }}"),
+    ],
+)
+def test_the_linter_would_notice(tmp_path, before, after):
+    workflow = (ROOT / ".github/workflows/test.yml").read_text()
+    assert before in workflow
+    (tmp_path / ".github/workflows").mkdir(parents=True)
+    (tmp_path / ".github/workflows/test.yml").write_text(workflow.replace(before, after))
+    assert lint(tmp_path / ".github").returncode != 0

@@ -1,0 +1,350 @@
+"""A program that only waits costs nothing and answers at once; one that computes is never taken for
+it."""
+
+import os
+import statistics
+import time
+
+import pytest
+from pynq import MMIO, allocate
+from pynq.lib.pmod import Pmod_DPOT, Pmod_TMP2
+
+from helpers.processes import sleeps_within
+from helpers.waiting import soon
+from virtual_board import microblaze
+from virtual_board.idle import find_wait
+from virtual_board.pmods import PmodDevice, SpiDevice, Tmp2
+
+pytestmark = pytest.mark.slow
+
+MAILBOX, PROGRESS, FLAG = 0xF000, 0xF010, 0xF014
+
+
+def cpu_seconds(*pids):
+    """What Linux has charged to these processes so far, to the nanosecond: /proc counts in
+    hundredths of a second."""
+    # the clock of a process, as clock_getcpuclockid(3) has it
+    return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
+
+
+def test_our_program_sleeps_and_takes_almost_no_time(iop, board):
+    assert sleeps_within(board)
+    pids = os.getpid(), board.microblaze.pid
+    before, start = cpu_seconds(*pids), time.monotonic()
+    time.sleep(1)
+    # A program that was not put to sleep takes a whole core. The budget of 2 % is for make bench,
+    # on a quiet machine.
+    assert cpu_seconds(*pids) - before < 0.1 * (time.monotonic() - start)
+    assert board.microblaze.is_asleep
+
+
+def test_it_wakes_for_a_request_and_sleeps_again(iop, board, buffer):
+    for value in range(3):
+        assert sleeps_within(board)
+        iop.write_to_buffer(buffer, 100, value)
+        assert buffer.tolist() == list(range(value, value + 100))
+    assert sleeps_within(board)
+
+
+def test_it_wakes_for_a_write_past_pynq(iop, board, buffer):
+    assert sleeps_within(board)
+    words = board.memory.words[MAILBOX // 4 :]
+    words[1], words[2], words[0] = 1, 7, buffer.physical_address
+    assert soon(lambda: buffer[0] == 7)
+
+
+def test_a_write_past_pynq_at_the_last_moment(iop, board, buffer, monkeypatch):
+    """Nobody tells the idle watch of it, as on the board stand-in, and it comes just before the
+    processor falls asleep."""
+
+    def find_and_be_late(*arguments):
+        found = find_wait(*arguments)
+        if found is not None and not served:
+            served.append(True)
+            words = board.memory.words[MAILBOX // 4 :]
+            words[1], words[2], words[0] = 1, 7, buffer.physical_address
+        return found
+
+    served = []
+    monkeypatch.setattr(microblaze, "find_wait", find_and_be_late)
+    assert soon(lambda: buffer[0] == 7) and served
+
+
+def test_a_request_that_is_made_again_while_it_is_looked_at(iop, board, buffer, monkeypatch):
+    """The same request as soon as the last one was answered, and nobody tells the idle watch: the
+    processor comes back to the same state, and memory looks as it did. That is no wait."""
+    words = board.memory.words[MAILBOX // 4 :]
+
+    class Busy:
+        """The debugger, of a program whose host is so busy."""
+
+        def __init__(self, debugger):
+            self.registers, self._debugger = debugger.registers, debugger
+
+        def step(self):
+            report = self._debugger.step()
+            if not words[0]:
+                words[0] = buffer.physical_address
+            return report
+
+    looks = []
+
+    def look(debugger, memory, steps, interrupted, served):
+        words[1], words[2], words[0] = 1, 7, buffer.physical_address
+        looks.append(find_wait(Busy(debugger), memory, 1000, lambda: False, served))
+        return looks[-1]
+
+    monkeypatch.setattr(microblaze, "find_wait", look)
+    assert soon(lambda: len(looks) >= 3)
+    monkeypatch.setattr(microblaze, "find_wait", find_wait)
+    assert all(found is None for found in looks)
+
+
+def test_a_write_at_the_last_moment_keeps_it_awake(iop, board, monkeypatch):
+    def find_and_be_late(*arguments):
+        found = find_wait(*arguments)
+        board.microblaze.written()
+        return found
+
+    monkeypatch.setattr(microblaze, "find_wait", find_and_be_late)
+    assert not sleeps_within(board, 1)
+    monkeypatch.setattr(microblaze, "find_wait", find_wait)
+    assert sleeps_within(board)
+
+
+def test_the_idle_watch_outlives_a_reload(iop, board, buffer):
+    """%autoreload empties a module before it executes it again, and the watch goes on meanwhile."""
+    for _ in range(50):
+        names = dict(vars(microblaze))
+        vars(microblaze).clear()
+        vars(microblaze).update(__name__=names["__name__"])
+        time.sleep(0.005)
+        vars(microblaze).update(names)
+    iop.write_to_buffer(buffer, 100, 1)
+    assert sleeps_within(board)
+
+
+def test_reset_wakes_it(iop, by_hand, board, buffer):
+    assert sleeps_within(board)
+    iop.reset()
+    assert not board.microblaze.is_asleep
+    assert sleeps_within(board)
+    by_hand.reset()  # held in reset is not asleep
+    assert not board.microblaze.is_asleep
+
+
+def test_a_program_that_polls_ddr_sleeps_and_wakes(load, board):
+    flag = allocate((4,), "u4")
+    address = flag.physical_address | 0x20000000
+    # imm; lwi r3, r0, the flag in DDR
+    load(
+        [
+            0xB0000000 | address >> 16,
+            0xE8600000 | address & 0xFFFF,
+            0xBC03FFF8,  # beqi r3, back to the imm
+            0xB0000000,
+            0xF8600000 | PROGRESS,
+            0xB8000000,
+        ]
+    )  # imm; swi r3, r0, PROGRESS; stay
+    assert sleeps_within(board)
+    flag[0] = 5  # numpy writes it; nobody tells the board
+    assert soon(lambda: MMIO(0x40000000 + PROGRESS, 4).read() == 5)
+    assert sleeps_within(board)  # "stay" is a wait for nothing but a reset
+
+
+def test_a_program_that_only_stores_stores_again_what_python_overwrites(load, board):
+    buffer = allocate((4,), "u4")
+    address = buffer.physical_address | 0x20000000
+    load(
+        [
+            0x30600005,  # addik r3, r0, 5
+            # imm; swi r3, r0, the first word of the buffer
+            0xB0000000 | address >> 16,
+            0xF8600000 | address & 0xFFFF,
+            0xB800FFF8,
+        ]
+    )  # bri, back to the imm
+    for value in 99, 100:
+        assert sleeps_within(board) and buffer[0] == 5
+        buffer[0] = value  # numpy writes it; nobody tells the board
+        assert soon(lambda: buffer[0] == 5)
+
+
+def test_a_loop_through_a_stack_frame_sleeps(load, board):
+    """As compilers make it without optimisation: each round stores what is there already, and has
+    delay slots."""
+    load(
+        [
+            0x30201000,  # addik r1, r0, 0x1000
+            0xF9E10000,  # swi   r15, r1, 0      the same each time
+            0xB0000000,
+            0xE860F000,  # imm; lwi r3, r0, MAILBOX
+            0xBE03FFF4,
+            0x80000000,  # beqid r3, back to the swi; or r0, r0, r0 in its delay slot
+            0xB8000000,
+        ]
+    )
+    assert sleeps_within(board)
+
+
+def test_a_long_way_round_sleeps_too(load, board):
+    load(
+        [
+            0x30600000 | 200,  # addik r3, r0, 200
+            0x3063FFFF,
+            0xBC23FFFC,  # addik r3, r3, -1; bnei r3, back by one
+            0xB0000000,
+            0xE880F000,  # imm; lwi r4, r0, MAILBOX
+            0xBC04FFEC,
+            0xB8000000,
+        ]
+    )  # beqi r4, to the beginning
+    assert sleeps_within(board)
+
+
+# With the IOP's peripherals
+
+
+def costs_nothing(board, seconds):
+    """Whether QEMU takes almost no time for that long: a program that was not put to sleep takes a
+    whole core."""
+    before, start = cpu_seconds(board.microblaze.pid), time.monotonic()
+    time.sleep(seconds)
+    return cpu_seconds(board.microblaze.pid) - before < 0.2 * (time.monotonic() - start)
+
+
+@pytest.mark.parametrize("plugged", [False, True])
+def test_pynqs_program_sleeps_over_its_mailbox_and_over_its_timer(overlay, board, plugged):
+    thermometer = Tmp2(25)
+    if plugged:
+        board.plug(thermometer)
+    driver = Pmod_TMP2(overlay.iop1.mb_info)
+    assert sleeps_within(board) and costs_nothing(board, 0.3)
+    if plugged:
+        assert driver.read() == 25
+    driver.set_log_interval_ms(40000)
+    driver.start_log()
+    words = board.memory.words
+    assert sleeps_within(board) and words[0x41C00010 // 4] & 0x80  # TCSR1: it waits for the timer
+    assert costs_nothing(board, 0.3)
+
+
+def test_a_program_that_polls_a_pin_sleeps_and_wakes(load, board):
+    device = board.plug(PmodDevice())
+    load(
+        [
+            0xB0004000,
+            0xE8600000,  # imm; lwi r3, r0, 0x40000000     GPIO_DATA
+            0xA4630001,  # andi r3, r3, 1
+            0xBC03FFF4,  # beqi r3, back to the imm
+            # one more in PROGRESS
+            0xB0000000,
+            0xE8800000 | PROGRESS,
+            0x30840001,
+            0xB0000000,
+            0xF8800000 | PROGRESS,
+            0xB0004000,
+            0xE8600000,
+            0xA4630001,
+            0xBC23FFF4,  # until the pin is low again
+            0xB800FFCC,
+        ]
+    )
+    progress = MMIO(0x40000000 + PROGRESS, 4)
+    for count in 1, 2, 3:
+        assert sleeps_within(board) and costs_nothing(board, 0.2)
+        device.drive(0, 1)
+        assert soon(lambda: progress.read() == count) and sleeps_within(board)
+        device.drive(0, 0)
+
+
+def test_a_deadline_wakes_it_in_time(overlay, board):
+    """Pmod_DPOT's ramp: a byte, and a wait of its timer, again and again. A busy machine may make
+    any period longer, on which several processes have to get their turn for each, but not every
+    one."""
+
+    class Times(SpiDevice):
+        def transfer(self, byte):
+            times.append(time.monotonic())
+            return 0
+
+    times, period = [], 0.2
+    board.plug(Times())
+    Pmod_DPOT(overlay.iop1.mb_info).write(0, step=1, log_ms=int(1000 * period))
+
+    def periods():
+        return [later - earlier for earlier, later in zip(times, times[1:])]
+
+    assert soon(lambda: board.microblaze.is_asleep)
+    assert soon(
+        lambda: len(times) >= 8 and any(0.95 * period < one < 1.5 * period for one in periods())
+    )
+    # one that came late makes the next seem short
+    assert 0.95 * period < statistics.median(periods())
+
+
+# in r3, and looks at the mailbox meanwhile
+COUNTS = [0x30630001, 0xB0000000, 0xE880F000, 0xB800FFF4]
+
+
+@pytest.mark.long
+def test_a_minute_of_computing_is_never_taken_for_idle(load, board):
+    load(COUNTS)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert not board.microblaze.is_asleep
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        # A counter in a register that takes 2^32 rounds, and reads memory meanwhile
+        ("counts in a register", COUNTS),
+        # ... and one that leaves a trace in memory now and then
+        (
+            "counts in memory",
+            [
+                0xB0000000,
+                0xE8600000 | PROGRESS,
+                0x30630001,
+                0xB0000000,
+                0xF8600000 | PROGRESS,
+                0xB800FFEC,
+            ],
+        ),
+        # A flag that goes 1, 0, 1, 0: registers come back, memory does not stand still
+        (
+            "toggles a word",
+            [0x30600001, 0xB0000000, 0xF8600000 | FLAG, 0xB0000000, 0xF8000000 | FLAG, 0xB800FFEC],
+        ),
+    ],
+)
+def test_a_program_that_works_is_never_taken_for_idle(load, board, name, words):
+    load(words)
+    deadline = time.monotonic() + 0.8
+    while time.monotonic() < deadline:
+        assert not board.microblaze.is_asleep, name
+        time.sleep(0.02)
+
+
+def test_a_working_program_keeps_most_of_its_time(load, board):
+    load(
+        [
+            0xB0000000,
+            0xE8600000 | PROGRESS,
+            0x30630001,
+            0xB0000000,
+            0xF8600000 | PROGRESS,
+            0xB800FFEC,
+        ]
+    )
+    progress = MMIO(0x40000000 + PROGRESS, 4)
+    time.sleep(0.2)
+    pieces = []
+    for _ in range(15):
+        before = progress.read()
+        time.sleep(0.05)
+        pieces.append((progress.read() - before) % 2**32)
+    assert sum(pieces) > 0.5 * len(pieces) * sorted(pieces)[len(pieces) // 2]
