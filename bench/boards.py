@@ -1,8 +1,6 @@
-"""What virtual boards cost while nothing happens: time of the processor, and memory. On a PC
-alone."""
+"""What virtual boards cost while nothing happens: time of the processor, and memory."""
 
 import contextlib
-import functools
 import os
 import subprocess
 import sys
@@ -11,11 +9,10 @@ import time
 
 import virtual_board
 
-from .measure import ON_BOARD, OVERLAY, ROOT, Skipped, in_turn, row
+from .measure import ON_BOARD, OVERLAY, ROOT, Skipped
 
-BOARDS = (1, 5, 20)
+BOARDS = 1, 20
 WAIT = 120  # seconds for all processes of a sample, after which they are ended
-
 # Says so when it has imported pynq, and waits; then starts a board, gives its QEMU's number, and
 # stays until its input ends.
 STUDENT = f"""
@@ -47,16 +44,9 @@ def students(number):
     alarm.start()
     try:
         for _ in range(number):
-            processes.append(
-                subprocess.Popen(
-                    [sys.executable, "-c", STUDENT],
-                    cwd=ROOT,
-                    start_new_session=True,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    universal_newlines=True,
-                )
-            )
+            pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True)
+            command = [sys.executable, "-c", STUDENT]
+            processes.append(subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes))
         yield processes
     finally:
         for process in processes:
@@ -72,13 +62,12 @@ def answers(processes):
     """A line of each process. RuntimeError if one has ended."""
     lines = [process.stdout.readline() for process in processes]
     if "" in lines:
-        raise RuntimeError("{} of {} processes did not start".format(lines.count(""), len(lines)))
+        raise RuntimeError(f"{lines.count('')} of {len(lines)} processes did not start")
     return lines
 
 
 def memory_of(number):
-    """(bytes of so many processes with a virtual board each, bytes that the same processes had
-    before, with pynq alone)."""
+    """Bytes of so many processes with a virtual board each, and what they had with pynq alone."""
     with students(number) as processes:
         answers(processes)
         before = sum(memory(process.pid) for process in processes)
@@ -90,74 +79,55 @@ def memory_of(number):
 
 
 def cpu_seconds(pid):
-    """What Linux has charged to a process so far, to the nanosecond: /proc/PID/stat counts in
-    hundredths of a second."""
+    """What Linux has charged to a process so far, to the nanosecond."""
     # how Linux numbers the clock of a process: clock_getcpuclockid(3)
     return time.clock_gettime(~pid << 3 | 2)
 
 
 def idle(quick):
-    """The row of a virtual board with its program waiting, beside the same board kept awake."""
+    """The ways of a virtual board with its program waiting, and of the same one kept awake."""
+    from pynq import Overlay, allocate
+
+    from iop.pynq_tutorial import Pynq_Tutorial
+
     board = virtual_board.activate()
-    try:
-        from pynq import Overlay, allocate
+    iop, buffer = Pynq_Tutorial(Overlay(OVERLAY).iop1.mb_info), allocate((1,))
+    window = 0.5 if quick else 2  # seconds
 
-        from iop.pynq_tutorial import Pynq_Tutorial
+    def share(keep_awake):
+        pids = os.getpid(), board.microblaze.pid
+        began, used = time.monotonic(), sum(map(cpu_seconds, pids))
+        while time.monotonic() < began + window:
+            if keep_awake:
+                iop.write_to_buffer(buffer, 1, 0)
+            time.sleep(window / 25)  # less than it takes to fall asleep
+        return (sum(map(cpu_seconds, pids)) - used) / (time.monotonic() - began)
 
-        iop, buffer = Pynq_Tutorial(Overlay(OVERLAY).iop1.mb_info), allocate((1,))
-        window = 0.5 if quick else 2  # seconds
+    def asleep():
+        deadline = time.monotonic() + 5
+        while not board.microblaze.is_asleep:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the virtual board did not fall asleep within 5 s")
+            time.sleep(0.01)
+        return share(keep_awake=False)
 
-        def share(keep_awake):
-            pids = os.getpid(), board.microblaze.pid
-            began, used = time.monotonic(), sum(map(cpu_seconds, pids))
-            while time.monotonic() < began + window:
-                if keep_awake:
-                    iop.write_to_buffer(buffer, 1, 0)
-                time.sleep(window / 25)  # less than it takes to fall asleep
-            return (sum(map(cpu_seconds, pids)) - used) / (time.monotonic() - began)
-
-        def asleep():
-            deadline = time.monotonic() + 5
-            while not board.microblaze.is_asleep:
-                if time.monotonic() > deadline:
-                    raise RuntimeError("the virtual board did not fall asleep within 5 s")
-                time.sleep(0.01)
-            return share(keep_awake=False)
-
-        return row(
-            "cores",
-            in_turn(
-                {
-                    "asleep, as it is when idle": asleep,
-                    "kept awake": lambda: share(keep_awake=True),
-                },
-                2 if quick else 7,
-            ),
-        )
-    finally:
-        board.close()
+    return {"asleep, as it is when idle": asleep, "kept awake": lambda: share(keep_awake=True)}
 
 
 def rows(quick):
-    """Yields (name, function that returns the row) of each."""
-
-    def on_pc(measure):
-        def measured():
-            if ON_BOARD:
-                raise Skipped("only a PC has virtual boards")
-            return measure()
-
-        return measured
-
-    def boards(number):
-        bytes_used, before = zip(*[memory_of(number) for _ in range(1 if quick else 3)])
-        return row(
-            "bytes", {"Python and QEMU": bytes_used, "the same processes with pynq alone": before}
-        )
-
-    yield "idle virtual board", on_pc(lambda: idle(quick))
+    """Yields (name, unit, ways, runs) of each row."""
+    if ON_BOARD:
+        raise Skipped("only a PC has virtual boards")
+    board = virtual_board.activate()
+    try:
+        yield "idle virtual board", "cores", idle(quick), 2 if quick else 7
+    finally:
+        board.close()
     for number in BOARDS:
-        yield (
-            "memory of {} virtual board{}".format(number, "s" if number > 1 else ""),
-            on_pc(functools.partial(boards, number)),
-        )
+        pairs = [memory_of(number) for _ in range(1 if quick else 3)]
+        used, before = zip(*pairs)
+        ways = {
+            "Python and QEMU": iter(used).__next__,
+            "the same processes with pynq alone": iter(before).__next__,
+        }
+        yield f"memory of virtual boards: {number}", "bytes", ways, len(pairs)

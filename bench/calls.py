@@ -1,10 +1,11 @@
-"""What a call of write_to_buffer takes, short and long, beside other ways to fill the same buffer.
+"""What a call of write_to_buffer and one of a C function take, beside other ways to do the same.
 
 A call names the buffer by its physical address, as the notebooks' do, or gives the buffer itself.
-The process is like a notebook's kernel, because what an address takes could depend on how many
-objects there are."""
+The process has as many objects as a notebook's kernel, because what an address takes could depend
+on that.
+"""
 
-import functools
+import contextlib
 import gc
 import time
 import timeit
@@ -13,262 +14,173 @@ import numpy as np
 
 import virtual_board
 
-from .firmware import instructions_a_word
-from .measure import ON_BOARD, OVERLAY, Skipped, in_turn, like_a_notebook, row
+from .measure import OVERLAY, Skipped
 
-SHORT = (1, 10, 1000)  # words
-ALL = tuple(10**n for n in range(8))
-LONGEST = ALL[-1]
-LOOP_LIMIT = 100000  # words; a Python loop over more is measured on these and counted in proportion
-# a sample: so few that most samples are over before Linux takes a core away for something else
-CALLS = 20
+OBJECTS = 300000  # that Python's garbage collector lists in a kernel that has drawn something
+LONGEST = 10**7  # words
+LOOPED = 10**5  # words; a Python loop over more is measured on these and counted in proportion
+CALLS = 20  # a sample: so few that most are over before Linux gives the core to something else
 LOOKS = 10**7  # at the mailbox before a poll by hand gives up
-FIRST = 1  # the first word's value
 NO_BUFFER = 0x1000  # an address of Linux's
-BY_ADDRESS, BY_BUFFER = "write_to_buffer, by address", "write_to_buffer, by buffer"
-CYCLE = 1e-8  # seconds: the board's MicroBlaze runs at 100 MHz
+BY_ADDRESS, BY_BUFFER, BY_HAND = "by address", "by buffer", "3 MMIO writes and a poll loop"
+CELL = "int add(int a, int b) { return a + b; }"
+CELL_BUDGET = 0.5  # seconds to compile and load a cell
 
 
-class Ways:
-    """Ways to fill a buffer with counting numbers: each method takes the number of words."""
-
-    def __init__(self):
-        # Only now: pynq looks for its device when it is first asked, and by then there must be one.
-        from pynq import Overlay, allocate
-        from pynq.lib import Pmod
-
-        from iop import pynq_tutorial, sharing
-
-        self.mailbox = pynq_tutorial
-        mb_info = Overlay(OVERLAY).iop1.mb_info
-        self.pmod = Pmod(mb_info, pynq_tutorial.PROGRAM)
-        self.mmio = self.pmod.mmio
-        # the last to start the program, it waits until that is ready
-        self.iop = pynq_tutorial.Pynq_Tutorial(mb_info)
-        self.board_lock = sharing.board_lock()
-        self.allocate = allocate
-        self.buffer = allocate((LONGEST,), np.uint32)
-        self.address = self.buffer.physical_address
-
-    def by_address(self, words):
-        self.iop.write_to_buffer(self.address, words, FIRST)
-
-    def by_buffer(self, words):
-        self.iop.write_to_buffer(self.buffer, words, FIRST)
-
-    def by_hand(self, words):
-        mmio = self.mmio
-        mmio.write(self.mailbox.ARRAY_LENGTH, words)
-        mmio.write(self.mailbox.INIT_DATA, FIRST)
-        mmio.write(self.mailbox.BUFFER_ADDR, self.address)
-        for _ in range(LOOKS):
-            if not mmio.read(self.mailbox.BUFFER_ADDR):
-                return
-        raise TimeoutError("the IOP did not answer")
-
-    def pmod_calls(self, words):
-        """By the mailbox calls of pynq's own class for a Pmod, and a loop that waits."""
-        pmod = self.pmod
-        pmod.write_mailbox(4, words)
-        pmod.write_mailbox(8, FIRST)
-        pmod.write_mailbox(0, self.address)
-        for _ in range(LOOKS):
-            if not pmod.read_mailbox(0):
-                return
-        raise TimeoutError("the IOP did not answer")
-
-    def refusal(self):
-        """The seconds of a call with an address in no buffer."""
-
-        def refused():
-            try:
-                self.iop.write_to_buffer(NO_BUFFER, 1, FIRST)
-            except ValueError:
-                return
-            raise RuntimeError("an address in no buffer was not refused")
-
-        return timeit.timeit(refused, number=CALLS) / CALLS
-
-    def first_call(self):
-        """The seconds of the first call by address for a buffer, when other objects have come after
-        it, as in a later cell."""
-        buffer = self.allocate((10,), np.uint32)
-        address = buffer.physical_address
-        gc.collect(0)
-        seconds = timeit.timeit(lambda: self.iop.write_to_buffer(address, 10, FIRST), number=1)
-        buffer.freebuffer()
-        return seconds
-
-    def lock(self, words):
-        """What of write_to_buffer keeps other threads and processes away; it writes nothing."""
-        with self.board_lock.threads, self.board_lock:
-            pass
-
-    def python_loop(self, words):
-        buffer = self.buffer
-        for i in range(words):
-            buffer[i] = FIRST + i
-
-    def arange(self, words):
-        self.buffer[:words] = np.arange(FIRST, FIRST + words, dtype=np.uint32)
-
-    def sample(self, way, words):
-        """A function that returns the seconds a call of a way takes."""
-        calls = max(1, min(CALLS, 20000 // words))
-
-        def seconds():
-            self.buffer[:words] = 0
-            way(words)
-            if not np.array_equal(
-                self.buffer[:words], np.arange(FIRST, FIRST + words, dtype=np.uint32)
-            ):
-                raise RuntimeError("the buffer does not hold what was to be written")
-            # not counted: looking at the buffer took long enough for the virtual board to fall
-            # asleep
-            way(words)
-            return timeit.timeit(lambda: way(words), number=calls) / calls
-
-        return seconds
-
-    def share_of_a_core(self, way, quick):
-        """A function that returns how much of a core this process uses while it waits for long
-        calls of a way."""
-
-        def share():
-            way(LONGEST)
-            started, used = time.perf_counter(), time.process_time()
-            for _ in range(2 if quick else 10):
-                way(LONGEST)
-            return (time.process_time() - used) / (time.perf_counter() - started)
-
-        return share
-
-
-def both(name, samples, unit="s"):
-    """Yields (name, function that returns the row) of the call by address and of the one by buffer,
-    from the same samples.
-
-    samples: a function that returns {BY_ADDRESS: samples, BY_BUFFER: samples, others to compare
-    with: samples, ...}"""
-    samples = functools.lru_cache(maxsize=None)(samples)
-    yield name + ", by address", lambda: row(unit, samples())
-    yield (
-        name + ", by buffer",
-        lambda: row(unit, {way: taken for way, taken in samples().items() if way != BY_ADDRESS}),
-    )
-
-
-def rows(quick):
-    """Yields (name, function that returns the row) of each."""
+@contextlib.contextmanager
+def board_with_overlay():
+    """pynq's overlay, on a board or a virtual one that ends with the block."""
     board = virtual_board.activate()
     try:
-        ways = Ways()
-        objects = like_a_notebook()
+        from pynq import Overlay  # only now: there must be a device when it is imported
 
-        def runs(words):
-            return 2 if quick else 15 if words > LOOP_LIMIT else 51
-
-        def calls(words):
-            return {
-                BY_ADDRESS: ways.sample(ways.by_address, words),
-                BY_BUFFER: ways.sample(ways.by_buffer, words),
-            }
-
-        def latency(words):
-            return in_turn(
-                dict(
-                    calls(words),
-                    **{
-                        "3 MMIO writes and a poll loop": ways.sample(ways.by_hand, words),
-                        "Pmod's mailbox calls": ways.sample(ways.pmod_calls, words),
-                    },
-                ),
-                runs(words),
-            )
-
-        def throughput(words):
-            looped = min(words, LOOP_LIMIT)
-            loop = ways.sample(ways.python_loop, looped)
-            name = (
-                "Python loop"
-                if looped == words
-                else f"Python loop, {looped:,} words x {words // looped}"
-            )
-            return in_turn(
-                dict(
-                    calls(words),
-                    **{
-                        name: lambda: loop() * words / looped,
-                        "numpy.arange": ways.sample(ways.arange, words),
-                    },
-                ),
-                runs(words),
-            )
-
-        def instruction():
-            if ON_BOARD:
-                raise Skipped("a board has its own clock")
-            each = instructions_a_word()
-            fill = ways.sample(ways.by_buffer, LONGEST)
-            return row(
-                "s",
-                dict(
-                    in_turn({"write_to_buffer": lambda: fill() / LONGEST / each}, runs(LONGEST)),
-                    **{"a cycle of a board's 100 MHz": CYCLE},
-                ),
-            )
-
-        def waiting():
-            return in_turn(
-                {
-                    BY_ADDRESS: ways.share_of_a_core(ways.by_address, quick),
-                    BY_BUFFER: ways.share_of_a_core(ways.by_buffer, quick),
-                    "3 MMIO writes and a poll loop": ways.share_of_a_core(ways.by_hand, quick),
-                },
-                2 if quick else 5,
-            )
-
-        def lock():
-            calls = CALLS * 50
-            return row(
-                "s",
-                in_turn(
-                    {
-                        "lock and unlock": (
-                            lambda: timeit.timeit(lambda: ways.lock(10), number=calls) / calls
-                        ),
-                        "write_to_buffer, 10 words": ways.sample(ways.by_address, 10),
-                    },
-                    runs(10),
-                ),
-            )
-
-        def beside_a_call(name, seconds):
-            return row(
-                "s",
-                in_turn(
-                    {name: seconds, BY_ADDRESS + ", 10 words": ways.sample(ways.by_address, 10)},
-                    runs(10),
-                ),
-            )
-
-        yield "lock among processes", lock
-        yield "first call for an address", lambda: beside_a_call("first call", ways.first_call)
-        yield "refusal of an address", lambda: beside_a_call("refusal", ways.refusal)
-        for words in SHORT:
-            yield from both(
-                "latency, {:,} word{}".format(words, "s" if words > 1 else ""),
-                functools.partial(latency, words),
-            )
-        for words in ALL:
-            yield from both(
-                "filling {:,} word{}".format(words, "s" if words > 1 else ""),
-                functools.partial(throughput, words),
-            )
-        yield "one instruction of the fill loop", instruction
-        yield from both(f"core in use, {LONGEST:,} words", waiting, "cores")
-        ways.buffer.freebuffer()
-        del objects
+        yield Overlay(OVERLAY)
     finally:
         if board is not None:
             board.close()
+
+
+def seconds(function, calls=CALLS):
+    """A function that returns the seconds a call takes, without the first one."""
+
+    def sample():
+        function()  # not counted: a program that slept wakes
+        return timeit.timeit(function, number=calls) / calls
+
+    return sample
+
+
+def by_hand(mailbox, mmio, address, words):
+    """The same request as write_to_buffer makes, without its checks."""
+    mmio.write(mailbox.ARRAY_LENGTH, words)
+    mmio.write(mailbox.INIT_DATA, 1)
+    mmio.write(mailbox.BUFFER_ADDR, address)
+    for _ in range(LOOKS):
+        if not mmio.read(mailbox.BUFFER_ADDR):
+            return
+    raise TimeoutError("the IOP did not answer")
+
+
+def by_pmod(pmod, address, words):
+    """The mailbox calls of pynq's own class for a Pmod, and a loop that waits."""
+    pmod.write_mailbox(4, words)
+    pmod.write_mailbox(8, 1)
+    pmod.write_mailbox(0, address)
+    for _ in range(LOOKS):
+        if not pmod.read_mailbox(0):
+            return
+    raise TimeoutError("the IOP did not answer")
+
+
+def rows(quick):
+    """Yields (name, unit, ways, runs) of each row."""
+    with board_with_overlay() as overlay:
+        from pynq import allocate
+        from pynq.lib import Pmod
+
+        from iop import pynq_tutorial as mailbox
+
+        pmod = Pmod(overlay.iop1.mb_info, mailbox.PROGRAM)
+        iop = mailbox.Pynq_Tutorial(overlay.iop1.mb_info)  # the last to start the program
+        buffer = allocate((LONGEST,), np.uint32)
+        address = buffer.physical_address
+        kept = [[] for _ in range(OBJECTS - len(gc.get_objects()))]
+        runs = 2 if quick else 51
+
+        def call(words, place=address):
+            return seconds(
+                lambda: iop.write_to_buffer(place, words, 1), min(CALLS, max(1, LOOPED // words))
+            )
+
+        def first_call():
+            """By address, for a buffer after which other objects have come."""
+            small = allocate((10,), np.uint32)
+            where = small.physical_address
+            gc.collect(0)
+            taken = timeit.timeit(lambda: iop.write_to_buffer(where, 10, 1), number=1)
+            small.freebuffer()
+            return taken
+
+        def refused():
+            with contextlib.suppress(ValueError):
+                iop.write_to_buffer(NO_BUFFER, 1, 1)
+                raise RuntimeError("an address in no buffer was not refused")
+
+        def loop(words=LOOPED):
+            for i in range(words):
+                buffer[i] = 1 + i
+
+        def arange(words):
+            buffer[:words] = np.arange(1, 1 + words, dtype=np.uint32)
+
+        def core_in_use(function):
+            def share():
+                began, used = time.perf_counter(), time.process_time()
+                for _ in range(2 if quick else 10):
+                    function(LONGEST)
+                return (time.process_time() - used) / (time.perf_counter() - began)
+
+            return share
+
+        beside = {
+            BY_BUFFER: call(10, buffer),
+            BY_HAND: seconds(lambda: by_hand(mailbox, pmod.mmio, address, 10)),
+            "Pmod's mailbox calls": seconds(lambda: by_pmod(pmod, address, 10)),
+        }
+        yield "write_to_buffer, 10 words", "s", {BY_ADDRESS: call(10), **beside}, runs
+        yield "first call for an address", "s", {"first": first_call, "a later one": call(10)}, runs
+        yield "refusal of an address", "s", {"refusal": seconds(refused), "a call": call(10)}, runs
+        for words in 1000, LONGEST:
+            looped = min(words, LOOPED)
+            python = seconds(lambda looped=looped: loop(looped), 1)
+            ways = {
+                BY_ADDRESS: call(words),
+                f"Python loop, {looped:,} words x {words // looped}": (
+                    lambda python=python, times=words / looped: python() * times
+                ),
+                "numpy.arange": seconds(lambda words=words: arange(words), 3),
+            }
+            yield f"filling {words:,} words", "s", ways, min(runs, 15)
+            if buffer[words - 1] != words:
+                raise RuntimeError("the buffer does not hold what was to be written")
+        waiting = {
+            BY_ADDRESS: core_in_use(lambda words: iop.write_to_buffer(address, words, 1)),
+            BY_HAND: core_in_use(lambda words: by_hand(mailbox, pmod.mmio, address, words)),
+        }
+        yield f"core in use, {LONGEST:,} words", "cores", waiting, 2 if quick else 5
+        buffer.freebuffer()
+        del kept
+
+
+def cells(quick):
+    """Yields (name, unit, ways, runs) of a cell's compilation and of a call of its function."""
+    from iop import firmware
+
+    try:
+        firmware.put_on_path()
+    except RuntimeError as error:
+        raise Skipped(str(error)) from None
+    with board_with_overlay() as overlay:
+        from pynq import allocate
+        from pynq.lib import MicroblazeRPC
+
+        from iop.pynq_tutorial import Pynq_Tutorial
+
+        iop, buffer = Pynq_Tutorial(overlay.iop1.mb_info), allocate((10,), "u4")
+        runs = 2 if quick else 21
+
+        def compile_and_load():
+            return MicroblazeRPC(overlay.iop1, CELL)
+
+        def add():
+            program = compile_and_load()
+            return seconds(lambda: program.add(1, 2))()
+
+        def write_to_buffer():
+            iop.reset()
+            return seconds(lambda: iop.write_to_buffer(buffer.physical_address, 10, 1))()
+
+        compiling = {"one function": seconds(compile_and_load, 1), "the budget": CELL_BUDGET}
+        yield "compiling and loading", "s", compiling, runs
+        calling = {"add(1, 2)": add, "write_to_buffer, 10 words": write_to_buffer}
+        yield "a call and its result", "s", calling, runs

@@ -13,7 +13,7 @@ from virtual_board.memory import SIZE, SharedMemory
 from virtual_board.microblaze import RESET_STUB
 from virtual_board.qemu import Qemu
 
-from .measure import ON_BOARD, ROOT, Skipped, row
+from .measure import ON_BOARD, ROOT, Skipped
 
 MB_SRC = os.path.join(ROOT, "mb_src")
 BRAI_0 = 0xB8080000  # the instruction "jump to address 0"
@@ -64,39 +64,22 @@ def instructions_a_word(program=None):
 
 
 def unoptimised():
-    """The bytes of the same C, built with -O0. Skipped if the pinned compiler is not there: a bench
-    builds no compiler."""
+    """The bytes of the same C, built with -O0. Skipped if the pinned compiler is not there."""
     folder = compiler.built()
     if folder is None:
         raise Skipped("no pinned compiler here; `make firmware-check` builds it")
-    cpu = (
-        re.search(r"^CPU\s*=\s*(.*)", _read(os.path.join(MB_SRC, "Makefile")).decode(), re.M)
-        .group(1)
-        .split()
-    )
-    build = os.path.join(MB_SRC, "build")
+    makefile = _read(os.path.join(MB_SRC, "Makefile")).decode()
+    cpu = re.search(r"^CPU\s*=\s*(.*)", makefile, re.M).group(1)
+    build = os.path.join(MB_SRC, "build")  # for temporary files, too: `make clean` removes it
     os.makedirs(build, exist_ok=True)
+    options = "-O0 -std=c99 -ffreestanding -nostdlib -T iop.ld -lgcc"
     for command in (
-        ["mb-gcc"]
-        + cpu
-        + [
-            "-O0",
-            "-std=c99",
-            "-ffreestanding",
-            "-nostdlib",
-            "-T",
-            "iop.ld",
-            "-o",
-            "build/unoptimised.elf",
-            "crt0.S",
-            "pynq_tutorial.c",
-            "-lgcc",
-        ],
-        ["mb-objcopy", "-O", "binary", "build/unoptimised.elf", "build/unoptimised.bin"],
+        f"mb-gcc {cpu} -o build/unoptimised.elf crt0.S pynq_tutorial.c {options}",
+        "mb-objcopy -O binary build/unoptimised.elf build/unoptimised.bin",
     ):
-        # Its temporary files too are in the build folder, which `make clean` removes.
+        program, *words = command.split()
         subprocess.check_output(
-            [str(folder / "bin" / command[0])] + command[1:],
+            [str(folder / "bin" / program)] + words,
             cwd=MB_SRC,
             stderr=subprocess.STDOUT,
             env=dict(os.environ, TMPDIR=build),
@@ -110,38 +93,18 @@ def _read(path):
         return file.read()
 
 
-def _or_reason(function):
-    try:
-        return function()
-    except Skipped as reason:
-        return str(reason)
-
-
 def rows(quick):
-    """Yields (name, function that returns the row) of each. They are exact, so once is enough."""
+    """Yields (name, unit, ways, runs) of each row. They are exact, so once is enough."""
+    from iop.pynq_tutorial import PROGRAM
 
-    def size():
-        from iop.pynq_tutorial import PROGRAM
-
-        return row(
-            "bytes",
-            {
-                "pynq_tutorial.bin": os.path.getsize(PROGRAM),
-                "the same C with -O0": _or_reason(lambda: len(unoptimised())),
-            },
-        )
-
-    def instructions():
-        if ON_BOARD:
-            raise Skipped("a board has no emulator that counts; `make bench` on a PC does")
-        return row(
-            "instructions",
-            {
-                "pynq_tutorial.bin": instructions_a_word(),
-                "the same C with -O0": _or_reason(lambda: instructions_a_word(unoptimised())),
-                "least: a store and an addition": LEAST,
-            },
-        )
-
-    yield "firmware's size", size
-    yield "instructions a word, fill loop", instructions
+    other = unoptimised()
+    ways = {"pynq_tutorial.bin": os.path.getsize(PROGRAM), "the same C with -O0": len(other)}
+    yield "firmware's size", "bytes", ways, 1
+    if ON_BOARD:
+        raise Skipped("a board has no emulator that counts instructions")
+    ways = {
+        "pynq_tutorial.bin": instructions_a_word(),
+        "the same C with -O0": instructions_a_word(other),
+        "least: a store and an addition": LEAST,
+    }
+    yield "instructions a word, fill loop", "instructions", ways, 1

@@ -1,220 +1,71 @@
-"""How long it takes until one can begin, in fresh processes; what is pynq's own share of it; and
-the notebooks."""
+"""How long it takes until one can begin, in fresh processes, and pynq's own share of it."""
 
-import functools
 import glob
 import importlib.util
 import json
 import os
 import time
 
-import numpy as np
+from .measure import ON_BOARD, OVERLAY, ROOT, Skipped, run
 
-from .measure import ON_BOARD, OVERLAY, ROOT, Skipped, in_turn, row, run
-
-# Prints the seconds of each part. The overlay's download, on a PC the start of QEMU, happens within
-# Overlay(); all else in there is pynq's: it reads the .hwh.
-START = f"""
-import json, time
-seconds, last = {{}}, time.perf_counter()
-def part(name):
-    global last
-    seconds[name], last = time.perf_counter() - last, time.perf_counter()
-
-import pynq
-part("import pynq")
-import pynq.lib
-part("import pynq.lib")
-import virtual_board
-board = virtual_board.activate()
-part("activate")
-download = 0.0
-if board is not None:
-    def timed_download(stock=board.download):
-        global download
-        started = time.perf_counter()
-        stock()
-        download += time.perf_counter() - started
-    board.download = timed_download
-from pynq import Overlay
-overlay = Overlay({OVERLAY!r})
-part("Overlay")
-seconds["download"] = download
-from iop.pynq_tutorial import Pynq_Tutorial
-Pynq_Tutorial(overlay.iop1.mb_info)
-part("Pynq_Tutorial")
-print(json.dumps(seconds))
-if board is not None:
-    board.close()
-"""
-
-EMPTY_KERNELS = """
-import sys
-from jupyter_client.manager import start_new_kernel
-for _ in range(int(sys.argv[1])):
-    manager, client = start_new_kernel()
-    client.stop_channels()
-    manager.shutdown_kernel()
-"""
+PROGRAMS = os.path.join(ROOT, "bench", "programs")
+PARTS = os.path.join(PROGRAMS, "start_in_parts.py")
+TO_THE_TENTH_WORD = os.path.join(PROGRAMS, "to_the_tenth_word.py")
+EMPTY_KERNELS = os.path.join(PROGRAMS, "empty_kernels.py")
 
 
-# Executes notebook 2 up to its first write, looks at the words, and prints the seconds since the
-# kernel's start.
-COLD_START = """
-import json, os, sys, time
-from jupyter_client.manager import start_new_kernel
-with open(sys.argv[1]) as file:
-    cells = ["".join(cell["source"]) for cell in json.load(file)["cells"] if cell["cell_type"] == "code"]
-last = next(number for number, cell in enumerate(cells) if "iop.write_to_buffer(" in cell)
-began = time.perf_counter()
-manager, client = start_new_kernel(cwd=os.path.dirname(sys.argv[1]))
-try:
-    for cell in cells[:last + 1]:
-        answer = client.execute_interactive(cell, timeout=60, output_hook=lambda message: None,
-                                            user_expressions={"words": "buffer[:10].tolist()"})["content"]
-        if answer["status"] != "ok":
-            sys.exit("a cell failed: " + cell)
-    end = time.perf_counter()
-    words = answer["user_expressions"]["words"]["data"]["text/plain"]
-    if words != str(list(range(1, 11))):
-        sys.exit("the buffer has " + words)
-    print(end - began)
-finally:
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
-"""
+def parts(*names, less=()):
+    """A function that returns the seconds of these parts of a start, without some others."""
 
+    def sample():
+        taken = json.loads(run(PARTS, OVERLAY).splitlines()[-1])
+        return sum(taken[name] for name in names) - sum(taken[name] for name in less)
 
-@functools.lru_cache(maxsize=None)
-def starts(runs):
-    """{part: seconds of each run, ...}; "python" is a Python that does nothing. All other parts of
-    a run are one process's, so that they belong together."""
-    run("-c", START)  # not counted: from now on all files are in Linux's cache
-    samples = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        run("-c", "pass")
-        python = time.perf_counter() - began
-        samples.append(dict(json.loads(run("-c", START).splitlines()[-1]), python=python))
-    return {name: np.array([sample[name] for sample in samples]) for name in samples[0]}
+    return sample
 
 
 def rows(quick):
-    """Yields (name, function that returns the row) of each."""
-    runs = 2 if quick else 9
+    """Yields (name, unit, ways, runs) of each row."""
+    runs = 2 if quick else 7
+    run(PARTS, OVERLAY)  # not counted: from now on all files are in Linux's cache
+    pynqs = {"import pynq": parts("import pynq")}
+    ways = {"Pynq_Tutorial": parts("Pynq_Tutorial"), **pynqs}
+    yield "Pynq_Tutorial(...) to READY", "s", ways, runs
+    if not ON_BOARD:
+        ways = {"activate, QEMU": parts("activate", "download"), **pynqs}
+        yield "virtual board's own start", "s", ways, runs
+        everything = parts("import pynq.lib", "activate", "Overlay", "Pynq_Tutorial")
+        ways = {"all but import pynq": everything, **pynqs}
+        yield "virtual board, all up to READY", "s", ways, runs
+    ways = {"Overlay": parts("Overlay", less=("download",)), **pynqs}
+    yield "pynq's share: Overlay(...)", "s", ways, runs
+    if ON_BOARD or importlib.util.find_spec("nbval") is None:
+        raise Skipped("the notebooks' kernels and nbval are measured on a PC that has them")
 
-    def beside_pynq(name, parts, less=(), only_virtual=False):
-        """The row of the sum of some parts, without some others, beside importing pynq."""
-
-        def measure():
-            if only_virtual and ON_BOARD:
-                raise Skipped("only a PC has a virtual board")
-            seconds = starts(runs)
-            return row(
-                "s",
-                {
-                    name: (
-                        sum(seconds[part] for part in parts) - sum(seconds[part] for part in less)
-                    ),
-                    "import pynq": seconds["import pynq"],
-                },
-            )
-
-        return measure
-
-    yield "Pynq_Tutorial(...) to READY", beside_pynq("Pynq_Tutorial", ["Pynq_Tutorial"])
-    yield (
-        "virtual board's own start",
-        beside_pynq("activate, QEMU", ["activate", "download"], only_virtual=True),
-    )
-    yield (
-        "virtual board, all up to READY",
-        beside_pynq(
-            "all but import pynq",
-            ["import pynq.lib", "activate", "Overlay", "Pynq_Tutorial"],
-            only_virtual=True,
-        ),
-    )
-    yield (
-        "pynq's share: import pynq",
-        lambda: row(
-            "s",
-            {
-                "import pynq": starts(runs)["import pynq"],
-                "start and end of Python alone": starts(runs)["python"],
-            },
-        ),
-    )
-    yield "pynq's share: import pynq.lib", beside_pynq("import pynq.lib", ["import pynq.lib"])
-    yield "pynq's share: Overlay(...)", beside_pynq("Overlay", ["Overlay"], less=["download"])
-    yield "kernel's start to the tenth word", lambda: cold_start(runs)
-    yield "notebook suite", lambda: notebooks(quick)
+    (example,) = glob.glob(os.path.join(ROOT, "notebooks", "2_*.ipynb"))
+    cold = {
+        "kernel and cells": lambda: float(run(TO_THE_TENTH_WORD, example).splitlines()[-1]),
+        "an empty kernel, ended": lambda: empty_kernels(1),
+        "start and import pynq": lambda: seconds("-c", "import pynq"),
+    }
+    yield "kernel's start to the tenth word", "s", cold, runs
+    paths = sorted(glob.glob(os.path.join(ROOT, "notebooks", "**", "*.ipynb"), recursive=True))
+    paths = paths[:1] if quick else paths
+    suite = {
+        "pytest notebooks": lambda: seconds("-m", "pytest", "-q", "-rf", *paths, timeout=600),
+        f"{len(paths)} empty kernels": lambda: empty_kernels(len(paths)),
+    }
+    yield "notebook suite", "s", suite, 1 if quick else 3
 
 
-def _seconds(*arguments, **options):
+def seconds(*arguments, **options):
+    """How long a Python takes."""
     began = time.perf_counter()
     run(*arguments, **options)
     return time.perf_counter() - began
 
 
-def _empty_kernels(number):
-    """The seconds that so many kernels take that do nothing, one after the other."""
-    # A kernel of the kit's environment is empty only without the virtual board, which would import
-    # pynq.
-    return _seconds(
-        "-c", EMPTY_KERNELS, str(number), env=dict(os.environ, PYNQ_VIRTUAL_BOARD="0"), timeout=600
-    )
-
-
-def _need(*modules):
-    if ON_BOARD:
-        raise Skipped("on a board, make test executes the installed ones")
-    for module in modules:
-        if importlib.util.find_spec(module) is None:
-            raise Skipped(f"there is no {module} here")
-
-
-def cold_start(runs):
-    """The row of a new kernel with notebook 2's cells up to the first write, beside an empty one
-    and importing pynq."""
-    _need("jupyter_client")
-    (notebook,) = glob.glob(os.path.join(ROOT, "notebooks", "2_*.ipynb"))
-
-    def to_the_tenth_word():
-        return float(run("-c", COLD_START, notebook).splitlines()[-1])
-
-    to_the_tenth_word()  # not counted, as in starts()
-    return row(
-        "s",
-        in_turn(
-            {
-                "kernel and cells": to_the_tenth_word,
-                "an empty kernel, ended": lambda: _empty_kernels(1),
-                "start and import pynq": lambda: _seconds("-c", "import pynq"),
-            },
-            runs,
-        ),
-    )
-
-
-def notebooks(quick):
-    """The row of all notebooks, executed and compared, beside a kernel for each that does nothing.
-    The quick one has the first notebook alone."""
-    _need("nbval", "jupyter_client")
-    paths = sorted(glob.glob(os.path.join(ROOT, "notebooks", "**", "*.ipynb"), recursive=True))
-    if quick:
-        paths = paths[:1]
-    return row(
-        "s",
-        in_turn(
-            {
-                "pytest notebooks": lambda: _seconds(
-                    "-m", "pytest", "-q", "-rf", *paths, timeout=600
-                ),
-                "{} empty kernel{}".format(len(paths), "s" if len(paths) > 1 else ""): lambda: (
-                    _empty_kernels(len(paths))
-                ),
-            },
-            1 if quick else 3,
-        ),
-    )
+def empty_kernels(number):
+    """The seconds of so many kernels that do nothing, one after the other."""
+    # A kernel of .venv is empty only without the virtual board, which would import pynq.
+    return seconds(EMPTY_KERNELS, str(number), timeout=600, PYNQ_VIRTUAL_BOARD="0")
