@@ -12,7 +12,6 @@ system, the IOP iop_pmoda, which is renamed to iop1, and the path of its interru
 checked first; if something is wrong, one sentence says what, and nothing is written. Needs only
 Python 3.6."""
 
-import errno
 import hashlib
 import os
 import struct
@@ -44,12 +43,19 @@ class OverlayError(Exception):
 
 
 def read_bit(path):
-    """Returns a .bit file for the Zynq 7z020 as {field: bytes}, or raises OverlayError.
+    """The fields of a .bit file for the Zynq 7z020.
 
     A .bit begins with 13 bytes that are always the same (UG470 does not describe them, but every
-    tool writes them), here the field "". Then come fields: "a", the design's name; "b", the part;
-    "c", the date; "d", the time; "e", the configuration data. Each has its letter, a length in two
-    bytes (four for "e"), and as many bytes. join_bit() joins them again."""
+    tool writes them), here the field "". Then come the design's name "a", the part "b", the date
+    "c", the time "d", and the configuration data "e". Each has its letter, a length in two bytes
+    (four for "e"), and as many bytes.
+
+    Returns:
+        {field: bytes}, which join_bit() joins again.
+
+    Raises:
+        OverlayError: if the file is no such bitstream.
+    """
     data = _read(path)
     fields, at = {"": data[:13]}, 13
     try:
@@ -74,8 +80,8 @@ def read_bit(path):
     fields["e"] = data[at + 5 :]
     if len(fields["e"]) != length or SYNC_WORD not in fields["e"][:256]:
         raise OverlayError(
-            "{} is damaged: its header announces {} bytes of configuration, and {} follow. Copy it"
-            " from the image again.".format(path, length, len(fields["e"]))
+            f"{path} is damaged: its header announces {length} bytes of configuration, and"
+            f" {len(fields['e'])} follow. Copy it from the image again."
         )
     return fields
 
@@ -102,8 +108,7 @@ def _name_design(fields, hwh):
 
 
 def derive_hwh(path):
-    """Returns the tutorial's .hwh, as bytes, made from the base overlay's; or raises
-    OverlayError."""
+    """The tutorial's .hwh, as bytes, made from the base overlay's. Raises OverlayError."""
     text = _read(path)
     try:
         return _derived(path, ElementTree.fromstring(text))
@@ -115,40 +120,30 @@ def derive_hwh(path):
 
 
 def _derived(path, root):
-    device = (
-        root.find("SYSTEMINFO").get("DEVICE")
-        if root.find("SYSTEMINFO") is not None
-        else "no device"
-    )
+    information = root.find("SYSTEMINFO")
+    device = "no device" if information is None else information.get("DEVICE")
     if device != DEVICE:
         raise OverlayError(
             f"{path} describes {device}, and a PYNQ-Z1 or PYNQ-Z2 has a {DEVICE}: take the base.hwh"
             " of the board's own image."
         )
     modules = {module.get("FULLNAME"): module for module in root.iter("MODULE")}
-    system = next(
-        (name for name, module in modules.items() if module.get("MODTYPE") == "processing_system7"),
-        None,
-    )
-    missing = sorted((IOP_MODULES | {MICROBLAZE}) - set(modules)) + (
-        [] if system else ["processing_system7"]
-    )
+    systems = [n for n, module in modules.items() if module.get("MODTYPE") == "processing_system7"]
+    missing = sorted((IOP_MODULES | {MICROBLAZE}) - set(modules))
+    missing += [] if systems else ["processing_system7"]
     if missing:
         raise _not_base(path, "has no " + missing[0].lstrip("/"))
-    if not _leads_to_ddr(modules, MICROBLAZE, DDR_WINDOW[0], DDR_WINDOW[1], 0, system):
-        raise _not_base(
-            path,
-            "does not lead all of the IOP's addresses from {:#x} to {:#x} to the board's DDR memory".format(
-                *DDR_WINDOW
-            ),
-        )
+    system, (first, last) = systems[0], DDR_WINDOW
+    if not _leads_to_ddr(modules, MICROBLAZE, first, last, 0, system):
+        addresses = f"the IOP's addresses from {first:#x} to {last:#x}"
+        raise _not_base(path, f"does not lead all of {addresses} to the board's DDR memory")
     way, sources = _interrupt_path(modules, system)
     if "/iop_pmoda/dff_en_reset_vector_0" not in sources:
         raise _not_base(path, "does not connect the IOP's interrupt to the processing system")
     for name in set(sources) - IOP_MODULES:
         _leave_only(sources[name], modules[name])
     _remove_modules_but(root, IOP_MODULES | way | {system}, set(sources) - IOP_MODULES)
-    root.find("SYSTEMINFO").set("NAME", TUTORIAL)
+    information.set("NAME", TUTORIAL)
     return ElementTree.tostring(root, encoding="utf-8").replace(STOCK_NAME.encode(), NAME.encode())
 
 
@@ -163,15 +158,12 @@ def _leads_to_ddr(modules, name, first, last, offset, system):
     # so that no path is a circle
     further = {fullname: module for fullname, module in modules.items() if fullname != name}
     while first <= last:
-        entry = next(
-            (
-                entry
-                for entry in modules[name].iter("MEMRANGE")
-                if int(entry.get("BASEVALUE"), 16) <= first <= int(entry.get("HIGHVALUE"), 16)
-            ),
-            None,
-        )
-        target = names.get(entry.get("INSTANCE")) if entry is not None else None
+        for entry in modules[name].iter("MEMRANGE"):
+            if int(entry.get("BASEVALUE"), 16) <= first <= int(entry.get("HIGHVALUE"), 16):
+                break
+        else:
+            return False
+        target = names.get(entry.get("INSTANCE"))
         if target not in further:
             return False
         end = min(int(entry.get("HIGHVALUE"), 16), last)
@@ -179,19 +171,12 @@ def _leads_to_ddr(modules, name, first, last, offset, system):
             if "DDR" not in entry.get("ADDRESSBLOCK") or first % DDR_SIZE != offset:
                 return False
         else:
-            bits = next(
-                (
-                    int(parameter.get("VALUE"))
-                    for parameter in modules[target].iter("PARAMETER")
-                    if parameter.get("NAME")
-                    == "C_{}_ADDR_WIDTH".format(entry.get("SLAVEBUSINTERFACE"))
-                ),
-                32,
-            )
-            below = first % (1 << bits)
-            if below + end - first >= 1 << bits or not _leads_to_ddr(
-                further, target, below, below + end - first, offset, system
-            ):
+            width = f"C_{entry.get('SLAVEBUSINTERFACE')}_ADDR_WIDTH"
+            parameters = {p.get("NAME"): p.get("VALUE") for p in modules[target].iter("PARAMETER")}
+            size = 1 << int(parameters.get(width, 32))
+            below = first % size
+            above = below + end - first
+            if above >= size or not _leads_to_ddr(further, target, below, above, offset, system):
                 return False
         offset += end + 1 - first
         first = end + 1
@@ -222,7 +207,8 @@ def _interrupt_path(modules, system):
     of the sources. pynq counts the inputs on the path to number an interrupt, so all of them must
     stay."""
     names = {module.get("INSTANCE"): name for name, module in modules.items()}
-    way, sources, inputs = set(), {}, [_port(modules[system], "IRQ_F2P")]
+    way, sources = set(), {}
+    inputs = [port for port in modules[system].iter("PORT") if port.get("NAME") == "IRQ_F2P"]
     while inputs:
         for connection in inputs.pop().iter("CONNECTION"):
             name, port = names.get(connection.get("INSTANCE")), connection.get("PORT")
@@ -231,20 +217,9 @@ def _interrupt_path(modules, system):
                 sources.setdefault(name, set()).add(port)
             elif name not in way:
                 way.add(name)
-                inputs += [
-                    entry
-                    for entry in modules[name].iter("PORT")
-                    if entry.get("DIR") == "I"
-                    and (kind == "xlconcat" or entry.get("NAME") == "intr")
-                ]
+                ports = [port for port in modules[name].iter("PORT") if port.get("DIR") == "I"]
+                inputs += [p for p in ports if kind == "xlconcat" or p.get("NAME") == "intr"]
     return way, sources
-
-
-def _port(module, name):
-    return next(
-        (port for port in module.iter("PORT") if port.get("NAME") == name),
-        ElementTree.Element("PORT"),
-    )
 
 
 def _leave_only(ports, module):
@@ -289,11 +264,17 @@ def _remove_modules_but(root, keep, sources):
 
 
 def derive(bit):
-    """Returns {file name: contents as bytes} of the tutorial's overlay, made from base.bit and the
-    base.hwh beside it.
+    """The tutorial's overlay, made from a board's base overlay.
 
-    bit: the path of base.bit. Raises OverlayError, whose text is one sentence, if a file is missing
-    or does not belong to the base overlay of a PYNQ-Z1 or PYNQ-Z2."""
+    Args:
+        bit: the path of base.bit, with base.hwh beside it.
+
+    Returns:
+        {file name: contents as bytes}
+
+    Raises:
+        OverlayError: with one sentence, if a file is missing or of another board or overlay.
+    """
     fields, hwh = read_bit(bit), derive_hwh(os.path.splitext(bit)[0] + ".hwh")
     return {TUTORIAL + ".bit": join_bit(_name_design(fields, hwh)), TUTORIAL + ".hwh": hwh}
 
@@ -303,23 +284,16 @@ def main(bit, folder):
         overlay = derive(bit)
     except OverlayError as error:
         sys.exit(str(error))
-    parts = []
     try:
-        for name in overlay:
-            if os.path.isdir(os.path.join(folder, name)):
-                raise IsADirectoryError(
-                    errno.EISDIR, os.strerror(errno.EISDIR), os.path.join(folder, name)
-                )
-        for name, contents in overlay.items():
-            parts.append(os.path.join(folder, name + ".part"))
-            with open(parts[-1], "wb") as file:
+        for name, contents in sorted(overlay.items(), reverse=True):  # no .bit without a .hwh
+            path = os.path.join(folder, name)
+            with open(path + ".part", "wb") as file:
                 file.write(contents)
-        for name in overlay:
-            os.replace(os.path.join(folder, name + ".part"), os.path.join(folder, name))
-            print(os.path.join(folder, name))
+            os.replace(path + ".part", path)
+            print(path)
     except OSError as error:
-        for part in filter(os.path.exists, parts):
-            os.remove(part)
+        if os.path.exists(path + ".part"):
+            os.remove(path + ".part")
         sys.exit(
             f"The overlay cannot be written into {folder} ({error.strerror}): give a folder with"
             " room for it."

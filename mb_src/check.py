@@ -19,7 +19,8 @@ BASIC = re.compile(
     r"""(add|rsub)i?k?c? | (add|rsub)i?ck? | add?ik?c? | rsubik?c? | cmpu? | nop | imm
                      | (and|andn|or|xor)i? | sra | src | srl | sext8 | sext16
                      | l[bh]ui? | lwi? | s[bhw]i? | mfs | mts
-                     | br(a|ai|ald|alid|ad|aid|d|i|id|ld|lid)? | b(eq|ne|lt|le|gt|ge)i?d? | rtsd | rtid""",
+                     | br(a|ai|ald|alid|ad|aid|d|i|id|ld|lid)? | b(eq|ne|lt|le|gt|ge)i?d?
+                     | rtsd | rtid""",
     re.X,
 )
 

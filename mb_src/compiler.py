@@ -26,7 +26,7 @@ TARGET = "microblazeel-xilinx-elf"
 
 # The upstream archives inside the source packages of Debian 12 and 13. Debian's revisions may
 # change; the hashes show that these archives have not.
-SOURCES = {
+SOURCES = {  # package: its archives, {name: SHA-256}
     "binutils-source": {
         "binutils-2.40.tar.xz": "797fbf86910eec8dec1e2815ab3e92b98b9cd8c9ab1a57b216cc97dd90b4df9f",
         "binutils-2.44.tar.xz": "2ffcb3d9861deeeffdd4553f0fdf16aa23b8f1fcd608afb565e8f26cfdfb63fb",
@@ -50,16 +50,7 @@ SOURCES = {
 BUILT = "mb-g++-12.2.0", "mb-g++-12.4.0"
 # Packages for the build itself, unpacked beside it: archiver, lexer and parser generators, and the
 # libraries GCC computes with.
-HELPERS = [
-    "xz-utils",
-    "flex",
-    "bison",
-    "m4",
-    "libsigsegv2",
-    "libgmp-dev",
-    "libmpfr-dev",
-    "libmpc-dev",
-]
+HELPERS = "xz-utils flex bison m4 libsigsegv2 libgmp-dev libmpfr-dev libmpc-dev".split()
 UNPINNED = (
     "The pinned compiler is made of Debian's packages binutils-source (2.40 or 2.44), gcc-12-source"
     " (12.2.0 or 12.4.0) and newlib-source (3.3.0 or 4.5.0), which Debian 12 and 13 have, and this"
@@ -91,25 +82,12 @@ TEACH_32_NONE = [
 FAST = ["CFLAGS=-O0 -g0", "CXXFLAGS=-O0 -g0"]
 COMMON = ["--target=" + TARGET, "--program-prefix=mb-", "--disable-nls"]
 BINUTILS = ["--disable-gdb", "--disable-gprofng", "--disable-werror"]
-GCC = [
-    "--enable-languages=c,c++",
-    "--without-headers",
-    "--with-newlib",
-    "--disable-multilib",
-    "--disable-bootstrap",
-    "--disable-libssp",
-    "--disable-libquadmath",
-    "--disable-libgomp",
-    "--disable-libatomic",
-    "--disable-libcc1",
-    "--disable-threads",
-    "--disable-shared",
-    "--disable-lto",
-    "--disable-plugin",
-    "--enable-checking=no",
-    "--disable-hosted-libstdcxx",
-    "--disable-libstdcxx-pch",
-]
+GCC = """
+    --enable-languages=c,c++ --without-headers --with-newlib --disable-multilib --disable-bootstrap
+    --disable-libssp --disable-libquadmath --disable-libgomp --disable-libatomic --disable-libcc1
+    --disable-threads --disable-shared --disable-lto --disable-plugin --enable-checking=no
+    --disable-hosted-libstdcxx --disable-libstdcxx-pch
+""".split()
 # pynq parses a cell as C before it compiles it as C++, and its parser does not know these words of
 # GCC and C11.
 FOR_PYNQS_PARSER = """
@@ -131,9 +109,14 @@ def say(text):
 
 
 def run(step, command, folder, environment, log, objects=0):
-    """Runs a command to its end, with its output in `log`. `objects` is the number of object files
-    that it makes, for the percentage that is printed meanwhile. BuildError with the log's last
-    lines if the command fails."""
+    """Runs a command to its end, with its output in `log`, and prints a percentage meanwhile.
+
+    Args:
+        objects: how many object files the command makes.
+
+    Raises:
+        BuildError: with the log's last lines, if the command fails.
+    """
     start = told_at = time.time()
     told = 0
     with open(str(log), "ab") as out:
@@ -154,7 +137,7 @@ def run(step, command, folder, environment, log, objects=0):
                 process.wait()
     if process.returncode:
         tail = log.read_text(errors="replace").splitlines()[-15:]
-        raise BuildError("{} failed:\n  {}".format(step, "\n  ".join(tail)))
+        raise BuildError("\n  ".join([f"{step} failed:"] + tail))
 
 
 def prepare(build):
@@ -163,8 +146,9 @@ def prepare(build):
         if not shutil.which(program):
             raise BuildError(UNPINNED.format("there is no " + program + " here"))
     root = os.geteuid() == 0
+    log = build / "download.log"
     if root:
-        run("apt-get update", ["apt-get", "update"], build, None, build / "download.log")
+        run("apt-get update", ["apt-get", "update"], build, None, log)
     if not shutil.which("g++"):
         if not root:
             raise BuildError(
@@ -172,49 +156,33 @@ def prepare(build):
                 " install g++"
             )
         say("installing g++")
-        run(
-            "apt-get install g++",
-            ["apt-get", "install", "-y", "--no-install-recommends", "g++"],
-            build,
-            dict(os.environ, DEBIAN_FRONTEND="noninteractive"),
-            build / "download.log",
-        )
+        quietly = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+        command = "apt-get install -y --no-install-recommends g++".split()
+        run("apt-get install g++", command, build, quietly, log)
 
 
 def fetch(build):
     """Downloads and unpacks the source packages and the helpers. Returns the environment that the
     build needs, and the folders of binutils' and GCC's sources."""
+    log = build / "download.log"
     for package in list(SOURCES) + HELPERS:
         say("downloading " + package)
         try:
-            run(
-                "apt-get download " + package,
-                ["apt-get", "download", package],
-                build,
-                None,
-                build / "download.log",
-            )
+            run("apt-get download", ["apt-get", "download", package], build, None, log)
         except BuildError as error:
-            raise BuildError(
-                UNPINNED.format(f"apt-get finds no {package}") + "\n" + str(error)
-            ) from None
+            reason = UNPINNED.format(f"apt-get finds no {package}")
+            raise BuildError(f"{reason}\n{error}") from None
     for package in build.glob("*.deb"):
-        run(
-            "unpacking",
-            ["dpkg", "-x", str(package), str(build / "root")],
-            build,
-            None,
-            build / "download.log",
-        )
+        run("unpacking", ["dpkg", "-x", str(package), str(build / "root")], build, None, log)
     usr = build / "root/usr"
     library = next(usr.glob("lib/*/libgmp.a")).parent
     environment = dict(
         os.environ,
-        PATH="{}:{}".format(usr / "bin", os.environ["PATH"]),
+        PATH=f"{usr / 'bin'}:{os.environ['PATH']}",
         M4=str(usr / "bin/m4"),
         BISON_PKGDATADIR=str(usr / "share/bison"),
         LD_LIBRARY_PATH=str(library),
-        CPATH="{}:{}".format(usr / "include", usr / "include" / library.name),
+        CPATH=f"{usr / 'include'}:{usr / 'include' / library.name}",
         LIBRARY_PATH=str(library),
     )
     folders = []
@@ -225,13 +193,8 @@ def fetch(build):
         say("unpacking " + there[0].name)
         folders.append(build / re.match(r"\w+-[\d.]+\d", there[0].name).group())
         folders[-1].mkdir()
-        run(
-            "unpacking " + there[0].name,
-            ["tar", "xf", str(there[0]), "--strip-components=1"],
-            folders[-1],
-            environment,
-            build / "download.log",
-        )
+        unpack = ["tar", "xf", str(there[0]), "--strip-components=1"]
+        run("unpacking " + there[0].name, unpack, folders[-1], environment, log)
     return environment, folders
 
 
@@ -250,34 +213,17 @@ def c_library(newlib, installed, step):
     shutil.copytree(str(newlib / "newlib/libc/include"), str(there / "include"))
     headers = newlib / "headers"
     headers.mkdir()
-    step(
-        "configure newlib",
-        [
-            "env",
-            "CC=mb-gcc",
-            str(newlib / "newlib/configure"),
-            "--host=" + TARGET,
-            "--no-recursion",
-        ],
-        headers,
-    )
+    configure = ["env", "CC=mb-gcc", str(newlib / "newlib/configure")]
+    step("configure newlib", configure + ["--host=" + TARGET, "--no-recursion"], headers)
     for name in "newlib.h", "_newlib_version.h":
         shutil.copy(str(headers / name), str(there / "include"))
     with open(str(there / "include/newlib.h"), "a") as file:  # which all the others include
         file.write(FOR_PYNQS_PARSER)
     (there / "lib").mkdir(exist_ok=True)
     for name in "crt0", "crtinit":
-        step(
-            f"compile {name}.S",
-            [
-                "mb-gcc",
-                "-c",
-                "-o",
-                str(there / "lib" / (name + ".o")),
-                str(newlib / "libgloss/microblaze" / (name + ".S")),
-            ],
-            newlib,
-        )
+        source = str(newlib / "libgloss/microblaze" / (name + ".S"))
+        compiled = str(there / "lib" / (name + ".o"))
+        step(f"compile {name}.S", ["mb-gcc", "-c", "-o", compiled, source], newlib)
     # GCC uses this as the linker's script. newlib's own names sections for which pynq's memory has
     # no place: an error.
     (there / "lib/xilinx.ld").write_text("/* Nothing: a program brings its own script. */\n")
@@ -288,7 +234,7 @@ def build_all(build):
     environment, (binutils_source, gcc_source, newlib) = fetch(build)
     # the programs find their parts by relative paths, so the folder can be moved later
     installed = build / "installed"
-    environment["PATH"] = "{}:{}".format(installed / "bin", environment["PATH"])
+    environment["PATH"] = f"{installed / 'bin'}:{environment['PATH']}"
     common = COMMON + ["--prefix=" + str(installed)]
     make = ["make", "MAKEINFO=true"]  # no manuals: Debian strips their sources
 
@@ -300,11 +246,8 @@ def build_all(build):
     binutils.mkdir()
     gcc.mkdir()
     teach_32_none(binutils_source)
-    step(
-        "configure binutils",
-        [str(binutils_source / "configure")] + common + BINUTILS + FAST,
-        binutils,
-    )
+    configure = [str(binutils_source / "configure")] + common
+    step("configure binutils", configure + BINUTILS + FAST, binutils)
     step(binutils_source.name, make + [jobs, "all-gas", "all-ld", "all-binutils"], binutils, 270)
     step("install binutils", make + ["install-gas", "install-ld", "install-binutils"], binutils)
     step("configure gcc", [str(gcc_source / "configure")] + common + GCC + FAST, gcc)

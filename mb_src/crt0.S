@@ -1,10 +1,11 @@
-/* Start-up code: the MicroBlaze starts at address 0 with interrupts off. This sets up a stack and calls main(). */
+/* Start-up code: the MicroBlaze starts at address 0, with interrupts off. Sets up a stack, and
+   calls main(). */
 
    .section .start, "ax"
    bri   _start             /* 0x00: reset */
    .ascii "PYNQ"            /* 0x04: marks a program for an IOP */
-   .word _image_end         /* 0x08: its length in bytes, so that a loader sees whether the file is complete */
-                            /* The interrupt, break and exception vectors, 0x08 to 0x27, are not enabled in an IOP. */
+   .word _image_end         /* 0x08: its length in bytes, for the loader to check */
+                            /* 0x08 to 0x27: vectors that an IOP does not enable */
    .globl _start
    .type  _start, @function
 _start:

@@ -1,4 +1,4 @@
-/* The mailbox: how Python and the IOP talk. This file is its one definition; iop/pynq_tutorial.py is held to it.
+/* The mailbox: how Python and the IOP talk. This is its one definition; a test compares Python's.
  *
  * Words of 32 bits in the last 4 KB of the IOP's 64 KB memory (BRAM), which both sides see:
  *   MicroBlaze  0xF000 + 4 * word
@@ -8,7 +8,7 @@
  * The answer: the IOP writes STATUS, then sets BUFFER_ADDR to 0.
  */
 #define MAILBOX_BASE 0xF000u
-#define MAILBOX_DATA(word) mailbox[word]  /* begins with a name, so that GCC reports a missing ; before it as just that */
+#define MAILBOX_DATA(word) mailbox[word]  /* a name first: GCC then reports a missing ; before it */
 
 static volatile unsigned *const mailbox = (volatile unsigned *)MAILBOX_BASE;
 

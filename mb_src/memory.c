@@ -1,6 +1,6 @@
-/* Functions that GCC calls by itself, whatever a program includes: for `unsigned counts[64] = {0};`, to copy a struct, and after
-   an error that the compiler has seen. They are linked only into a program that calls one of them, and a program's own function
-   of the same name replaces them. */
+/* Functions that GCC calls by itself, whatever a program includes: for `unsigned count[64] = {0};`,
+   to copy a struct, and after an error that the compiler has seen. They are linked only into a
+   program that calls one of them, and a program's own function of the same name replaces them. */
 #include <stddef.h>
 
 /* Otherwise GCC would turn the loop in memset() into a call of memset(). */

@@ -1,11 +1,11 @@
-/* The IOP's program: waits for a request in the mailbox, fills a buffer in DDR with counting numbers, answers. */
+/* The IOP's program: fills a buffer in DDR with counting numbers, when the mailbox asks for it. */
 #include "mailbox.h"
 
-#define DDR_WINDOW 0x20000000u  /* where the MicroBlaze sees DDR: physical address p is at p | DDR_WINDOW */
+#define DDR_WINDOW 0x20000000u  /* the MicroBlaze sees physical address p at p | DDR_WINDOW */
 #define DDR_SIZE   0x20000000u  /* bytes: 512 MB on a PYNQ-Z1 and PYNQ-Z2 */
 
-/* Whether a request lies in DDR. More the IOP cannot know: which part of DDR is a buffer is known to Linux alone.
-   An address beyond DDR would alias into it, and no memory answers to one that is not a multiple of 4. */
+/* Whether a request lies in DDR: an address beyond it would alias into it, and no memory answers to
+   one that is not a multiple of 4. Which part of DDR is a buffer, Linux alone knows. */
 static int in_ddr(unsigned address, unsigned length)
 {
    return address % 4 == 0 && address < DDR_SIZE && length <= (DDR_SIZE - address) / 4;
@@ -14,7 +14,7 @@ static int in_ddr(unsigned address, unsigned length)
 int main(void)
 {
    MAILBOX_DATA(BUFFER_ADDR) = 0;       /* what an earlier program may have left is no request */
-   MAILBOX_DATA(STATUS) = STATUS_READY; /* a host that does not wait for this loses its first request */
+   MAILBOX_DATA(STATUS) = STATUS_READY; /* who does not wait for it loses its first request */
 
    while (1) {
       unsigned address, length, data, i;

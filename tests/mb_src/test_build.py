@@ -55,11 +55,7 @@ def test_the_kits_c_becomes_the_kits_program(source):
     [
         ("i < length", "i < lenght", "mine.c:28:26: error: 'lenght' undeclared"),
         ("data + i", "printf(i)", "mine.c:29:25: error: implicit declaration of function 'printf'"),
-        (
-            "",
-            "extern int missing;\nint reads(void);\nint reads(void) { return missing; }\n",
-            "undefined reference to `missing'",
-        ),
+        ("", "extern int missing;\nint *at = &missing;\n", "undefined reference to `missing'"),
         ("", "char big[0xF000];\n", "ld: program too large"),
         ("", "char big[0xEC00];\n", "ld: program too large: less than 1 KB is left for the stack"),
         ("", "const char big[0xF000] = {1};\n", "ld: program too large"),
@@ -180,32 +176,19 @@ def test_what_gcc_calls_by_itself_does_what_c_says(tmp_path, overlay, buffer):
 
 @needs_compiler
 @pytest.mark.parametrize(
-    "new",
+    "before, within",
     [
-        (
-            "typedef struct { unsigned words[40]; } Many;\nvoid copy(Many *a, Many *b);\nvoid"
-            " copy(Many *a, Many *b) { *a = *b; }\nMany one, two;\n"
-        ),
-        (
-            "void *memset(void *to, int value, unsigned bytes);\n"
-            "void *memset(void *to, int value, unsigned bytes) { return to + value + bytes; }\n"
-        ),
-        "void stop(void);\nvoid stop(void) { __builtin_trap(); }\n",
+        ("struct { unsigned words[40]; } one, two;\n", "one = two;"),
+        ("void *memset(void *to, int n, unsigned m) { return to + n + m; }\n", ""),
+        ("", "__builtin_trap();"),
     ],
 )
-def test_a_program_in_which_gcc_calls_functions_links(source, new):
-    path = source("", new)
-    text = (
-        open(path)
-        .read()
-        .replace(
-            "while (1) {",
-            "while (1) {\n"
-            + ("copy(&one, &two);" if "Many" in new else "stop();" if "stop" in new else ""),
-            1,
-        )
-    )
-    open(path, "w").write(text)
+def test_a_program_in_which_gcc_calls_functions_links(source, before, within):
+    """A copy of a struct calls memcpy, and an error that GCC has seen calls abort."""
+    path = source("while (1) {", "while (1) {" + within)
+    text = open(path).read()
+    with open(path, "w") as file:
+        file.write("void *memset(void *, int, unsigned);\n" * ("memset" in before) + before + text)
     build(path)
 
 
@@ -213,11 +196,9 @@ def test_a_program_in_which_gcc_calls_functions_links(source, new):
 def test_a_program_that_calls_none_has_none_of_them(source):
     size = os.path.getsize(build(source()))
     assert size < 512
-    with_array = source(
-        "unsigned address, length, data, i;",
-        "unsigned address, length, data, i; unsigned counts[64] = {0}; counts[i = MAILBOX_DATA(5) %"
-        " 64]++;\nMAILBOX_DATA(4) = counts[MAILBOX_DATA(6) % 64];",
-    )
+    array = """unsigned address, length, data, i; unsigned counts[64] = {0};
+        counts[i = MAILBOX_DATA(5) % 64]++; MAILBOX_DATA(4) = counts[MAILBOX_DATA(6) % 64];"""
+    with_array = source("unsigned address, length, data, i;", array)
     assert size < os.path.getsize(build(with_array)) < size + 800
 
 
@@ -236,10 +217,7 @@ def compiler_that(does, folder, monkeypatch):
     [
         ("exit 3", "tools.* failed and did not say why .make: .*Error 3"),
         ("kill -9 $$", "tools.* failed and did not say why .make: .*Killed"),
-        (
-            "printf 'mine.c:1:1: error: \\377 is no text\\n'; exit 1",
-            "mine.c:1:1: error: \ufffd is no text",
-        ),
+        ("printf 'x.c:1:1: error: \\377 is no text\\n'; exit 1", "error: \ufffd is no text"),
     ],
 )
 def test_a_compiler_that_says_little(source, tmp_path, monkeypatch, does, says):
@@ -260,9 +238,8 @@ def test_a_compiler_in_a_folder_with_an_inconvenient_name(source, tmp_path, monk
 
 def test_a_build_that_does_not_end(source, tmp_path, monkeypatch):
     monkeypatch.setattr(firmware, "LONGEST", 0.5)
-    compiler_that(
-        "echo $$ > '{}'; sleep 100 & sleep 100".format(tmp_path / "pid"), tmp_path, monkeypatch
-    )
+    does = f"echo $$ > '{tmp_path}/pid'; sleep 100 & sleep 100"
+    compiler_that(does, tmp_path, monkeypatch)
     with pytest.raises(BuildError, match="had not ended after 0.5 s"):
         build(source())
     assert soon(int((tmp_path / "pid").read_text()), "ZX")
@@ -277,9 +254,8 @@ def test_without_make(source, tmp_path, monkeypatch):
 
 @needs_compiler
 def test_a_place_that_cannot_be_written(source, tmp_path):
-    with pytest.raises(
-        BuildError, match="/nowhere/x.bin cannot be written .No such file.*give another path"
-    ):
+    says = "/nowhere/x.bin cannot be written .No such file.*give another path"
+    with pytest.raises(BuildError, match=says):
         build(source(), str(tmp_path / "nowhere/x.bin"))
 
 
@@ -287,9 +263,8 @@ def test_a_place_that_cannot_be_written(source, tmp_path):
 def test_a_program_that_is_never_ready(source, overlay, buffer, monkeypatch):
     monkeypatch.setattr(pynq_tutorial, "START_TIMEOUT", 0.1)
     program = build(source("MAILBOX_DATA(STATUS) = STATUS_READY; /*", "/*"))
-    with pytest.raises(
-        TimeoutError, match="did not start within 0.1 s.*must set STATUS to STATUS_READY"
-    ):
+    says = "did not start within 0.1 s.*must set STATUS to STATUS_READY"
+    with pytest.raises(TimeoutError, match=says):
         Pynq_Tutorial(overlay.iop1.mb_info, program)
     Pynq_Tutorial(overlay.iop1.mb_info).write_to_buffer(buffer, 1, 1)
     assert buffer[0] == 1
@@ -310,17 +285,14 @@ def test_a_compiler_in_a_folder_with_a_space(tmp_path, monkeypatch):
     there = tmp_path / "Ada Byron's cache" / "pynq-tutorial"
     there.mkdir(parents=True)
     (there / "mb-g++-12.2.0").symlink_to(os.path.dirname(firmware.compiler()))
-    for name, value in (
-        ("XDG_CACHE_HOME", str(there.parent)),
-        ("PATH", "{}:{}".format(there / "mb-g++-12.2.0" / "bin", os.environ["PATH"])),
-    ):
+    found = there / "mb-g++-12.2.0" / "bin"
+    on_the_path = f"{found}:{os.environ['PATH']}"
+    for name, value in ("XDG_CACHE_HOME", str(there.parent)), ("PATH", on_the_path):
         monkeypatch.setenv(name, value)
-        assert firmware.compiler() == str(there / "mb-g++-12.2.0" / "bin")
-        build(str(ROOT / "mb_src" / "pynq_tutorial.c"), str(tmp_path / "new.bin"))
-        assert (tmp_path / "new.bin").read_bytes() == (
-            ROOT / "iop" / "pynq_tutorial.bin"
-        ).read_bytes()
-        (tmp_path / "new.bin").unlink()
+        assert firmware.compiler() == str(found)
+        new = build(str(ROOT / "mb_src" / "pynq_tutorial.c"), str(tmp_path / "new.bin"))
+        assert open(new, "rb").read() == open(PROGRAM, "rb").read()
+        os.remove(new)
 
 
 @pytest.mark.parametrize(
@@ -333,25 +305,18 @@ def test_where_the_pinned_compiler_cannot_be_built(tmp_path, apt_get, why):
     for name in ("sh", "dpkg", "g++"):
         (programs / name).symlink_to(shutil.which("sh"))
     if apt_get:
-        (programs / "apt-get").write_text(
-            "#!{}\n[ $1 = update ] || {}\n".format(shutil.which("sh"), apt_get)
-        )
+        script = f"#!{shutil.which('sh')}\n[ $1 = update ] || {apt_get}\n"
+        (programs / "apt-get").write_text(script)
         (programs / "apt-get").chmod(0o755)
     run = subprocess.run(
         [sys.executable, str(ROOT / "mb_src" / "compiler.py")],
-        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         universal_newlines=True,
-        timeout=300,
         env={"PATH": str(programs), "XDG_CACHE_HOME": str(tmp_path)},
     )
-    assert run.returncode == 1
-    for told in (
-        why,
-        "binutils-source (2.40 or 2.44), gcc-12-source",
-        "put any mb-gcc on the PATH",
-    ):
-        assert told in run.stderr
+    assert run.returncode == 1 and why in run.stderr
+    assert "binutils-source (2.40 or 2.44), gcc-12-source" in run.stderr
+    assert "put any mb-gcc on the PATH" in run.stderr
     assert not list((tmp_path / "pynq-tutorial").glob("build*"))
 
 
@@ -359,14 +324,9 @@ def test_where_the_pinned_compiler_cannot_be_built(tmp_path, apt_get, why):
 def no_compiler(tmp_path, monkeypatch):
     """As on a PC where nobody built one."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv(
-        "PATH",
-        os.pathsep.join(
-            folder
-            for folder in os.environ["PATH"].split(os.pathsep)
-            if not os.path.exists(os.path.join(folder, "mb-gcc"))
-        ),
-    )
+    folders = os.environ["PATH"].split(os.pathsep)
+    rest = [path for path in folders if not os.path.exists(os.path.join(path, "mb-gcc"))]
+    monkeypatch.setenv("PATH", os.pathsep.join(rest))
 
 
 def test_without_a_compiler_the_remedy_is_one_sentence(no_compiler, tmp_path):
@@ -383,12 +343,5 @@ def test_without_a_compiler_its_notebooks_are_skipped_aloud(no_compiler, request
     hooks = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hooks)
     hooks.pytest_collection_modifyitems(cells)
-    reasons = {
-        (cell.path.name, mark.kwargs["reason"])
-        for cell in cells
-        for mark in cell.iter_markers("skip")
-    }
-    assert reasons == {
-        (name, firmware.NO_COMPILER)
-        for name in ("4_firmware.ipynb", "7_pins.ipynb", "8_c_in_a_cell.ipynb")
-    }
+    skipped = {cell.path.name for cell in cells if list(cell.iter_markers("skip"))}
+    assert skipped == {"4_firmware.ipynb", "7_pins.ipynb", "8_c_in_a_cell.ipynb"}

@@ -33,26 +33,11 @@ def test_no_name_of_a_machine_or_person_is_in_it():
 
 def compile_c(source, folder, *flags):
     (folder / "t.c").write_text(source)
-    subprocess.run(
-        [
-            str(TOOLS / "mb-gcc"),
-            *flags,
-            "-O2",
-            "-nostdlib",
-            "-T",
-            str(MB_SRC / "iop.ld"),
-            str(MB_SRC / "crt0.S"),
-            str(folder / "t.c"),
-            "-lgcc",
-            "-o",
-            str(folder / "t.elf"),
-        ],
-        check=True,
-    )
-    subprocess.run(
-        [str(TOOLS / "mb-objcopy"), "-O", "binary", str(folder / "t.elf"), str(folder / "t.bin")],
-        check=True,
-    )
+    made, sources = str(folder / "t.elf"), [str(MB_SRC / "crt0.S"), str(folder / "t.c")]
+    link = ["-O2", "-nostdlib", "-T", str(MB_SRC / "iop.ld"), *sources, "-lgcc", "-o", made]
+    subprocess.run([str(TOOLS / "mb-gcc"), *flags, *link], check=True)
+    copy = [str(TOOLS / "mb-objcopy"), "-O", "binary", made, str(folder / "t.bin")]
+    subprocess.run(copy, check=True)
     return folder / "t.bin"
 
 
@@ -67,15 +52,8 @@ int main(void) {
 
 @needs_compiler
 def test_check_names_each_instruction_that_a_stock_iop_lacks(tmp_path):
-    program = compile_c(
-        ARITHMETIC,
-        tmp_path,
-        "-mcpu=v11.0",
-        "-mno-xl-soft-mul",
-        "-mxl-barrel-shift",
-        "-mno-xl-soft-div",
-        "-mxl-pattern-compare",
-    )
+    options = "-mno-xl-soft-mul -mxl-barrel-shift -mno-xl-soft-div -mxl-pattern-compare"
+    program = compile_c(ARITHMETIC, tmp_path, "-mcpu=v11.0", *options.split())
     found = {text.split()[0] for _, text in check.lacking(str(TOOLS / "mb-objdump"), program)}
     assert found == {"mul", "bsll", "idivu", "pcmpeq"}
 
