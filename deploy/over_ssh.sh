@@ -112,7 +112,7 @@ wait $installer || status=$?
 case $status in
     255) fail "the connection to $host broke during the installation: give the same command" \
         "again, which completes it." ;;
-    77) fail "sudo on $host needs a password, and only a terminal can ask for it: give the command" \
-        "in one, or log in as root, as in HOST=root@${host#*@}. Nothing was changed there." ;;
+    77) fail "sudo on $host needs a password, and asks for it only in a terminal: give the" \
+        "command in one, or log in as root, as in HOST=root@${host#*@}. Nothing was changed." ;;
 esac
 exit $status
