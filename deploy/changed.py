@@ -1,7 +1,8 @@
-"""Prints the notebooks that were changed since they were installed: python3 changed.py FOLDER
+"""Prints the notebooks that were changed since they were installed: python3 changed.py FOLDER BYTES
 
 The answer is a list in JSON: the relative path of each notebook, or [path, reason] for what cannot
-be brought. `make collect` runs this on the boards. Needs only Python 3.6, and changes nothing.
+be brought, as if it has more bytes. `make collect` runs this on the boards. Needs only Python 3.6,
+and changes nothing.
 """
 
 import hashlib
@@ -9,11 +10,8 @@ import json
 import os
 import sys
 
-LARGEST = 20 << 20  # bytes; a student's notebook with its pictures has less than one million
-DEEPEST = 20  # folders; a path of many more could not be opened any longer
 
-
-def changed_notebooks(folder):
+def changed_notebooks(folder, largest):
     """The answer, without Jupyter's checkpoints."""
     try:
         with open(os.path.join(folder, ".pynq_tutorial.json")) as file:
@@ -24,42 +22,32 @@ def changed_notebooks(folder):
         installed = {}  # then all of them count as changed
     answer = []
 
-    def leave_out(path, reason):
-        answer.append([os.path.relpath(path, folder), reason])
+    def leave_out(error):
+        answer.append([os.path.relpath(error.filename, folder), error.strerror])
 
-    def unreadable(error):
-        leave_out(error.filename, error.strerror)
-
-    for place, folders, names in os.walk(folder, onerror=unreadable):
+    for place, folders, names in os.walk(folder, onerror=leave_out):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        if place.count(os.sep) - folder.count(os.sep) == DEEPEST and folders:
-            leave_out(place, f"it has folders in it, and is in {DEEPEST} folders")
-            folders[:] = []
-        for name in names + folders:
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]
+        for name in links + [name for name in names if name.endswith(".ipynb")]:
             path = os.path.join(place, name)
-            if name.endswith(".ipynb") or name in folders and os.path.islink(path):
-                try:
-                    if changed(path, installed.get(os.path.relpath(path, folder))):
-                        answer.append(os.path.relpath(path, folder))
-                except (OSError, ValueError) as error:
-                    leave_out(path, getattr(error, "strerror", None) or str(error))
+            try:
+                if digest(path, largest) != installed.get(os.path.relpath(path, folder)):
+                    answer.append(os.path.relpath(path, folder))
+            except OSError as error:
+                leave_out(error)
     return sorted(answer, key=str)
 
 
-def changed(path, installed):
-    """Whether a notebook is not as it was installed. ValueError if it cannot be brought"""
-    if os.path.islink(path):
-        raise ValueError("it is a link")
-    if os.path.isdir(path):
-        return False
-    if not os.path.isfile(path):
-        raise ValueError("it is not a file")
+def digest(path, largest):
+    """A notebook's SHA-256. OSError if it cannot be brought"""
+    if os.path.islink(path) or not os.path.isfile(path):
+        raise OSError(0, "it is a link" if os.path.islink(path) else "it is not a file", path)
     with open(path, "rb") as file:
-        contents = file.read(LARGEST + 1)
-    if len(contents) > LARGEST:
-        raise ValueError(f"it has more than {LARGEST >> 20} MB")
-    return hashlib.sha256(contents).hexdigest() != installed
+        contents = file.read(largest + 1)
+    if len(contents) > largest:
+        raise OSError(0, f"it has more than {largest >> 20} MB", path)
+    return hashlib.sha256(contents).hexdigest()
 
 
 if __name__ == "__main__":
-    print(json.dumps(changed_notebooks(sys.argv[1])))
+    print(json.dumps(changed_notebooks(sys.argv[1], int(sys.argv[2]))))

@@ -1,36 +1,28 @@
-"""The PC's half of `make collect`. Students control their boards, so a board may answer anything.
-Here, and nowhere else, its answer is checked, before a name in it becomes a path, and before what
-it sent replaces what was collected.
+"""The PC's half of `make collect`: python3 -m deploy.collect run TO COMMAND...
+runs ansible-playbook on collect.yml, whose action plugin calls `bring` for each board.
 
-    python3 -m deploy.collect run TO COMMAND...         runs ansible-playbook on collect.yml
-    python3 -m deploy.collect names TO BOARD            prints what to bring, and where to
-    python3 -m deploy.collect accept TO BOARD INCOMING  puts what was brought into TO/BOARD
-
-collect.yml runs the last two for each board.
+Students control their boards, so a board may answer anything. Here, and nowhere else, its answer is
+checked, before a name in it becomes a path, and before what it sent replaces what was collected.
 """
 
-import base64
 import fcntl
 import json
 import os
-import re
 import resource
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import unicodedata
 from pathlib import Path
 
-LARGEST = 20 << 20  # bytes of a notebook; changed.py has it, too
+LARGEST = 20 << 20  # bytes of a notebook; a student's with its pictures has less than one million
+DEEPEST = 20  # folders
 MOST = 1000  # notebooks of a board
 LONGEST = 200  # bytes of a file's name, of which a file system takes 255
 MEMORY = 1 << 30  # bytes for each process of Ansible's, whatever a board sends it
 INCOMING = ".incoming"
 LEFT_OUT = "left_out.txt"
-# These are devices there, in every folder.
-OF_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\.|$)", re.I)
 
 
 def printable(text, longest=200):
@@ -39,26 +31,12 @@ def printable(text, longest=200):
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def notebook_in(path):
+def notebook_of(data):
     """The contents of a notebook's file, which have a list of cells.
 
     Raises:
-        ValueError: why it is not a notebook, as a clause
+        ValueError: why these bytes are not a notebook, as a clause
     """
-    try:
-        if path.is_symlink():
-            raise ValueError("it is a link")
-        if not path.is_file():
-            raise ValueError("it is not a file")
-        with open(str(path), "rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise ValueError(error.strerror) from None
-    return notebook_of(data)
-
-
-def notebook_of(data):
-    """The same, of a file's bytes."""
     if len(data) > LARGEST:
         raise ValueError(f"it has more than {LARGEST >> 20} MB")
     if not data.strip(b"\0 \r\n\t"):
@@ -73,17 +51,15 @@ def notebook_of(data):
 
 
 def check_name(name):
-    """Raises ValueError, with the reason, if no file may have this relative path."""
+    """Raises ValueError, with the reason, if no notebook may have this relative path."""
     parts = name.split("/")
     if not name.isprintable():
         raise ValueError("its name has characters that cannot be printed")
-    if max(len(part.encode()) for part in parts) > LONGEST or len(parts) > 2 * LONGEST // 10:
+    if max(len(part.encode()) for part in parts) > LONGEST or len(parts) > DEEPEST + 1:
         raise ValueError("its name is too long, or is in too many folders")
-    if any(part == "" or part.startswith(".") for part in parts):
+    if any(part[:1] in ("", ".") for part in parts) or "\\" in name or ":" in name:
         raise ValueError("its name leads out of the folder, or is hidden")
-    if "\\" in name or ":" in name or any(OF_WINDOWS.match(part) for part in parts):
-        raise ValueError("Jupyter or Windows has no such names")
-    if not name.endswith(".ipynb") or parts[-1] == ".ipynb":
+    if not name.endswith(".ipynb"):
         raise ValueError("it is not a notebook")
 
 
@@ -95,13 +71,12 @@ def sort_answer(text):
     """
     try:
         answer = json.loads(text)
-    except (RecursionError, TypeError, ValueError):
+    except (RecursionError, ValueError):
         answer = None
     if not isinstance(answer, list):
-        raise ValueError(f"which is no list of notebooks, but {str(text)[:100]!a}")
-    bring, left_out = {}, []
-    # Of two names that differ in capitals alone, the kit's comes first, which has none.
-    for entry in sorted(answer[:MOST], key=lambda one: one.swapcase() if type(one) is str else ""):
+        raise ValueError(f"which is no list of notebooks, but {text[:100]!a}")
+    wanted, left_out = {}, []
+    for entry in answer[:MOST]:
         name, reason = entry if isinstance(entry, list) and len(entry) == 2 else (entry, None)
         try:
             if not isinstance(name, str) or not isinstance(reason, (str, type(None))):
@@ -111,105 +86,96 @@ def sort_answer(text):
                 raise ValueError(reason)
             check_name(name)
             same = unicodedata.normalize("NFC", name).casefold()
-            if bring.setdefault(same, name) != name:
-                raise ValueError(f"some systems take its name for that of {bring[same]}")
+            if wanted.setdefault(same, name) != name:
+                raise ValueError(f"some systems take its name for that of {wanted[same]}")
         except ValueError as error:
-            left_out.append((printable(name), printable(str(error))))
+            left_out.append((name, str(error)))
     if len(answer) > MOST:
         left_out.append((f"{len(answer) - MOST} more", f"of a board, at most {MOST} are brought"))
-    return list(bring.values()), left_out
+    return list(wanted.values()), left_out
 
 
-def names(to, board):
-    """Reads {"folder": ..., "answer": ...}, which a board's two programs printed, in JSON and
-    base64. Prints, in JSON, a temporary folder for the notebooks and a list of their names."""
-    if board.startswith(".") or "/" in board or not board.isprintable():
-        sys.exit(f"A board's name becomes a folder's, and {board!a} cannot: change the inventory.")
-    said = json.loads(base64.b64decode(sys.stdin.read()))
-    folder = str(said["folder"])
-    if not folder.startswith("/") or not folder.isprintable():
-        sys.exit(
-            f"{board} answered where its notebooks are, which is no path, but {folder[:100]!a}."
-        )
-    try:
-        bring, left_out = sort_answer(said["answer"])
-    except ValueError as error:
-        sys.exit(f"{board} answered which notebooks were changed, {error}.")
-    folder = Path(to, INCOMING, board)
-    shutil.rmtree(str(folder), ignore_errors=True)  # of a run that was killed
-    folder.mkdir(parents=True)
-    incoming = Path(tempfile.mkdtemp(dir=str(folder)))
-    (incoming / "names").write_text(json.dumps([bring, left_out]))
-    print(json.dumps({"incoming": str(incoming), "names": bring}))
+def bring(to, board, answer, fetch):
+    """Puts a board's notebooks into TO/BOARD, each when it is whole. An earlier copy stays until
+    then. What is left out is listed in TO/BOARD/left_out.txt, for the report.
 
+    Args:
+        answer: What the board's changed.py printed.
+        fetch: Returns the bytes of a file of this name, or raises ValueError.
 
-def accept(to, board, incoming):
-    """Puts the notebooks that are whole from a temporary folder into TO/BOARD. An earlier copy
-    stays until then. Prints what it did, line by line."""
-    incoming, root = Path(incoming), Path(to).resolve() / board
-    bring, left_out = json.loads((incoming / "names").read_text())
-    root.mkdir(exist_ok=True)  # also if there is nothing to bring, which the report then knows
-    if root.is_symlink():
-        sys.exit(f"{root} is a link, and {board}'s notebooks go into a folder: remove the link.")
-    for number, name in enumerate(bring):
-        try:
-            place(incoming / str(number), root, name)
-            print(f"brought {name}")
-        except (OSError, ValueError) as error:
-            left_out.append((name, getattr(error, "strerror", None) or str(error)))
-    for name, reason in left_out:
-        print(f"left out {board}/{name}: {reason}")
-    note = root / LEFT_OUT  # for the report
-    if left_out:
-        lines = "".join(f"{name}: {reason}\n" for name, reason in left_out)
-        (incoming / LEFT_OUT).write_text(lines, encoding="utf-8")
-        os.replace(str(incoming / LEFT_OUT), str(note))
-    elif os.path.lexists(str(note)):
-        note.unlink()
-    shutil.rmtree(str(incoming))
-
-
-def place(path, root, name):
-    """Moves a file to root/name.
+    Returns:
+        What it did, line by line: "brought NAME", "left out BOARD/NAME: REASON".
 
     Raises:
-        ValueError, OSError: why it is no notebook, or may not be there
+        ValueError, OSError: Why nothing of this board can be brought. What else `fetch` raises ends
+            it, and then what had not come yet is left out.
     """
-    if not os.path.lexists(str(path)):
-        raise ValueError("it could not be fetched")
-    os.chmod(str(path), 0o644)  # it may have come with the board's
-    notebook_in(path)
-    target = root / name
+    if board.startswith(".") or "/" in board or not board.isprintable():
+        raise ValueError(f"{board!a} cannot be a folder's name: change it in the inventory.")
+    try:
+        wanted, left_out = sort_answer(answer)
+    except ValueError as error:
+        raise ValueError(f"{board} answered which notebooks were changed, {error}.") from None
+    root = Path(to).resolve() / board
+    root.mkdir(parents=True, exist_ok=True)  # also if there is nothing to bring, for the report
+    if root.is_symlink():
+        raise ValueError(f"{root} is a link, and {board}'s notebooks go into a folder: remove it.")
+    missing = dict.fromkeys(wanted, "the board was lost before it came")
+    try:
+        for name in wanted:
+            try:
+                data = fetch(name)
+                notebook_of(data)
+                place(data, root, name)
+                del missing[name]
+            except (OSError, ValueError) as error:
+                missing[name] = getattr(error, "strerror", None) or str(error)
+    finally:
+        left_out = [
+            f"{printable(one)}: {printable(why)}" for one, why in [*missing.items(), *left_out]
+        ]
+        if left_out:
+            place("".join(f"{line}\n" for line in left_out).encode(), root, LEFT_OUT)
+        elif os.path.lexists(root / LEFT_OUT):
+            (root / LEFT_OUT).unlink()
+    brought = [f"brought {name}" for name in wanted if name not in missing]
+    return brought + [f"left out {board}/{line}" for line in left_out]
+
+
+def place(data, root, name):
+    """Makes root/name a file with these bytes, at once and never in part."""
+    target, temporary = root / name, root.parent / INCOMING / root.name
     if target.resolve() != target:
         raise ValueError(f"there is a link in its place, {target}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(str(path), "rb") as file:
+    for path in target, temporary:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
         os.fsync(file.fileno())
-    os.replace(str(path), str(target))
+    os.replace(temporary, target)
 
 
 def run(to, *command):
-    """Runs ansible-playbook. Whatever a board sends to it, no file and no process becomes too
-    large, and only printable text is printed. At its end, nothing temporary is left."""
-
-    def bounds():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST + (1 << 20),) * 2)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY,) * 2)
-
+    """Runs ansible-playbook. Whatever a board sends to it, no process becomes too large, and only
+    printable text is printed. At its end, nothing temporary is left."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     sys.stdout.reconfigure(errors="replace")
     to = os.path.abspath(to)
+    incoming = os.path.join(to, INCOMING)
     os.makedirs(to, exist_ok=True)
     lock = os.open(to, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         sys.exit(f"collect: another make collect is writing into {to}: wait for it to end.")
-    shutil.rmtree(os.path.join(to, INCOMING), ignore_errors=True)  # of a run that was killed
-    command += "-e", json.dumps({"to": to})
+    shutil.rmtree(incoming, ignore_errors=True)  # of a run that was killed
     ansible = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=bounds
+        [*command, "-e", json.dumps({"to": to})],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
     )
     try:
         for line in iter(lambda: ansible.stdout.readline(1 << 16), b""):
@@ -223,16 +189,13 @@ def run(to, *command):
             ansible.kill()
     finally:
         status = ansible.wait()
-        shutil.rmtree(os.path.join(to, INCOMING), ignore_errors=True)
+        shutil.rmtree(incoming, ignore_errors=True)
     if status:
-        sys.exit(
-            "collect: not everything was brought, as said above. What was collected before is "
-            f"still in {to}."
-        )
+        sys.exit(f"collect: not everything was brought. What was collected before is still in {to}")
 
 
 if __name__ == "__main__":
     try:
-        {"run": run, "names": names, "accept": accept}[sys.argv[1]](*sys.argv[2:])
+        run(*sys.argv[2:])
     except OSError as error:
         sys.exit(f"collect: {error.filename or sys.argv[2]}: {error.strerror}.")

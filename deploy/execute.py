@@ -8,46 +8,29 @@ import re
 import shutil
 import subprocess
 import tempfile
-import threading
 import uuid
 
 from .collect import LARGEST, printable
 
 IMAGE = "pynq-tutorial"
-CELL_SECONDS = 60  # as for make test
 ANSWERS_WITHIN = 60  # seconds, of the engine, to whether it has the image
 SECONDS = 300  # for a notebook, the container's start and end included
-BOUNDS = [
-    "--network=none",
-    "--read-only",
-    "--tmpfs=/tmp:size=256m,mode=1777",
-    "--env=HOME=/tmp",
-    "--cap-drop=all",
-    "--security-opt=no-new-privileges",
-    "--memory=1g",
-    "--pids-limit=256",
-    "--log-driver=none",
-    "--no-healthcheck",
-    # Seconds of a process. The two beside it podman would else set to the most there is, and
-    # not every machine lets it.
-    f"--ulimit=cpu={SECONDS}",
-    "--ulimit=nofile=1024:1024",
-    "--ulimit=nproc=4096:4096",
-]
-EXECUTE = [
-    "python3",
-    "-m",
-    "nbconvert",
-    "--to=notebook",
-    "--execute",
-    "--allow-errors",
-    "--stdin",
-    "--stdout",
-    "--log-level=ERROR",
-    f"--ExecutePreprocessor.timeout={CELL_SECONDS}",
-    "--ExecutePreprocessor.interrupt_on_timeout=True",
-    "--ExecutePreprocessor.kernel_name=python3",
-]  # whatever an editor put into the notebook
+# Of the limits, cpu is in seconds of a process. The two beside it podman would else set to the most
+# there is, and not every machine lets it.
+BOUNDS = f"""
+    --network=none --read-only --tmpfs=/tmp:size=256m,mode=1777 --env=HOME=/tmp --cap-drop=all
+    --security-opt=no-new-privileges --memory=1g --pids-limit=256 --log-driver=none
+    --no-healthcheck --ulimit=cpu={SECONDS} --ulimit=nofile=1024:1024 --ulimit=nproc=4096:4096
+""".split()
+# A cell's seconds are those of make test; the kernel, whatever an editor put into the notebook.
+EXECUTE = """
+    python3 -m nbconvert --to=notebook --execute --allow-errors --stdin --stdout --log-level=ERROR
+    --ExecutePreprocessor.timeout=60 --ExecutePreprocessor.interrupt_on_timeout=True
+    --ExecutePreprocessor.kernel_name=python3
+""".split()
+# A student may print without end: the notebook is at most so long, and of the complaints on
+# standard error, the end is needed.
+BOUNDED = '{ "$@" 2>&1 >&3 3>&- | tail -c 2000 >&2; } 3>&1 | head -c ' + str(LARGEST + 1)
 
 
 class NoContainer(Exception):
@@ -56,20 +39,15 @@ class NoContainer(Exception):
 
 def find_engine():
     """The program that runs containers, podman or else Docker, and has the image. NoContainer"""
-    engine = next(filter(None, map(shutil.which, ("podman", "docker"))), None)
+    engine = shutil.which("podman") or shutil.which("docker")
     if engine is None:
         raise NoContainer(
             "EXECUTE=yes runs the notebooks in containers, and needs podman or Docker, and neither"
             " is here: sudo apt-get install podman."
         )
+    inspect = [engine, "image", "inspect", IMAGE]
     try:
-        asked = subprocess.run(
-            [engine, "image", "inspect", IMAGE],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=ANSWERS_WITHIN,
-        )
+        asked = subprocess.run(inspect, input=b"", capture_output=True, timeout=ANSWERS_WITHIN)
     except subprocess.TimeoutExpired:
         raise NoContainer(
             f"{engine} has not answered in {ANSWERS_WITHIN} s: find out whether `{engine} image"
@@ -84,64 +62,31 @@ def find_engine():
 
 
 def executed(notebook, engine):
-    """The bytes of a notebook after all its cells have run, in order and with a new kernel.
-    ValueError, with the reason, if its run does not end well; a cell may end with an error."""
+    """The bytes of a notebook after all its cells have run, in order and with a new kernel; a cell
+    may end with an error. They are not more than one byte too many for a notebook.
+
+    Raises:
+        ValueError: why its run did not end well
+    """
     name = f"{IMAGE}-{uuid.uuid4().hex}"
-    late, complaint = threading.Event(), bytearray()
-
-    def remove():
-        subprocess.call(
-            [engine, "rm", "--force", name],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=60,
-        )
-
-    def end():
-        late.set()
-        remove()
-
-    def listen():  # a student may print without end, and what is needed of it is the last line
-        for piece in iter(lambda: run.stderr.read1(1 << 16), b""):
-            complaint[:] = (complaint + piece)[-2000:]
-
+    run = [engine, "run", "--rm", "--interactive", "--name", name, *BOUNDS, IMAGE, *EXECUTE]
     # From a folder of its own: conmon, which podman starts, may leave a file named oom where it was
     # started.
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as given:
-        given.write(notebook.encode())
-        given.seek(0)
-        run = subprocess.Popen(
-            [engine, "run", "--rm", "--interactive", "--name", name] + BOUNDS + [IMAGE] + EXECUTE,
-            stdin=given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=folder,
-        )
-        bound, listener = threading.Timer(SECONDS, end), threading.Thread(target=listen)
-        bound.start()
-        listener.start()
+    with tempfile.TemporaryDirectory() as folder:
         try:
-            text = run.stdout.read(LARGEST + 1)
-            if len(text) <= LARGEST:
-                run.wait()
-        finally:
-            bound.cancel()
-            if run.poll() is None:
-                remove()
-                run.kill()
-                run.wait()
-            listener.join()
-            run.stdout.close()
-            run.stderr.close()
-    if late.is_set():
-        raise ValueError(f"its run had not ended after {SECONDS} s")
-    if len(text) > LARGEST:
-        raise ValueError(f"after its run it had more than {LARGEST >> 20} MB")
-    if run.returncode:
-        said = complaint.decode(errors="replace").split("\n")
-        raise ValueError(
-            "its run did not end well: {}".format(
-                next((line for line in reversed(said) if line.strip()), "no reason")
+            ended = subprocess.run(
+                ["sh", "-c", BOUNDED, "sh", *run],
+                input=notebook.encode(),
+                capture_output=True,
+                timeout=SECONDS,
+                cwd=folder,
             )
-        )
-    return text
+        except subprocess.TimeoutExpired:
+            raise ValueError(f"its run had not ended after {SECONDS} s") from None
+        finally:
+            remove = [engine, "rm", "--force", name]  # which also ends it
+            subprocess.run(remove, capture_output=True, timeout=60)
+    if not ended.stdout:
+        said = ended.stderr.decode(errors="replace").strip() or "no reason"
+        raise ValueError(f"its run did not end well: {said.splitlines()[-1]}")
+    return ended.stdout

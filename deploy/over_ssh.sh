@@ -17,21 +17,20 @@ options=
 answers=
 before=
 for option in "$@"; do
-    case $before in --destdir | --base-overlay)
-        case $option in /*) ;; *)
-            fail "$option is on the board, whose folders are not this PC's: give a path that" \
-                "begins with /." ;;
-        esac ;;
+    case $before$option in
+        --destdir/* | --base-overlay/*) ;;
+        --destdir?* | --base-overlay?*)
+            fail "$option is on the board: give a path that begins with /." ;;
+        *--no-answers) answers=$option ;;
     esac
-    if [ "$option" = --no-answers ]; then answers=$option; fi
     before=$option
     options="$options $(quoted "$option")"
 done
-
-# In /tmp, whatever TMPDIR is: a socket's path has at most 103 bytes.
 (set -- ${SSH:-ssh} && command -v "$1" >/dev/null) ||
     fail "${SSH:-ssh}, which reaches the board, is not here: install it (Debian, Ubuntu: sudo" \
         "apt-get install openssh-client), or give another one with SSH=..."
+
+# In /tmp, whatever TMPDIR is: a socket's path has at most 103 bytes.
 control=$(mktemp -d /tmp/pynq_tutorial.XXXXXXXXXX)
 copy=/tmp/pynq_tutorial-${control##*.}  # chosen here, because the board's login may print anything
 # One connection for both sessions, so that a password is asked for once; it ends with the first.
@@ -40,9 +39,7 @@ copy=/tmp/pynq_tutorial-${control##*.}  # chosen here, because the board's login
 ssh="${SSH:-ssh} -o ControlPath=$control/s -o ControlPersist=no -o ConnectTimeout=30
     -o ServerAliveInterval=10 -o ServerAliveCountMax=3
     -o RemoteCommand=none -o PermitLocalCommand=no -o ClearAllForwardings=yes"
-holder=
-others=
-there=
+started=
 
 ended() {  # ended PROCESS SECONDS: waits for its end; false if it does not come in time
     end=$(($(date +%s) + $2))
@@ -56,22 +53,21 @@ finish() {
     trap - EXIT
     trap '' INT TERM HUP
     exec 3>&-  # now the board removes the copy
-    if [ -n "$there" ]; then ended "$holder" 10 || true; fi
-    for process in $others $holder; do kill "$process" 2>/dev/null || true; done
+    if [ -n "${there:-}" ]; then ended "$holder" 10 || true; fi
+    for process in $started; do kill "$process" 2>/dev/null || true; done
     rm -rf "$control"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
 
-# Packed first: if a file cannot be read, the kit is not installed. Otherwise that file would be
-# removed from the board.
+# Packed first: what cannot be read here would be missing there, and so be removed.
 sh deploy/pack.sh $answers > "$control/kit.tar.gz" ||
     fail "this PC could not pack the kit, so nothing was changed on $host."
 size=$(($(wc -c < "$control/kit.tar.gz")))
 
-# A shell on the board keeps the copy for as long as its input is open, and removes it when the
-# input ends: at the end of this script, or when the connection breaks. If it cannot unpack the
-# kit, it says why and ends. tar -m, because a board's clock may be in 1970.
+# A shell on the board keeps the copy for as long as its input is open, which ends with this script
+# or with the connection. If it cannot unpack the kit, it says why and ends. tar -m, because a
+# board's clock may be in 1970.
 hold="LC_ALL=C; export LC_ALL; umask 077; mkdir $copy || exit 1; \
 trap \"rm -rf $copy\" EXIT; trap \"exit 1\" HUP INT TERM; \
 said=\$(head -c $size | tar -x -z -m -o -f - -C $copy 2>&1) || \
@@ -81,22 +77,21 @@ exec 4<&0  # for the installer, because a command in the background has no other
 # Each in the background, so that every wait here has an end.
 $ssh -o ControlMaster=yes -o RequestTTY=no "$host" "exec sh -c '$hold'" \
     < "$control/in" > "$control/out" &
-holder=$!
+holder=$! started=$!
 exec 3> "$control/in"
 cat "$control/kit.tar.gz" >&3 2>/dev/null &
-others=$!
+started="$started $!"
 grep -q -x "$copy is there" "$control/out" 3>&- &  # other lines are the login's greeting
-reader=$!
-others="$others $reader"
-limit=90
-if [ -t 0 ]; then limit=300; fi  # a password may have to be typed
+reader=$! started="$started $!"
+terminal=no limit=90 sudo="sudo -n true || exit 77; sudo"
+if [ -t 0 ]; then terminal=yes limit=300 sudo=sudo; fi  # where ssh and sudo ask for a password
 ended $reader $limit ||
     fail "$host has not taken the kit in $limit s, so nothing was changed there: find out" \
         "whether \`ssh $host true\` ends, and restart the board if it does not."
+status=0
 if ! wait $reader; then
-    status=0
-    ended "$holder" 10 || kill "$holder"
-    wait "$holder" || status=$?
+    ended $holder 10 || kill $holder
+    wait $holder || status=$?
     [ $status != 255 ] ||
         fail "$host was not reached, or the connection broke, so nothing was changed there: is" \
             "the board on, and does \`ssh $host\` reach it?"
@@ -105,27 +100,19 @@ if ! wait $reader; then
 fi
 there=yes
 
-terminal=no
-sudo="sudo -n true || exit 77; sudo"
-if [ -t 0 ]; then  # sudo asks for its password there
-    terminal=yes
-    sudo=sudo
-fi
 case $host$options in root@* | *--destdir*) sudo= ;; esac
 install="cd $copy || exit; $sudo python3 -E -B -m deploy.install$options"
 $ssh -o ControlMaster=no -o RequestTTY=$terminal "$host" "exec sh -c $(quoted "$install")" \
     <&4 3>&- &
-installer=$!
-others="$others $installer"
+installer=$! started="$started $!"
 ended $installer 900 ||
     fail "the installer on $host has not ended in 15 minutes: restart the board and give the same" \
         "command again, which completes it."
-status=0
 wait $installer || status=$?
-[ $status != 255 ] ||
-    fail "the connection to $host broke during the installation: give the same command again," \
-        "which completes it."
-[ $status != 77 ] ||
-    fail "sudo on $host needs a password, and can ask for it only in a terminal: give the command" \
-        "in one, or log in as root, as in HOST=root@${host#*@}. Nothing was changed there."
+case $status in
+    255) fail "the connection to $host broke during the installation: give the same command" \
+        "again, which completes it." ;;
+    77) fail "sudo on $host needs a password, and asks for it only in a terminal: give the" \
+        "command in one, or log in as root, as in HOST=root@${host#*@}. Nothing was changed." ;;
+esac
 exit $status

@@ -2,10 +2,9 @@
 python3 -m deploy.report collected [--execute]
 
 The folder has one folder for each student or board, as `make collect` makes it, with notebooks at
-any depth. The verdicts are the stored outputs of the cells that call a check. No student's code is
-executed, so a student who edits an output by hand can forge it. With --execute, each notebook with
-a check first runs again, in a container of its own without a network (deploy/execute.py), and the
-verdicts are that run's. What cannot be read is "not read", and why is said.
+any depth. The verdicts are the stored outputs of the cells that call a check, which a student can
+forge. With --execute, they are those of a new run in a container (deploy/execute.py). What cannot
+be read is "not read", and why is said.
 """
 
 import csv
@@ -15,101 +14,69 @@ import json
 import os
 import re
 import sys
+from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import execute
-from .collect import LEFT_OUT, notebook_in, notebook_of, printable
+from .collect import DEEPEST, LARGEST, LEFT_OUT, notebook_of, printable
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LINKED = "bitstream", "iop", "mb_src"  # in notebooks/ of a checkout, without a notebook in them
-DEEPEST = 30  # folders
 RIGHT, NOT_YET, NOT_READ, NOT_TRIED = "right", "not yet", "not read", "not tried"
 # From worst to best: of two cells with the same exercise, the better counts.
 VERDICTS = NOT_TRIED, NOT_READ, NOT_YET, RIGHT
 SHORT = {RIGHT: "R", NOT_YET: "-", NOT_READ: "?", NOT_TRIED: "."}
-UNTOUCHED = "Not yet: fill in the cell above"
 IMPORT = re.compile(
     r"^[ \t]*(?:from checks import|import checks\.)[ \t]*(\w+)|^[ \t]*from checks\.(\w+)", re.M
 )
 CALL = re.compile(r"\b(?:checks\s*\.\s*(\w+)|check)\s*\.\s*(\w+)\s*\(")
 COMMENT = re.compile(r"#.*")
 SAYS = re.compile(r"(Right|Not yet): .*")
-ANSI = re.compile(r"(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[@-Z\\^_]")
 FORGED = "The verdicts are the outputs that are stored in the notebooks, which can be forged."
-EXECUTED = (
-    "The verdicts are the outputs of a new run of each notebook, in a container without a "
-    "network; code that is written to deceive a check can still do so."
-)
-MISSING = (
-    "A notebook that is not in a student's folder counts as not tried, because make collect "
-    "brings no others than those that were changed."
-)
+EXECUTED = "The verdicts are those of a new run; code written to deceive a check can still do so."
+MISSING = "A notebook that is not there counts as not tried: make collect brings only changed ones."
+PAGE = """<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><title>Exercises</title>
+<style>
+body {{ font-family: sans-serif }} table {{ border-collapse: collapse }}
+th, td {{ border: 1px solid #999; padding: .3em .6em }}
+.right {{ background: #cfc }} .not-yet {{ background: #fec }} .not-read {{ background: #fcc }}
+</style>
+<h1>Exercises</h1>
+<table>{}</table>
+<p>{}</p>
+</html>
+"""
 
-
-class Exercise:
-    """One of the kit's: its notebook's number and name, its check's module and name, and what is
-    stored as its check's verdict before anybody has done anything."""
-
-    def __init__(self, path, module, name, untouched):
-        self.number, self.notebook = path.name.partition("_")[0], path.stem
-        self.module, self.name, self.untouched = module, name, untouched
+# The number and the name of its notebook, and what its check says before anybody has done anything
+Exercise = namedtuple("Exercise", "number notebook untouched")
 
 
 def all_exercises():
     """{(checks' module, check's name): Exercise}, in the order of the notebooks."""
     return {
-        tuple(key): Exercise(path, *key, (lines_of(cell) or [""])[-1])
+        named(cell): Exercise(path.name.partition("_")[0], path.stem, lines_of(cell)[-1])
         for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
-        for cell in code_cells(notebook_in(path))
-        for key in [named(cell)]
-        if key
+        for cell in code_cells(notebook_of(path.read_bytes()))
+        if named(cell)
     }
 
 
 def code_cells(notebook):
-    """A notebook's cells of code. ValueError, with the reason, if it has something else."""
-    cells = notebook["cells"]
-    if not all(isinstance(cell, dict) for cell in cells):
-        raise ValueError("it is not a notebook: a cell of it is none")
-    return [cell for cell in cells if cell.get("cell_type") == "code"]
-
-
-def joined(text):
-    """A notebook's text, which is a string or a list of them, as a string. ValueError if it is
-    neither."""
-    if isinstance(text, list) and all(isinstance(part, str) for part in text):
-        return "".join(text)
-    if not isinstance(text, str):
-        raise ValueError(f"it has {type(text).__name__} in the place of text")
-    return text
+    return [cell for cell in notebook["cells"] if cell.get("cell_type") == "code"]
 
 
 def named(cell):
     """(checks' module, check's name) that a cell's metadata names, which editors keep; or None"""
-    try:
-        module, name = cell["metadata"]["pynq_tutorial"]["check"].split(".")
-        return module, name
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-
-
-def outputs_of(cell):
-    outputs = cell.get("outputs", [])
-    if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
-        raise ValueError("it is not a notebook: an output of it is none")
-    return outputs
+    name = cell.get("metadata", {}).get("pynq_tutorial", {}).get("check")
+    return name and tuple(name.split("."))
 
 
 def lines_of(cell):
     """What a cell printed that may be a check's verdict, line by line."""
-    text = ""
-    for output in outputs_of(cell):
-        if "text" in output and output.get("name") != "stderr":
-            text += joined(output["text"])
-        elif isinstance(output.get("data"), dict):
-            text += "\n" + joined(output["data"].get("text/plain", "")) + "\n"
-    lines = re.split(r"[\r\n]+", ANSI.sub("", text))
+    streams = [one for one in cell.get("outputs", []) if one.get("name") != "stderr"]
+    lines = re.split(r"[\r\n]+", "".join("".join(one.get("text", "")) for one in streams))
     # A student's print(..., end="") may stand before the verdict, but only if nothing else does.
     return [line for line in map(str.strip, lines) if SAYS.match(line)] or [
         found.group() for found in map(SAYS.search, lines) if found
@@ -124,104 +91,124 @@ def exercises_of(cell, source, module, exercises):
     return list(dict.fromkeys(keys)) or [key for key in [named(cell)] if key in exercises]
 
 
-def verdicts_of(cell, keys, exercises):
-    """{exercise: its verdict} of a cell that calls these exercises' checks."""
-    lines = lines_of(cell)
-    if len(keys) > 1 and len(lines) == len(keys):
-        return {key: verdict([line], cell, exercises[key]) for key, line in zip(keys, lines)}
-    if len(keys) > 1 and lines:
-        return dict.fromkeys(keys, NOT_READ)  # whose the verdicts are, cannot be known
-    return {key: verdict(lines, cell, exercises[key]) for key in keys}
-
-
-def verdict(lines, cell, exercise):
-    """One of VERDICTS, by the last of the lines that a check printed."""
-    if lines and (lines[-1] == exercise.untouched or lines[-1].startswith(UNTOUCHED)):
+def verdict(line, cell, exercise):
+    """One of VERDICTS, by the last line that a check printed, or "" if there is none."""
+    if line == exercise.untouched:
         return NOT_TRIED
-    if lines:
-        return RIGHT if lines[-1].startswith("Right") else NOT_YET
-    if any(output.get("output_type") == "error" for output in outputs_of(cell)):
+    if line:
+        return RIGHT if line.startswith("Right") else NOT_YET
+    if any(output.get("output_type") == "error" for output in cell.get("outputs", [])):
         return NOT_YET
-    return NOT_READ if outputs_of(cell) or cell.get("execution_count") else NOT_TRIED
+    return NOT_READ if cell.get("outputs") or cell.get("execution_count") else NOT_TRIED
+
+
+def keep_better(verdicts, more):
+    for key, one in more.items():
+        verdicts[key] = max(verdicts.get(key, NOT_TRIED), one, key=VERDICTS.index)
 
 
 def read(notebook, name, exercises):
     """({exercise: its verdict}, {checks' module of which the notebook should have all}) of a
-    notebook. ValueError, with the reason, if it is not one. name: its file's"""
-    modules = [exercise.module for exercise in exercises.values() if exercise.notebook in name]
+    notebook. name: its file's"""
+    modules = [module for (module, _), one in exercises.items() if one.notebook in name]
     found = {}
     for cell in code_cells(notebook):
-        source = joined(cell.get("source"))
+        source = "".join(cell["source"])
         modules += filter(None, itertools.chain.from_iterable(IMPORT.findall(source)))
         keys = exercises_of(cell, source, modules[-1] if modules else None, exercises)
-        for key, here in verdicts_of(cell, keys, exercises).items():
-            found[key] = max(found.get(key, NOT_TRIED), here, key=VERDICTS.index)
+        lines = lines_of(cell)
+        if len(keys) > 1 and lines and len(lines) != len(keys):
+            here = dict.fromkeys(keys, NOT_READ)  # whose the verdicts are, cannot be known
+        else:
+            pairs = zip(keys, lines[-len(keys) :] or [""] * len(keys))
+            here = {key: verdict(line, cell, exercises[key]) for key, line in pairs}
+        keep_better(found, here)
     return found, {*modules, *(module for module, _ in found)}
 
 
 def notebooks_in(folder, leave_out):
     """The paths of the notebooks in a student's folder. Calls leave_out(path, reason)."""
     for place, folders, names in os.walk(
-        str(folder), onerror=lambda error: leave_out(error.filename, error.strerror)
+        folder, onerror=lambda error: leave_out(error.filename, error.strerror)
     ):
         # .ipynb_checkpoints has older versions, and the solutions are the kit's.
         folders[:] = sorted(name for name in folders if name[0] != "." and name != "solutions")
-        for name in folders:
-            if os.path.islink(os.path.join(place, name)) and name not in LINKED:
-                leave_out(os.path.join(place, name), "it is a link", None)
+        for path in (Path(place, name) for name in folders if name not in LINKED):
+            if path.is_symlink():
+                leave_out(path, "it is a link", ())
         if len(Path(place).relative_to(folder).parts) >= DEEPEST and folders:
             leave_out(place, "it has folders in it, and is in too many itself")
             folders.clear()
         yield from (Path(place, name) for name in sorted(names) if name.endswith(".ipynb"))
 
 
+def notebook_in(path):
+    """The notebook in a file. ValueError or OSError, with the reason, if there is none."""
+    if path.is_symlink() or not path.is_file():
+        raise ValueError("it is a link" if path.is_symlink() else "it is not a file")
+    with open(path, "rb") as file:
+        return notebook_of(file.read(LARGEST + 1))
+
+
 def verdicts_in(folder, exercises, engine=None):
     """({exercise: its verdict}, ["name: why it is not read", ...]) of the notebooks in a student's
     folder; engine: the program that runs containers, if they are to be executed"""
-    found, unread, wanted = {}, [], {}
-
-    def leave_out(path, reason, keys=()):  # keys: the exercises in it; () if that is not known
-        unread.append((os.path.relpath(str(path), str(folder)), reason, keys))
-
     if folder.is_symlink():
         return dict.fromkeys(exercises, NOT_READ), ["it is a link"]
+    verdicts, wanted, unread = {}, {}, []
+
+    def leave_out(path, reason, keys=None):  # keys: the exercises in it, or None if nobody knows
+        unread.append((os.path.relpath(path, folder), reason, keys))
+
     for path in notebooks_in(folder, leave_out):
-        here = ()
+        here = None
         try:
             notebook = notebook_in(path)
             here, modules = read(notebook, path.name, exercises)
             if engine and here:
-                again = execute.executed(json.dumps(notebook), engine)
-                here, modules = read(notebook_of(again), path.name, exercises)
-        except ValueError as error:
-            leave_out(path, str(error), tuple(here))
+                again = notebook_of(execute.executed(json.dumps(notebook), engine))
+                here, modules = read(again, path.name, exercises)
+        except (OSError, ValueError) as error:
+            leave_out(path, getattr(error, "strerror", None) or str(error), here)
             continue
-        for key, verdict_here in here.items():
-            found[key] = max(found.get(key, NOT_TRIED), verdict_here, key=VERDICTS.index)
-            if verdict_here == NOT_READ:
-                leave_out(
-                    path,
-                    f"the cell of the check {key[1]} ran, and has no verdict that can be read",
-                    [key],
-                )
+        except (AttributeError, KeyError, TypeError):
+            leave_out(path, "it is not a notebook: something in it is of another kind")
+            continue
+        keep_better(verdicts, here)
         wanted.update((key, path) for key in exercises if key[0] in modules)
-    for key in wanted.keys() - found.keys():
+        for key in here:
+            if here[key] == NOT_READ:
+                reason = f"the cell of the check {key[1]} ran, and has no verdict that can be read"
+                leave_out(path, reason, [key])
+    for key in wanted.keys() - verdicts.keys():
         leave_out(wanted[key], f"the cell of the check {key[1]} is not in it", [key])
     note = folder / LEFT_OUT
     if note.is_file() and not note.is_symlink():
-        for line in note.read_text(encoding="utf-8", errors="replace")[: 1 << 20].splitlines():
+        for line in note.read_text("utf-8", "replace")[: 1 << 20].splitlines():
             name, _, reason = line.partition(": ")
-            keys = () if name.endswith(".ipynb") else None
+            keys = None if name.endswith(".ipynb") else ()
             unread.append((name, f"{reason} (on the board)", keys))
-    verdicts = {key: found.get(key, NOT_TRIED) for key in exercises}
+    absent = exercises.keys() - verdicts.keys()
     for name, _, keys in unread:
-        if keys == ():  # then those of its name's notebook, or else any that nothing else has
-            keys = [
-                key for key in exercises if exercises[key].notebook in name
-            ] or exercises.keys() - found.keys()
-        for key in keys or ():
-            verdicts[key] = max(verdicts[key], NOT_READ, key=VERDICTS.index)
-    return verdicts, [f"{name}: {reason}" for name, reason, _ in unread]
+        if keys is None:  # then those of its name's notebook, or else any that nothing else has
+            keys = [key for key, one in exercises.items() if one.notebook in name] or absent
+        keep_better(verdicts, dict.fromkeys(keys, NOT_READ))
+    ordered = {key: verdicts.get(key, NOT_TRIED) for key in exercises}
+    return ordered, [f"{name}: {reason}" for name, reason, _ in unread]
+
+
+def print_table(rows, numbers):
+    """A line for each student, with a group of letters for each notebook. numbers: the exercises'
+    notebooks'"""
+    width = max(len(student) for student, *_ in [["notebook"], *rows])
+    print(
+        "notebook".ljust(width), *(number.ljust(3) for number in dict.fromkeys(numbers)), sep="  "
+    )
+    for student, *verdicts, _ in rows:
+        letters = dict.fromkeys(numbers, "")
+        for number, one in zip(numbers, verdicts):
+            letters[number] += SHORT[one]
+        print(student.ljust(width), *letters.values(), sep="  ")
 
 
 def in_a_cell(text):
@@ -229,95 +216,20 @@ def in_a_cell(text):
     return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def print_table(students, exercises):
-    """A line for each student, with a group of letters for each notebook; then what is not read."""
-    groups = {}
-    for key, exercise in exercises.items():
-        groups.setdefault(exercise.number, []).append(key)
-    width = max(map(len, list(students) + ["notebook"]))
-    numbers = [number.ljust(len(group)) for number, group in groups.items()]
-    print("  ".join(["notebook".ljust(width)] + numbers))
-    for student, (verdicts, _) in students.items():
-        letters = ["".join(SHORT[verdicts[key]] for key in group) for group in groups.values()]
-        print("  ".join([printable(student).ljust(width)] + letters))
-    shown = {verdict for verdicts, _ in students.values() for verdict in verdicts.values()}
-    print(
-        f"R right, - not yet, {'? not read, ' if NOT_READ in shown else ''}. not tried; "
-        "the exercises of a notebook in its order: "
-        f"{', '.join(dict.fromkeys(exercise.name for exercise in exercises.values()))}."
-    )
-    for student, (_, unread) in students.items():
-        for line in unread:
-            print(f"not read: {printable(student)}/{printable(line, 400)}")
-
-
-def headings(exercises):
-    return [f"{exercise.number} {exercise.name}" for exercise in exercises.values()]
-
-
-def write_csv(path, students, exercises):
-    with open(str(path), "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(["student"] + headings(exercises) + ["not read, because"])
-        for student, (verdicts, unread) in students.items():
-            reasons = in_a_cell(printable("; ".join(unread), 10000))
-            table.writerow([in_a_cell(printable(student))] + list(verdicts.values()) + [reasons])
-
-
-def write_html(path, students, exercises, source):
-    def row(tag, texts):
-        cells = [
-            f"<{tag} class='{text.replace(' ', '-') if text in VERDICTS else ''}'>"
-            f"{html.escape(text)}</{tag}>"
-            for text in texts
-        ]
-        return f"<tr>{''.join(cells)}</tr>"
-
-    rows = [row("th", ["student"] + headings(exercises))]
-    rows += [
-        row("td", [printable(student)] + list(verdicts.values()))
-        for student, (verdicts, _) in students.items()
+def row(texts):
+    """A row of the page's table."""
+    cells = [
+        f"<td class='{text.replace(' ', '-') if text in VERDICTS else ''}'>{html.escape(text)}</td>"
+        for text in texts
     ]
-    unread = [
-        f"<li>{html.escape(printable(f'{student}/{line}', 600))}</li>"
-        for student, (_, lines) in students.items()
-        for line in lines
-    ]
-    unread = f"<h2>Not read</h2><ul>{''.join(unread)}</ul>" if unread else ""
-    rows = "\n".join(rows)
-    path.write_text(
-        f"""<!DOCTYPE html>
-<html lang="en"><meta charset="utf-8"><title>Exercises</title>
-<style>
-body {{ font-family: sans-serif }} table {{ border-collapse: collapse }}
-th, td {{ border: 1px solid #999; padding: .3em .6em }}
-.right {{ background: #cfc }} .not-yet {{ background: #fec }} .not-read {{ background: #fcc }}
-.not-tried {{ color: #777 }}
-</style>
-<h1>Exercises</h1>
-<table>
-{rows}
-</table>
-<p>{source} {MISSING}</p>
-{unread}
-</html>
-""",
-        encoding="utf-8",
-    )
+    return f"<tr>{''.join(cells)}</tr>\n"
 
 
 def main(folder, option=""):
     collected = Path(folder)
-    students = (
-        sorted(
-            path.name
-            for path in collected.iterdir()
-            if path.is_dir() and not path.name.startswith(".")
-        )
-        if collected.is_dir()
-        else []
-    )
-    if not students:
+    names = [one.name for one in collected.iterdir() if one.is_dir()] if collected.is_dir() else []
+    names = sorted(name for name in names if not name.startswith("."))
+    if not names:
         sys.exit(
             f"report: {folder} has no folder of a student's: bring the boards' notebooks "
             "there with make collect, or make a folder for each student."
@@ -330,11 +242,23 @@ def main(folder, option=""):
         except execute.NoContainer as error:
             sys.exit(f"report: {error}")
     with ThreadPoolExecutor(os.cpu_count() if engine else 1) as pool:
-        found = pool.map(lambda name: verdicts_in(collected / name, exercises, engine), students)
-        table = dict(zip(students, found))
-    print_table(table, exercises)
-    write_csv(collected / "report.csv", table, exercises)
-    write_html(collected / "report.html", table, exercises, source)
+        found = pool.map(lambda name: verdicts_in(collected / name, exercises, engine), names)
+        students = dict(zip(names, found))
+    rows = []
+    for name, (verdicts, unread) in students.items():
+        rows.append([printable(name), *verdicts.values(), printable("; ".join(unread), 10000)])
+    print_table(rows, [one.number for one in exercises.values()])
+    order = ", ".join(dict.fromkeys(name for _, name in exercises))
+    print(f"R right, - not yet, ? not read, . not tried; a notebook's exercises in order: {order}.")
+    for name, (_, unread) in students.items():
+        for line in unread:
+            print(f"not read: {printable(name)}/{printable(line, 400)}")
+    headings = [f"{one.number} {name}" for (_, name), one in exercises.items()]
+    rows.insert(0, ["student", *headings, "not read, because"])
+    with open(collected / "report.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(map(in_a_cell, texts) for texts in rows)
+    page = PAGE.format("".join(map(row, rows)), f"{source} {MISSING}")
+    (collected / "report.html").write_text(page, encoding="utf-8")
     print(f"{source} {MISSING} {folder} has the same table, as report.csv and report.html.")
 
 

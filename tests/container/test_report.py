@@ -71,7 +71,7 @@ def run(*sources):
     )
     executed = collect.notebook_of(execute.executed(nbformat.writes(notebook), "podman"))
     return "".join(
-        report.joined(output.get("text", output.get("ename", "")))
+        "".join(output.get("text", output.get("ename", "")))
         for output in report.code_cells(executed)[-1]["outputs"]
     )
 

@@ -8,25 +8,34 @@ from pathlib import Path
 
 import pytest
 
-from helpers import base_overlay
-from helpers.kit import make
+from helpers import base_overlay, checkout
+from helpers.kit import ROOT, make
 from helpers.sshd import Servers
+from helpers.waiting import soon
 
 COPIES = re.compile(r"ansible|pynq_tutorial[.-]\w{10}")
+INVENTORY = """
+boards:
+  hosts:
+    one: {{ansible_port: {0.port}, destdir: {0.root}}}
+    two: {{ansible_port: {1.port}, destdir: {1.root}}}
+    three: {{ansible_port: {2.port}, destdir: {2.root}}}
+  vars:
+    ansible_host: 127.0.0.1
+    ansible_user: xilinx
+    ansible_ssh_common_args: -F {folder}/ssh_config
+    ansible_ssh_use_tty: false  # a container may have no terminals to give
+"""
 
 
 @pytest.fixture(scope="session")
 def servers():
-    # not in pytest's, which nobody else may enter
+    # not in pytest's folder, which nobody else may enter
     folder = Path(tempfile.mkdtemp(prefix="boards-"))
     folder.chmod(0o755)
-    servers = None
     try:
-        servers = Servers(folder)
-        yield servers
+        yield Servers(folder)
     finally:
-        if servers:
-            servers.stop()
         shutil.rmtree(str(folder))
 
 
@@ -41,23 +50,26 @@ class Board:
         servers.own(self.root)
 
     def files(self):
-        return sorted(
-            str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir()
-        )
+        paths = (path for path in self.root.rglob("*") if not path.is_dir())
+        return sorted(str(path.relative_to(self.root)) for path in paths)
+
+    def has_edition(self):
+        return (self.notebooks / "bitstream/pynq_tutorial.bit").exists()
 
 
 @pytest.fixture
 def boards(servers):
     """Three boards; the last one's server is down."""
-    boards = [Board(servers, name) for name in ("one", "two", "three")]
-    down = servers.processes.pop()
-    down.terminate()
-    down.wait()
-    yield boards
-    servers.stop()
-    servers.processes.clear()
-    for board in boards:
-        shutil.rmtree(str(board.root))
+    try:
+        boards = [Board(servers, name) for name in ("one", "two", "three")]
+        down = servers.processes.pop()
+        down.terminate()
+        down.wait()
+        yield boards
+    finally:
+        servers.stop()
+        for name in "one", "two", "three":
+            shutil.rmtree(str(servers.folder / name), ignore_errors=True)
 
 
 @pytest.fixture
@@ -67,32 +79,38 @@ def ssh(servers):
 
 
 @pytest.fixture
+def install(boards, ssh):
+    """Runs `make install`, or another command, for the first board's address."""
+
+    def run(*options, board=boards[0], command="install", **more):
+        options = [f"DESTDIR={board.root}", ssh(board), *options]  # of two, make takes the last
+        return make(command, "HOST=127.0.0.1", *options, **more)
+
+    return run
+
+
+@pytest.fixture
 def classroom(boards, servers, tmp_path):
     """Runs `make classroom` with more options; returns its end and {board: its line of the
     recap}."""
-    inventory = tmp_path / "boards.yml"
-    lines = ["boards:", "  hosts:"]
-    for name, board in zip(("one", "two", "three"), boards):
-        lines.append(
-            f"    {name}: {{ansible_host: 127.0.0.1, ansible_port: {board.port}, destdir:"
-            f" {board.root}}}"
-        )
-    lines += [
-        "  vars:",
-        "    ansible_user: xilinx",
-        f"    ansible_ssh_common_args: -F {servers.folder}/ssh_config",
-        "    ansible_ssh_use_tty: false",
-    ]  # a container may have no terminals to give
-    inventory.write_text("\n".join(lines) + "\n")
 
-    def run(*options, command="classroom", **environment):
-        finished = make(command, f"BOARDS={inventory}", *options, **environment)
+    def run(*options, command="classroom", inventory="boards.yml", **environment):
+        path = tmp_path / inventory
+        path.write_text(INVENTORY.format(*boards, folder=servers.folder))
+        finished = make(command, f"BOARDS={path}", *options, **environment)
         recap = dict(re.findall(r"^(\w+) +: (ok=.*)$", finished.stdout, re.M))
-        return finished, {
-            name: dict(re.findall(r"(\w+)=(\d+)", line)) for name, line in recap.items()
-        }
+        return finished, {name: dict(re.findall(r"(\w+)=(\d+)", recap[name])) for name in recap}
 
     return run
+
+
+@pytest.fixture
+def kit(tmp_path):
+    """A checkout in a folder of an awkward name, with this one's Ansible."""
+    folder = tmp_path / "Ada's kit"
+    checkout.copy(ROOT, folder)
+    (folder / ".deploy").symlink_to(ROOT / ".deploy")
+    return folder
 
 
 @pytest.fixture
@@ -100,4 +118,4 @@ def nothing_is_left(servers):
     """Nothing of the kit's may stay in /tmp, here or on a board."""
     before = set(os.listdir("/tmp"))
     yield
-    assert [name for name in set(os.listdir("/tmp")) - before if COPIES.search(name)] == []
+    assert soon(lambda: not [one for one in {*os.listdir("/tmp")} - before if COPIES.search(one)])

@@ -6,8 +6,7 @@ import subprocess
 
 import pytest
 
-from helpers import checkout
-from helpers.kit import ROOT, make
+from helpers.kit import make
 
 pytestmark = [pytest.mark.deploy, pytest.mark.usefixtures("nothing_is_left")]
 
@@ -29,21 +28,8 @@ SHELL = {
     "GIT_INDEX_FILE": "/nowhere/index",
 }
 # Of the user's own, for other programs
-OTHERS = {
-    name: "/nowhere/other"
-    for name in (
-        "HOST",
-        "DESTDIR",
-        "BASE_OVERLAY",
-        "BOARDS",
-        "DIR",
-        "ONLY",
-        "ANSIBLE",
-        "LAB",
-        "BUILD",
-        "VENV",
-    )
-}
+NAMES = "HOST DESTDIR BASE_OVERLAY BOARDS DIR ONLY ANSIBLE LAB BUILD VENV".split()
+OTHERS = dict.fromkeys(NAMES, "/nowhere/other")
 SSH = """
 Host *
     User somebody
@@ -82,37 +68,16 @@ become = true
 """
 
 
-def installed(board):
-    return (board.notebooks / "bitstream/pynq_tutorial.bit").exists()
-
-
-@pytest.fixture
-def kit(tmp_path):
-    """A checkout in a folder of an awkward name, with this one's Ansible."""
-    folder = tmp_path / "Ada's kit"
-    checkout.copy(ROOT, folder)
-    (folder / ".deploy").symlink_to(ROOT / ".deploy")
-    return folder
-
-
-@pytest.mark.parametrize("tmpdir", ["/nowhere", "/proc", "x" * 100, "with a space"])
-def test_variables_of_a_shell(boards, ssh, tmp_path, tmpdir):
+@pytest.mark.parametrize("tmpdir", ["/nowhere", "/proc", "with a space " + "x" * 100])
+def test_variables_of_a_shell_and_options_of_make(boards, install, tmp_path, tmpdir):
     folder = tmp_path / tmpdir
     if not folder.exists():
         folder.mkdir()
     (tmp_path / "deploy").mkdir()
-    run = make(
-        "install",
-        "HOST=127.0.0.1",
-        f"DESTDIR={boards[0].root}",
-        ssh(boards[0]),
-        **SHELL,
-        **OTHERS,
-        CDPATH=f".:{tmp_path}",
-        TMPDIR=str(folder),
-        PYTHONPATH=str(tmp_path),
-    )
-    assert run.returncode == 0 and installed(boards[0]), run.stdout
+    mine = {"CDPATH": f".:{tmp_path}", "TMPDIR": str(folder), "PYTHONPATH": str(tmp_path)}
+    flags = "rkj4 --warn-undefined-variables"
+    run = install(**SHELL, **OTHERS, **mine, MAKEFLAGS=flags)
+    assert run.returncode == 0 and boards[0].has_edition(), run.stdout
     assert len(run.stdout.splitlines()) == 1, run.stdout
 
 
@@ -122,28 +87,16 @@ def test_variables_that_a_command_also_has():
     assert "collected" in make("--dry-run", "report", **OTHERS).stdout
 
 
-def test_options_of_make(boards, ssh):
-    run = make(
-        "install",
-        "HOST=127.0.0.1",
-        f"DESTDIR={boards[0].root}",
-        ssh(boards[0]),
-        MAKEFLAGS="rkj4 --warn-undefined-variables",
-    )
-    assert run.returncode == 0 and installed(boards[0]), run.stdout
-    assert len(run.stdout.splitlines()) == 1, run.stdout
-
-
-def test_a_users_ssh_config(boards, servers, ssh, classroom):
+def test_a_users_ssh_config(boards, servers, install, classroom):
     config = servers.folder / "ssh_config"
     before = config.read_text()
     config.write_text(SSH.format(folder=servers.folder, port=boards[1].port) + before)
     try:
-        run = make("install", "HOST=127.0.0.1", f"DESTDIR={boards[0].root}", ssh(boards[0]))
-        assert run.returncode == 0 and installed(boards[0]), run.stdout
+        run = install()
+        assert run.returncode == 0 and boards[0].has_edition(), run.stdout
         run, recap = classroom()
         assert recap["one"]["failed"] == recap["two"]["failed"] == "0", run.stdout
-        assert installed(boards[1]), run.stdout
+        assert boards[1].has_edition(), run.stdout
     finally:
         config.write_text(before)
     assert not (servers.folder / "local").exists()
@@ -151,50 +104,34 @@ def test_a_users_ssh_config(boards, servers, ssh, classroom):
 
 
 def test_a_users_settings_of_ansible(boards, servers, classroom, tmp_path):
-    home = tmp_path / "a home"
+    """One of them, the key, says how boards are reached."""
+    config, home = servers.folder / "ssh_config", tmp_path / "a home"
     home.mkdir()
     (home / ".ansible.cfg").write_text(ANSIBLE_CFG)
-    run, recap = classroom(
-        **SHELL, **OTHERS, **ANSIBLE, CDPATH=f".:{tmp_path}", TMPDIR="/nowhere", HOME=str(home)
-    )
+    before = config.read_text()
+    config.write_text(before.replace("IdentityFile", "# IdentityFile"))
+    own = {"CDPATH": f".:{tmp_path}", "TMPDIR": "/nowhere", "HOME": str(home)}
+    key = {"ANSIBLE_PRIVATE_KEY_FILE": f"{servers.folder}/key"}
+    try:
+        run, recap = classroom(**SHELL, **OTHERS, **ANSIBLE, **own, **key)
+    finally:
+        config.write_text(before)
     for board, name in zip(boards, ("one", "two")):
-        assert recap[name]["failed"] == "0" and installed(board), run.stdout
+        assert recap[name]["failed"] == "0" and board.has_edition(), run.stdout
     assert os.listdir(str(home)) == [".ansible.cfg"]
 
 
-def test_a_key_from_a_variable_of_ansible(boards, servers, classroom):
-    config = servers.folder / "ssh_config"
-    before = config.read_text()
-    config.write_text(before.replace("IdentityFile", "# IdentityFile"))
-    try:
-        run, recap = classroom()
-        assert recap["one"]["unreachable"] == "1", run.stdout
-        run, recap = classroom(ANSIBLE_PRIVATE_KEY_FILE=f"{servers.folder}/key")
-        assert recap["one"]["failed"] == recap["one"]["unreachable"] == "0", run.stdout
-    finally:
-        config.write_text(before)
-
-
-def test_a_kit_and_an_inventory_with_awkward_names(boards, classroom, kit, tmp_path):
-    inventory = tmp_path / "Ada's boards, room 5.yml"
-    (tmp_path / "boards.yml").rename(inventory)
-    run, recap = classroom(f"BOARDS={inventory}", "SETUP=@:", cwd=str(kit))
-    assert recap["one"]["failed"] == "0" and installed(boards[0]), run.stdout
-
-
-def test_a_kit_of_a_private_umask(boards, ssh, classroom, kit):
+def test_a_kit_of_an_awkward_name_and_a_private_umask(boards, install, classroom, kit):
     for path in kit.rglob("*"):
         if not path.is_symlink():
             path.chmod(0o700 if path.is_dir() else 0o600)
             if path.name != "Makefile":
                 os.utime(str(path), (4e9, 4e9))  # as seen by a board, whose clock is behind
-    run = make(
-        "install", "HOST=127.0.0.1", f"DESTDIR={boards[0].root}", ssh(boards[0]), cwd=str(kit)
-    )
-    assert run.returncode == 0 and installed(boards[0]), run.stdout
+    run = install(cwd=str(kit))
+    assert run.returncode == 0 and boards[0].has_edition(), run.stdout
     assert len(run.stdout.splitlines()) == 1, run.stdout
-    run, recap = classroom("SETUP=@:", cwd=str(kit))
-    assert recap["two"]["failed"] == "0" and installed(boards[1]), run.stdout
+    run, recap = classroom("SETUP=@:", inventory="Ada's boards, room 5.yml", cwd=str(kit))
+    assert recap["two"]["failed"] == "0" and boards[1].has_edition(), run.stdout
     for board in boards[:2]:
         for path in board.notebooks.rglob("*"):
             assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
@@ -211,9 +148,8 @@ def test_the_list_of_an_edition_is_this_kits(kit, tmp_path):
     git("config", "core.quotePath", "true")
     (kit / "iop/ü.py").write_text("")
     git("add", "--all")
-    run = make(
-        "edition", cwd=str(kit), GIT_DIR=str(tmp_path / "other/.git"), GIT_WORK_TREE=str(tmp_path)
-    )
+    other = {"GIT_DIR": str(tmp_path / "other/.git"), "GIT_WORK_TREE": str(tmp_path)}
+    run = make("edition", cwd=str(kit), **other)
     assert run.returncode == 0 and edition.read_text().splitlines() == files, run.stdout
     (kit / ".git/HEAD").write_text("")  # now git knows nothing of these files
     run = make("edition", cwd=str(kit))

@@ -7,7 +7,8 @@ whoever runs the tests."""
 import os
 import socket
 import subprocess
-import time
+
+from helpers.waiting import soon
 
 PACKAGES = ["openssh-server", "libwrap0", "libnsl2", "libtirpc3", "libnss-wrapper", "tcsh"]
 SOMEBODY = 1000  # the numeric user that servers run as if the tests are run by root
@@ -33,26 +34,6 @@ Host *
 """
 
 
-def unpack(folder):
-    """Unpacks the server's packages; returns the folder they are in."""
-    subprocess.run(
-        ["apt-get", "download"] + PACKAGES,
-        cwd=str(folder),
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    for package in folder.glob("*.deb"):
-        subprocess.run(["dpkg", "-x", str(package), str(folder / "root")], check=True)
-    return folder / "root"
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 class Servers:
     """Starts servers and ends them; all that they need is in `folder`, which belongs to whom they
     run as."""
@@ -60,17 +41,20 @@ class Servers:
     def __init__(self, folder):
         self.folder, self.processes = folder, []
         self.user = SOMEBODY if os.geteuid() == 0 else os.geteuid()
-        packages = unpack(folder)
-        library = next((packages / "usr/lib").glob("*/libnss_wrapper.so"))
-        for name in ("key", "host_key"):
-            subprocess.run(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)],
-                check=True,
-            )
+        packages = folder / "root"
+        download = ["apt-get", "download", *PACKAGES]
+        subprocess.run(download, cwd=str(folder), check=True, capture_output=True)
+        for package in folder.glob("*.deb"):
+            subprocess.run(["dpkg", "-x", str(package), str(packages)], check=True)
+        for name in "key", "host_key":
+            keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
+            subprocess.run(keygen, check=True)
         (folder / "home").mkdir()
-        self.own(folder / "home")
         (folder / "group").write_text(f"xilinx:x:{self.user}:\n")
         (folder / "ssh_config").write_text(CLIENT.format(folder=folder))
+        for name in "home", "host_key", "host_key.pub", "key.pub":
+            self.own(folder / name)
+        library = next((packages / "usr/lib").glob("*/libnss_wrapper.so"))
         self.sshd = packages / "usr/sbin/sshd"
         self.environment = {
             "LD_LIBRARY_PATH": str(library.parent),
@@ -82,7 +66,7 @@ class Servers:
     def own(self, path):
         """Gives a folder and what is in it to the boards' user."""
         if os.geteuid() == 0:
-            for at in [path] + list(path.rglob("*")):
+            for at in [path, *path.rglob("*")]:
                 os.chown(str(at), self.user, self.user, follow_symlinks=False)
 
     def start(self, settings="", shell="/bin/sh", within=()):
@@ -93,43 +77,36 @@ class Servers:
             shell: The user's login shell.
             within: A command, with its options, that starts the server's.
         """
-        port = free_port()
-        config = self.folder / f"sshd_config.{port}"
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+        config, passwd = (self.folder / f"{name}.{port}" for name in ("sshd_config", "passwd"))
         config.write_text(CONFIG.format(port=port, folder=self.folder) + settings)
-        passwd = self.folder / f"passwd.{port}"
         passwd.write_text(f"xilinx:x:{self.user}:{self.user}::{self.folder}/home:{shell}\n")
-        os.chmod(str(self.folder / "host_key"), 0o600)
-        for name in ("host_key", "host_key.pub", "key.pub", config.name):
-            self.own(self.folder / name)
-        command = [str(self.sshd), "-D", "-e", "-f", str(config)]
+        command = [*within, str(self.sshd), "-D", "-e", "-f", str(config)]
         if os.geteuid() == 0:
-            command[:0] = [
-                "setpriv",
-                f"--reuid={self.user}",
-                f"--regid={self.user}",
-                "--clear-groups",
-            ]
+            somebody = [f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
+            command[len(within) : len(within)] = ["setpriv", *somebody]
         with open(str(self.folder / "sshd.log"), "ab") as log:
             process = subprocess.Popen(
-                [*within, *command],
+                command,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
                 env=dict(self.environment, NSS_WRAPPER_PASSWD=str(passwd)),
             )
         self.processes.append(process)
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                return port
-            except OSError:
-                assert process.poll() is None and time.monotonic() < deadline, (
-                    self.folder / "sshd.log"
-                ).read_text()
-                time.sleep(0.02)
+        answered = soon(lambda: process.poll() is not None or answers(port))
+        assert answered and process.poll() is None, (self.folder / "sshd.log").read_text()
+        return port
 
     def stop(self):
-        for process in self.processes:
+        while self.processes:
+            process = self.processes.pop()
             process.terminate()
             process.wait()
+
+
+def answers(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
