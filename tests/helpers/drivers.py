@@ -1,9 +1,12 @@
-"""pynq's driver that reads and writes wherever it is told, and event loops for drivers that wait."""
+"""pynq's driver that reads and writes wherever it is told, the IOP's interrupt, and event loops for
+drivers that wait for it."""
 
 import asyncio
 import threading
 
 from pynq.lib.pmod import PMOD_SWCFG_DIOALL, Pmod_DevMode
+
+INTERRUPT = 0x40010000  # the IOP's GPIO for its interrupt to Linux
 
 
 def devmode(mb_info):
@@ -13,9 +16,33 @@ def devmode(mb_info):
     return driver
 
 
+def pulse(driver):
+    """Makes the IOP interrupt Linux."""
+    driver.write_cmd(INTERRUPT, 1)
+    driver.write_cmd(INTERRUPT, 0)
+
+
+async def within(seconds, future):
+    """As asyncio.wait_for(), which in a kernel under Python 3.14 does not work: nothing there
+    counts as a task."""
+    done, _ = await asyncio.wait([future], timeout=seconds)
+    assert done, "it did not wake"
+
+
+async def wakes_for(driver, pulses):
+    """Waits for that many interrupts, one after the other; each has to be asleep first."""
+    for _ in range(pulses):
+        driver.microblaze.interrupt.clear()
+        task = asyncio.ensure_future(driver.microblaze.interrupt.wait())
+        await asyncio.sleep(0.02)
+        assert not task.done()
+        pulse(driver)
+        await within(60, task)
+
+
 def in_a_loop(coroutine):
-    """What a coroutine returns, executed in a new event loop that is closed then, in a new
-    thread."""
+    """Executes a coroutine in a new event loop in a new thread, so that nothing of it is left in
+    pytest's. Returns what it returns."""
     results = []
 
     def run():

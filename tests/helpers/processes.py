@@ -18,36 +18,32 @@ print(board.microblaze.pid, flush=True)
 """
 
 
-def state(pid):
-    """A process's state as Linux names it: Z and X are ended, T is stopped."""
+def _stat(pid):
+    """(name, state, parent) of a process. Linux's states: Z and X have ended, T is stopped."""
     try:
         with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0]
+            name, columns = stat.read().split("(", 1)[1].rsplit(")", 1)
     except OSError:
-        return "X"
+        return "", "X", 0
+    return name, columns.split()[0], int(columns.split()[1])
 
 
 def soon(pid, states, seconds=60):
     """Whether a process comes to one of these states."""
-    return waiting.soon(lambda: state(pid) in states, seconds, pause=0.01)
+    return waiting.soon(lambda: _stat(pid)[1] in states, seconds, pause=0.01)
+
+
+def children(pid):
+    """The processes that a process has started, and those that they have started."""
+    direct = [int(other) for other in os.listdir("/proc") if other.isdigit()]
+    direct = [other for other in direct if _stat(other)[2] == pid]
+    return direct + [other for child in direct for other in children(child)]
 
 
 def qemus():
-    """The processes of QEMU that this one has started."""
-    found = []
-    for process in os.listdir("/proc"):
-        try:
-            with open(f"/proc/{process}/stat") as stat:
-                name, columns = stat.read().split("(", 1)[1].rsplit(")", 1)
-        except (OSError, IndexError):
-            continue
-        if (
-            name.startswith("qemu-system")
-            and columns.split()[1] == str(os.getpid())
-            and columns.split()[0] != "Z"
-        ):
-            found.append(int(process))
-    return found
+    """The processes of QEMU that this one has started and that live."""
+    stats = map(_stat, children(os.getpid()))
+    return [name for name, state, _ in stats if name.startswith("qemu-system") and state != "Z"]
 
 
 def sleeps_within(board, seconds=60):

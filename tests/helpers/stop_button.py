@@ -12,24 +12,21 @@ import sys
 LEAVES_WITH = "LOAD_CONST", "SWAP", "ROT_TWO", "POP_BLOCK"
 
 
-def at_each_line(action, files, prepare=lambda: None):
+def at_each_line(action, files):
     """Runs action() again and again, interrupted once each time: at each line that it executes,
-    when it comes there first, and, where it comes there more often, in the middle of these times.
+    when it comes there first and in the middle of the times that it comes there.
 
-    files: only lines of files whose path has one of these parts in it count, in the thread that
-    calls this prepare: called before each run Yields, after each run that was interrupted, where
-    that was: "file:line"."""
-    prepare()
+    Yields where that was, "file:line", after each run that was interrupted. files: only lines of
+    files whose path has one of these parts in it count, in the thread that calls this."""
     times = _run(action, files)
     for place in sorted(times):
         for occurrence in sorted({1, times[place] // 2 + 1}):
-            prepare()
             if _run(action, files, place, occurrence) is None:
                 yield "{}:{}".format(*place)
 
 
 def _run(action, files, place=None, occurrence=0):
-    """Runs it, interrupted at a place, the n-th time that it comes there. {place: how often it came
+    """Runs it, interrupted the n-th time that it comes to a place. {place: how often it came
     there}; None if it was interrupted."""
     times = collections.Counter()
 
@@ -56,7 +53,6 @@ def _run(action, files, place=None, occurrence=0):
 
 
 def _leaves_with(frame):
-    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-    return (
-        line.startswith("with ") and dis.opname[frame.f_code.co_code[frame.f_lasti]] in LEAVES_WITH
-    )
+    code = frame.f_code
+    line = linecache.getline(code.co_filename, frame.f_lineno).strip()
+    return line.startswith("with ") and dis.opname[code.co_code[frame.f_lasti]] in LEAVES_WITH

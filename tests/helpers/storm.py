@@ -4,14 +4,14 @@ that knows what must be where.
 Threads allocate, fill, read, and free buffers with one IOP; the overlay is loaded again; the stop
 button is pressed. On the virtual board processes are forked and ask the same IOP, and QEMU is
 killed or hangs. On a board, of which the stand-in is one, another storm may go on at the same time,
-and the overlay that is loaded again may be the base overlay.
+and the base overlay may be loaded between.
 
 A request that returns was served as asked. One that raised an error which the documentation names
 has left in each word what was there or what was asked for, and nothing beside it. At the end
 nothing is lost, the next request is right, and the virtual board's processor falls asleep.
 
 Prints what happened, and ends with 1 and the first thing that was wrong, or kills itself after
-KILLED_AFTER seconds. test_storm.py runs it, on a stand-in the one of board/. Needs Python 3.6."""
+KILLED_AFTER seconds. Needs Python 3.6."""
 
 import collections
 import faulthandler
@@ -32,27 +32,28 @@ import virtual_board
 TIMEOUT = 3.0
 WORKERS = 3  # threads beside the main one
 MOST_WORDS = 20000
-
-
-class Wrong(Exception):
-    """What must not be."""
+MEMORY = 128 << 20  # bytes for buffers
+# parts of the messages of a RuntimeError that may come
+EXPECTED = "An overlay was downloaded since", "runs another program", "QEMU", "no longer"
+EXPECTED += "not currently loaded", "llocate"
 
 
 class Storm:
     """One board, one IOP at a time, and all who use it. `counts` says how often what happened."""
 
     def __init__(self, seed, seconds, killed_after):
-        self.board = virtual_board.activate()  # None on a board
+        self.board = virtual_board.activate()  # None on a board; before pynq is imported
         import pynq
-        from pynq import Overlay
 
         from helpers.kit import OVERLAY
         from iop.pynq_tutorial import Pynq_Tutorial
         from iop.xlnk import Xlnk
 
         self.xlnk = Xlnk()
-        self.threads_may_call = not pynq.__version__.startswith("2.")
-        self.Overlay, self.overlay, self.new_iop = Overlay, OVERLAY, Pynq_Tutorial
+        # An Overlay() of pynq 2 in one thread, and any other call of pynq's in another, break in on
+        # each other; nor does its server stand the stop button in the middle of a talk.
+        self.one_thread = self.board is None and pynq.__version__.startswith("2.")
+        self.Overlay, self.overlay, self.new_iop = pynq.Overlay, OVERLAY, Pynq_Tutorial
         self.chance = random.Random(seed)
         self.end = time.monotonic() + seconds
         self.killed = time.monotonic() + killed_after
@@ -65,59 +66,42 @@ class Storm:
     def load(self):
         """Loads the overlay anew; threads that still have the IOP of before are told when they use
         it."""
-        with self.loading, open(
-            "/tmp/storm.loading" if self.board is None else os.devnull, "a"
-        ) as everybodys:
+        path = "/tmp/storm.loading" if self.board is None else os.devnull
+        with self.loading, open(path, "a") as everybodys:
             # pynq's downloads by two processes at once write the same file of /lib/firmware, and
             # mix up what its server knows.
             fcntl.flock(everybodys, fcntl.LOCK_EX)
-            self.load_now()
-
-    def load_now(self):
-        base_first = self.board is None and self.chance.random() < 0.2
-        for attempt in range(200):
-            try:
-                if base_first:
-                    self.Overlay("base.bit")
-                self.iop = self.new_iop(self.Overlay(self.overlay).iop1.mb_info)
-                return
-            except (RuntimeError, TimeoutError, OSError):
-                # The other process downloads one meanwhile; while it writes the file, the FPGA
-                # manager refuses that.
-                if self.board is not None or attempt == 199:
-                    raise
-                self.counts["start refused"] += 1
+            base_first = self.board is None and self.chance.random() < 0.2
+            for attempt in range(200):
+                try:
+                    if base_first:
+                        self.Overlay("base.bit")
+                    self.iop = self.new_iop(self.Overlay(self.overlay).iop1.mb_info)
+                    return
+                except (RuntimeError, TimeoutError, OSError):
+                    # The FPGA manager refuses it while another process downloads one.
+                    if self.board is not None or attempt == 199:
+                        raise
+                    self.counts["start refused"] += 1
 
     def over(self):
         return bool(self.wrong) or time.monotonic() > self.end
 
     def run(self):
         signal.signal(signal.SIGINT, self.stop_button)
-        # An Overlay() of pynq 2 in one thread, and any other call of pynq's in another, break in on
-        # each other.
-        workers = WORKERS if self.board is not None or self.threads_may_call else 0
-        others = [
-            threading.Thread(target=self.guarded, args=(User(self, self.chance.random()).work,))
-            for _ in range(workers)
-        ]
-        others.append(
-            threading.Thread(
-                target=self.guarded, args=(self.weather, random.Random(self.chance.random()))
-            )
-        )
+        users = [User(self) for _ in range(0 if self.one_thread else WORKERS)]
+        work = [user.work for user in users] + [self.weather]
+        others = [threading.Thread(target=self.guarded, args=(each,)) for each in work]
         for thread in others:
             thread.start()
-        main = User(self, self.chance.random(), main=True)
-        self.guarded(main.work)
+        self.guarded(User(self, main=True).work)
         for thread in others:
-            thread.join(60)
-            if thread.is_alive():
-                self.wrong.append("a thread hangs")
+            thread.join()
         self.guarded(self.calm)
 
-    def guarded(self, function, *given):
+    def guarded(self, function):
         try:
-            function(*given)
+            function()
         except BaseException:
             self.wrong.append(traceback.format_exc())
 
@@ -126,66 +110,56 @@ class Storm:
             self.exposed = False
             raise KeyboardInterrupt
 
-    def weather(self, chance):
+    def weather(self):
         """What comes from outside."""
+        chance = random.Random(self.chance.random())
         while not self.over():
             time.sleep(chance.uniform(0, 0.3))
-            event = chance.random()
             if time.monotonic() > self.killed:
                 with self.loading:  # a file that pynq has half written is pynq's own business
                     os.kill(os.getpid(), signal.SIGKILL)
-            if self.board is None and not self.threads_may_call:
-                continue  # nor does pynq 2's server stand the stop button in the middle of a talk
-            if event < 0.8 or self.board is None:
-                os.kill(os.getpid(), signal.SIGINT)
-            else:
-                pid = self.board.microblaze.pid
-                if pid is not None:
-                    self.counts["QEMU hit"] += 1
-                    try:
-                        os.kill(pid, chance.choice([signal.SIGKILL, signal.SIGSTOP]))
-                    except ProcessLookupError:
-                        pass
-                time.sleep(1)
+            if self.board is None or chance.random() < 0.8:
+                if not self.one_thread:
+                    os.kill(os.getpid(), signal.SIGINT)
+                continue
+            pid = self.board.microblaze.pid
+            if pid is not None:
+                self.counts["QEMU hit"] += 1
+                try:
+                    os.kill(pid, chance.choice([signal.SIGKILL, signal.SIGSTOP]))
+                except ProcessLookupError:
+                    pass
+            time.sleep(1)
 
     def calm(self):
         """After the storm."""
         self.load()
         buffer = self.xlnk.cma_array((1000,), "u4")
-        while not User(self, 0).step(lambda: self.iop.write_to_buffer(buffer, 1000, 5)):
+        while not User(self).step(lambda: self.iop.write_to_buffer(buffer, 1000, 5)):
             self.load()
-        if buffer.tolist() != list(range(5, 1005)):
-            raise Wrong("the request after the storm was not served")
+        assert buffer.tolist() == list(range(5, 1005))
         buffer.freebuffer()
-        if self.xlnk.cma_stats()["Buffer Count"]:
-            raise Wrong(f"buffers are left: {self.xlnk.cma_stats()}")
+        assert self.xlnk.cma_stats()["Buffer Count"] == 0, self.xlnk.cma_stats()
         if self.board is not None:
-            self.calm_of_the_virtual_board()
-
-    def calm_of_the_virtual_board(self):
-        if self.board.stray_writes():
-            raise Wrong(f"words outside every buffer: {self.board.stray_writes()[:3]}")
-        if self.board.cma.available() != 128 << 20:
-            raise Wrong(f"{(128 << 20) - self.board.cma.available()} bytes of memory are lost")
-        deadline = time.monotonic() + 60
-        while not self.board.microblaze.is_asleep:
-            if time.monotonic() > deadline:
-                raise Wrong("the processor does not fall asleep")
-            time.sleep(0.05)
+            assert self.board.stray_writes() == []
+            assert self.board.cma.available() == MEMORY
+            while not self.board.microblaze.is_asleep:  # main() ends it if that does not come
+                time.sleep(0.05)
 
 
 class User:
     """A thread with buffers that nobody else uses, and what each must hold."""
 
-    def __init__(self, storm, seed, main=False):
-        self.storm, self.chance, self.main = storm, random.Random(seed), main
-        self.mine = []  # [buffer, what it must hold]
+    def __init__(self, storm, main=False):
+        self.storm, self.main = storm, main
+        self.chance = random.Random(storm.chance.random())
+        self.mine = []  # (buffer, what it must hold)
         self.iop = storm.iop
 
     def work(self):
         steps = [self.take] * 2 + [self.give] + [self.ask] * 8 + [self.write] * 2 + [self.look]
         steps += [self.fork] if self.storm.board is not None else []
-        steps += [self.load] if self.main else [self.statistics]
+        steps += [self.load] if self.main else []
         while not self.storm.over():
             step = self.chance.choice(steps)
             self.storm.counts[step.__name__] += 1
@@ -212,26 +186,11 @@ class User:
         except TimeoutError:
             self.storm.counts["timeouts"] += 1
         except RuntimeError as error:
-            if not any(
-                words in str(error)
-                for words in (
-                    "An overlay was downloaded since",
-                    "runs another program",
-                    "QEMU",
-                    "llocate",
-                    "no longer",
-                    "not currently loaded",
-                )
-            ):
+            if not any(words in str(error) for words in EXPECTED):
                 raise
             self.storm.counts["no memory" if "llocate" in str(error) else "refused"] += 1
             self.iop = self.storm.iop
         return False
-
-    def some(self):
-        if not self.mine:
-            self.take()
-        return self.chance.choice(self.mine) if self.mine else None
 
     def take(self):
         words, cacheable = self.chance.randrange(1, MOST_WORDS), self.chance.random() < 0.3
@@ -239,13 +198,12 @@ class User:
         self.step(
             lambda: got.append(self.storm.xlnk.cma_array((words,), "u4", cacheable)), pynqs=True
         )
-        if self.storm.board is None:
-            for buffer in got:
+        for buffer in got:
+            if self.storm.board is None:
                 self.have_it_alone(buffer)
-        for buffer in got[:1]:
             buffer[:] = 0
             buffer.flush()
-            self.mine.append([buffer, np.zeros(words, "u4")])
+            self.mine.append((buffer, np.zeros(words, "u4")))
 
     def have_it_alone(self, buffer):
         """Its memory may be that of a process that was killed, for which the IOP still writes
@@ -264,78 +222,55 @@ class User:
             while not self.step(buffer.freebuffer, pynqs=True):
                 pass
 
-    def ask(self, through=None):
+    def ask(self, ask_by=None):
         """A request for a part of a buffer, by one of the ways there are."""
-        found = self.some()
-        if found is None:
+        if not self.mine:
             return
-        buffer, expected = found
+        buffer, expected = self.chance.choice(self.mine)
         start = self.chance.randrange(len(buffer))
-        length, data = (
-            self.chance.randrange(1, len(buffer) - start + 1),
-            self.chance.randrange(2**32),
-        )
-        target = (
-            buffer[start:] if self.chance.random() < 0.5 else buffer.physical_address + 4 * start
-        )
+        length = self.chance.randrange(1, len(buffer) - start + 1)
+        data = self.chance.randrange(2**32)
+        by_address = self.chance.random() < 0.5
+        target = buffer.physical_address + 4 * start if by_address else buffer[start:]
         new = ((np.arange(length, dtype="u8") + data) % 2**32).astype("u4")
 
-        def request():
-            self.iop.write_to_buffer(target, length, data, timeout=TIMEOUT)
-
-        served = through(request) if through else self.step(request)
-        if not served or through:
-            # what was cut off may have been on its way, and another process has no cache of this
-            # one's
+        served = (ask_by or self.step)(
+            lambda: self.iop.write_to_buffer(target, length, data, timeout=TIMEOUT)
+        )
+        if not served or ask_by:
+            # a request that was cut off may have written something, and another process does not
+            # have this one's cache
             buffer.invalidate()
-        part = np.array(buffer[start : start + length])
-        if served:
-            expected[start : start + length] = new
-        else:
-            wrong = (part != new) & (part != expected[start : start + length])
-            if wrong.any():
-                raise Wrong(
-                    f"a word has {part[wrong][0]}, and neither"
-                    f" {expected[start : start + length][wrong][0]}, which was there, nor"
-                    f" {new[wrong][0]}, which was asked for"
-                )
-            expected[start : start + length] = part
+        part, before = np.array(buffer[start : start + length]), expected[start : start + length]
+        if not served:
+            new = np.where(part == before, before, new)  # each word has its old value or its new
+        before[:] = new
         self.compare(buffer, expected)
 
     def fork(self):
         """The same by another process, as a second notebook of one board is."""
+        self.ask(self.in_a_child)
 
-        def other(request):
-            child = os.fork()
-            if child == 0:
-                code = 4
-                try:
-                    signal.signal(signal.SIGINT, signal.SIG_IGN)
-                    request()
-                    code = 0
-                except (RuntimeError, TimeoutError):
-                    code = 3
-                finally:
-                    os._exit(code)
-            deadline, ended = time.monotonic() + 60, 0
-            while not ended:
-                ended, status = os.waitpid(child, os.WNOHANG)
-                if not ended and time.monotonic() > deadline:
-                    os.kill(child, signal.SIGKILL)
-                    os.waitpid(child, 0)
-                    raise Wrong("another process hangs")
-                time.sleep(0.002)
-            if os.WEXITSTATUS(status) not in (0, 3):
-                raise Wrong(f"another process ended with {status}")
-            return status == 0
-
-        self.ask(other)
+    def in_a_child(self, request):
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            code = 4
+            try:
+                request()
+                code = 0
+            except (RuntimeError, TimeoutError):  # any of them: it has other reasons, too
+                code = 3
+            finally:
+                os._exit(code)
+        status = os.waitpid(child, 0)[1]
+        assert status in (0, 3 << 8), "another process failed"
+        return status == 0
 
     def write(self):
         """Python's own writing, right beside what the IOP writes for others."""
-        found = self.some()
-        if found is not None:
-            buffer, expected = found
+        if self.mine:
+            buffer, expected = self.chance.choice(self.mine)
             place, value = self.chance.randrange(len(buffer)), self.chance.randrange(2**32)
             buffer[place] = expected[place] = value
             buffer.flush()
@@ -343,23 +278,17 @@ class User:
     def look(self):
         for buffer, expected in self.mine:
             self.compare(buffer, expected)
+        if not self.main:  # which may not be interrupted in this
+            stats = self.storm.xlnk.cma_stats()
+            assert 0 <= stats["CMA Memory Available"] <= MEMORY and stats["Buffer Count"] >= 0
 
     def compare(self, buffer, expected):
-        if not np.array_equal(buffer, expected):
-            place = int(np.flatnonzero(np.asarray(buffer) != expected)[0])
-            raise Wrong(
-                f"word {place} of {len(buffer)} at {buffer.physical_address:#x} has"
-                f" {buffer[place]}, and must have {expected[place]}"
-            )
+        wrong = np.flatnonzero(np.asarray(buffer) != expected)
+        assert not len(wrong), f"{buffer[wrong[0]]}, not {expected[wrong[0]]}, in word {wrong[0]}"
 
     def load(self):
         self.step(self.storm.load, pynqs=True)
         self.iop = self.storm.iop
-
-    def statistics(self):
-        stats = self.storm.xlnk.cma_stats()
-        if not 0 <= stats["CMA Memory Available"] <= 128 << 20 or stats["Buffer Count"] < 0:
-            raise Wrong(f"the statistics are {stats}")
 
 
 def main(seed, seconds, killed_after="inf"):
