@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
@@ -500,11 +501,9 @@ def test_unplugged_in_the_middle_of_a_transfer(board, mb_info):
 def test_a_command_is_not_written_over_before_the_iop_has_seen_it(monkeypatch):
     """Pmod_DPOT writes two commands and waits for neither. A thread is the IOP, which clears the
     first when it has seen it."""
-    words, command = (
-        WatchedMemory.over(np.zeros(device.COMMAND + 1, "u4"), lambda: None),
-        device.COMMAND,
-    )
-    device.give_way(True)
+    served = types.SimpleNamespace(serving=True)
+    words = WatchedMemory.over(np.zeros(device.COMMAND + 1, "u4"), lambda: None, served)
+    command = device.COMMAND
     try:
         words[command] = 1
         slow = threading.Timer(0.005, lambda: words.view(np.ndarray).__setitem__(command, 0))
@@ -522,7 +521,7 @@ def test_a_command_is_not_written_over_before_the_iop_has_seen_it(monkeypatch):
         words[0] = 99
         words[0] = 98
     finally:
-        device.give_way(False)
+        served.serving = False
 
 
 # What the model lacks
