@@ -14,11 +14,10 @@ NOBODY = 0xFF  # what a master reads if no device answers: data lines have pull-
 NEEDED = (I2cDevice, "write"), (I2cDevice, "read"), (SpiDevice, "transfer")
 TRANSFER_KEPT = 64  # bytes of a transfer that are kept for looking at later
 TRANSFERS_KEPT = 256
+FIELDS = "bus address reading acknowledged sent received"
 
 
-class Transfer(
-    collections.namedtuple("Transfer", "bus address reading acknowledged sent received")
-):
+class Transfer(collections.namedtuple("Transfer", FIELDS)):
     """A transfer on one of the IOP's buses: bus is "I2C" or "SPI". An I2C transfer also has an
     address, whether the IOP reads, and whether a device acknowledged the address. sent and
     received: the first 64 bytes of each."""

@@ -177,7 +177,7 @@ def costs_nothing(board, seconds):
 
 
 @pytest.mark.parametrize("plugged", [False, True])
-def test_pynqs_program_sleeps_over_its_mailbox_and_over_its_timer(overlay, board, plugged):
+def test_pynqs_program_sleeps_over_its_mailbox_and_its_timer(overlay, board, plugged):
     thermometer = Tmp2(25)
     if plugged:
         board.plug(thermometer)

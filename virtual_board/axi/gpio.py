@@ -21,19 +21,12 @@ class Gpio(Peripheral):
     NOT_MODELLED = {0x11C: "GIER", 0x120: "IP ISR", 0x128: "IP IER"}
 
     def __init__(
-        self,
-        words,
-        base,
-        not_modelled,
-        width,
-        changed,
-        pulled_up=0,
-        inputs=lambda: (0, 0),
-        all_outputs=False,
+        self, words, base, not_modelled, width, changed, pulled_up=0, inputs=None, all_outputs=False
     ):
         super().__init__(words, base, not_modelled)
         self._all, self._all_outputs = 2**width - 1, all_outputs
-        self._pulled_up, self._inputs, self._changed = pulled_up, inputs, changed
+        self._pulled_up, self._changed = pulled_up, changed
+        self._inputs = inputs or (lambda: (0, 0))
         self._output = 0  # the value written to GPIO_DATA; a read gives the pins instead
 
     def reset(self):
