@@ -10,7 +10,7 @@ import subprocess
 
 from mb_src import compiler
 from virtual_board.memory import SIZE, SharedMemory
-from virtual_board.microblaze import RESET_STUB
+from virtual_board.processor import RESET_STUB
 from virtual_board.qemu import Qemu
 
 from .measure import ON_BOARD, ROOT, Skipped

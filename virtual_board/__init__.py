@@ -8,39 +8,36 @@ MicroBlaze, which runs the board's own program. Every IPython kernel of the kit'
 activate() by itself."""
 
 import os
-import sys
 import threading
-import types
 
-# Keeps the board when this module is loaded again: %autoreload empties only modules that have a
-# file, and _kept has none.
-_kept = sys.modules.setdefault(
-    __name__ + ".kept", types.ModuleType(__name__ + ".kept", "The board of this process.")
-)
-_one_at_a_time = threading.RLock()
-
-# Every Zynq board with a PYNQ image has this Linux interface, through which a bitstream gets into
-# the FPGA.
+# Through this interface of Linux a bitstream gets into the FPGA of each board with a PYNQ image.
 FPGA_MANAGER = "/sys/class/fpga_manager/fpga0/firmware"
+
+_one_at_a_time = threading.RLock()
 
 
 def activate():
-    """Gives this process a virtual board and makes it pynq's active device; returns the board.
+    """Gives this process a virtual board and makes it pynq's active device.
 
-    Call it before anything asks pynq for a device. A second call returns the same board; after
-    board.close(), and in a forked child, which cannot share its parent's board, a call makes a new
-    one. QEMU is started with the first overlay. Returns None, and changes nothing, where there is a
-    real board or PYNQ_VIRTUAL_BOARD=0 is set. Any thread may call it."""
+    Call it before anything asks pynq for a device; any thread may. A second call returns the same
+    board. After board.close(), and in a forked child, a call makes a new one. The first overlay
+    starts QEMU.
+
+    Returns:
+        The board, or None where there is a real one or PYNQ_VIRTUAL_BOARD=0 is set."""
     if os.path.exists(FPGA_MANAGER) or os.environ.get("PYNQ_VIRTUAL_BOARD") == "0":
         return None
-    with _one_at_a_time:
-        board = getattr(_kept, "board", None)
-        if board is None or not board.is_open():
-            from .board import VirtualBoard
+    from pynq.pl_server import Device
 
+    from .board import VirtualBoard
+
+    with _one_at_a_time:
+        # pynq's class keeps the board, because %autoreload empties a module that has changed
+        board = getattr(Device, "virtual_board", None)
+        if board is None or not board.is_open():
             if board is not None:
                 board.close()
-            _kept.board = board = VirtualBoard()
+            board = Device.virtual_board = VirtualBoard()
         return board
 
 
@@ -50,5 +47,4 @@ def _in_a_child():
     _one_at_a_time = threading.RLock()
 
 
-if hasattr(os, "register_at_fork"):  # Python 3.7
-    os.register_at_fork(after_in_child=_in_a_child)  # novm
+os.register_at_fork(after_in_child=_in_a_child)  # novm

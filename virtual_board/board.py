@@ -21,7 +21,7 @@ class VirtualBoard:
         from pynq.pl_server import Device
 
         from . import pynq_patches  # noqa: F401 (puts the stand-ins in place)
-        from .device import VirtualDevice, give_way
+        from .device import VirtualDevice
 
         self._process = os.getpid()
         self._lock = threading.RLock()
@@ -30,13 +30,12 @@ class VirtualBoard:
         self.cma = CmaPool(self.memory)
         self.connector = Connector()
         self._device = Device.active_device = VirtualDevice(self)
-        self.iop1 = PmodIop(self.memory.words, self.connector, self._device.iop_interrupt, give_way)
+        self.iop1 = PmodIop(self.memory.words, self.connector, self._device.iop_interrupt)
         atexit.register(self.close)
 
     @property
     def microblaze(self):
-        """The I/O processor. RuntimeError before an overlay is downloaded, which brings it into the
-        fabric."""
+        """The I/O processor. RuntimeError before an overlay brings it into the fabric."""
         microblaze = self._microblaze
         if microblaze is None:
             raise RuntimeError(
@@ -49,8 +48,7 @@ class VirtualBoard:
         return self._microblaze is not None
 
     def download(self):
-        """To be called when a bitstream is loaded: all of the fabric starts anew, with the IOP in
-        reset."""
+        """Starts all of the fabric anew, as a bitstream does, with the IOP in reset."""
         self.check_open()
         with self._lock:
             self.check_open()
@@ -61,13 +59,16 @@ class VirtualBoard:
             self.memory.bram[:] = 0
 
     def plug(self, device):
-        """Plugs a virtual Pmod (pmods.py) into iop1's connector, where it stays until unplug(), and
-        returns it. An overlay may be downloaded before or later. TypeError or ValueError, with the
-        remedy, if the device cannot be plugged in."""
+        """Plugs a virtual Pmod (pmods.py) into iop1's connector, before or after a download.
+
+        Returns:
+            The device.
+        Raises:
+            TypeError, ValueError: It cannot be plugged in; the message says what to do."""
         with self._lock:
             self.connector.check(device)
             self._with_iop(lambda: self.connector.plug(device))
-            self.iop1.will_serve()
+            self.iop1.serving = True
             device._refresh = self._refresh_pins
         self._refresh_pins()
         return device
@@ -92,8 +93,7 @@ class VirtualBoard:
             self._with_iop(self.iop1.gpio.refresh)
 
     def _with_iop(self, function):
-        """Calls a function that changes the IOP's peripherals or connector in the thread that
-        serves them, if there is one."""
+        """Calls a function that changes peripherals or connector in the thread that serves them."""
         self.check_open()
         microblaze = self._microblaze
         if microblaze is not None and microblaze.is_open:
@@ -102,8 +102,10 @@ class VirtualBoard:
             function()
 
     def stray_writes(self):
-        """[(physical address, length in bytes), ...] of changes to DDR outside every buffer that
-        was allocated at the time. On a real board each could have hit Linux."""
+        """Changes to DDR outside every buffer of their time; each could have hit a board's Linux.
+
+        Returns:
+            [(physical address, length in bytes), ...]"""
         return self.cma.stray_writes()
 
     def check_open(self):
@@ -119,9 +121,9 @@ class VirtualBoard:
         return self._process == os.getpid() and not self.memory.closed
 
     def close(self):
-        """Ends QEMU and frees every buffer. The arrays stay readable. A second call does nothing.
-        In a forked child, where the board is only a copy, it leaves QEMU to the parent."""
-        if self.is_open():  # in a child, the lock may be held by a thread that does not exist there
+        """Ends QEMU and frees every buffer; the arrays stay readable. A second call does nothing.
+        In a forked child, which has a copy, it leaves QEMU to the parent."""
+        if self.is_open():  # in a child, a thread that does not exist there may hold the lock
             with self._lock:
                 if self._microblaze is not None:
                     self._microblaze.close()

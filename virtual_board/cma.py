@@ -23,8 +23,9 @@ def whole_pages(size):
 
 
 class CmaPool:
-    """Allocates by first fit. DDR outside the allocated buffers is kept at zero, so that a stray
-    write to it can be found. Addresses are physical, sizes in bytes.
+    """Allocates by first fit. Addresses are physical, sizes in bytes.
+
+    DDR outside the allocated buffers is kept at zero, so that a stray write to it can be found.
 
     Any thread may call any method; one works on the pool at a time, as in Linux. Python's garbage
     collector may call free() in a thread that is already at work on the pool: then the next method
@@ -34,17 +35,16 @@ class CmaPool:
     def __init__(self, memory):
         self._memory = memory
         self._lock = threading.RLock()
-        # whether the thread that has the lock is within a method other than free()
-        self._at_work = False
+        self._at_work = False  # the thread that has the lock is within a method other than free()
         self._blocks = {}  # address: Block
         self._freed = collections.deque()  # of Blocks
         self._strays = []  # found so far in memory that has been handed out since
 
     def allocate(self, size, owner):
-        """A Block of `size` bytes, all zero. RuntimeError, as on a board, if no such room is left.
+        """A Block of `size` bytes, all zero. RuntimeError, as on a board, if there is no such room.
 
-        owner: any object; when it no longer exists, the block counts as freed
-        """
+        Args:
+            owner: Any object; when it no longer exists, the block counts as freed."""
         if size < 1:
             raise RuntimeError(
                 f"Allocate failed: a buffer of {size} bytes was asked for; ask for at least 1."
@@ -58,17 +58,16 @@ class CmaPool:
                 if address + size <= taken.address:
                     break
                 address = -(-(taken.address + whole_pages(taken.size)) // align) * align
-            if address + whole_pages(size) > POOL_BASE + POOL_SIZE:
+            end = address + whole_pages(size)
+            if end > DDR_SIZE:
                 free = self._available()
                 raise RuntimeError(
-                    "Allocate failed: {} bytes were asked for, and of the {} bytes of CMA memory {}"
-                    " are free{}; free a buffer, or ask for less.".format(
-                        size, POOL_SIZE, free, ", but not in one piece" if size <= free else ""
-                    )
+                    f"Allocate failed: {size} bytes were asked for, and of the {POOL_SIZE} bytes of"
+                    f" CMA memory {free} are free{', but not in one piece' * (size <= free)}; free"
+                    " a buffer, or ask for less."
                 )
-            pages = address, address + whole_pages(size)
-            self._strays.extend(self._memory.nonzero(*pages))
-            self._memory.ddr[slice(*pages)] = 0
+            self._strays.extend(self._memory.nonzero(address, end))
+            self._memory.ddr[address:end] = 0
             block = self._blocks[address] = Block(address, size, weakref.ref(owner))
             return block
 
@@ -88,17 +87,14 @@ class CmaPool:
         """[(address, length), ...] of writes outside every buffer of their time, in whole 32-bit
         words, in order. Zeros that were written change nothing, and are not found."""
         with self._lock, self._working():
-            taken = self._taken()
-            found = self._strays + [
-                run
-                for start, end in self._memory.written_pages()
-                for run in self._outside(taken, start, end)
-            ]
+            found, taken = list(self._strays), self._taken()
+            for start, end in self._memory.written_pages():
+                found.extend(self._outside(taken, start, end))
         merged = []
         for address, length in sorted(found):
             if merged and address <= sum(merged[-1]):
                 start = merged[-1][0]
-                merged[-1] = (start, max(sum(merged[-1]), address + length) - start)
+                merged[-1] = start, max(sum(merged[-1]), address + length) - start
             else:
                 merged.append((address, length))
         return merged

@@ -11,14 +11,13 @@ from .pmods import I2cDevice, PmodDevice, SpiDevice
 
 FAILED = object()  # stands for the result of a device's method that raised an exception
 NOBODY = 0xFF  # what a master reads if no device answers: data lines have pull-ups
-NEEDED = {I2cDevice: ("write", "read"), SpiDevice: ("transfer",)}
+NEEDED = (I2cDevice, "write"), (I2cDevice, "read"), (SpiDevice, "transfer")
 TRANSFER_KEPT = 64  # bytes of a transfer that are kept for looking at later
 TRANSFERS_KEPT = 256
+FIELDS = "bus address reading acknowledged sent received"
 
 
-class Transfer(
-    collections.namedtuple("Transfer", "bus address reading acknowledged sent received")
-):
+class Transfer(collections.namedtuple("Transfer", FIELDS)):
     """A transfer on one of the IOP's buses: bus is "I2C" or "SPI". An I2C transfer also has an
     address, whether the IOP reads, and whether a device acknowledged the address. sent and
     received: the first 64 bytes of each."""
@@ -28,21 +27,19 @@ class Transfer(
     def steps(self):
         """The steps on the wires, in order, as a list of strings."""
         if self.bus == "SPI":
-            return (
-                ["SS low"]
-                + ["{:02x} / {:02x}".format(*both) for both in zip(self.sent, self.received)]
-                + ["SS high"]
-            )
-        steps = [
-            "START",
-            "{:#x} {}".format(self.address, "R" if self.reading else "W"),
-            "ACK" if self.acknowledged else "NAK",
-        ]
-        return (
-            steps
-            + [f"{byte:02x}" for byte in (self.received if self.reading else self.sent)]
-            + ["STOP"]
-        )
+            both = zip(self.sent, self.received)
+            return ["SS low", *(f"{sent:02x} / {got:02x}" for sent, got in both), "SS high"]
+        address = "{:#x} {}".format(self.address, "R" if self.reading else "W")
+        data = [f"{byte:02x}" for byte in (self.received if self.reading else self.sent)]
+        return ["START", address, "ACK" if self.acknowledged else "NAK", *data, "STOP"]
+
+
+def _whole(value):
+    """The value as an int, or None if it is not a whole number's type."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
 
 
 class Connector:
@@ -79,41 +76,35 @@ class Connector:
             raise ValueError(
                 f"This {name} is plugged in already: board.unplug(it) first, or plug in another."
             )
-        for base, methods in NEEDED.items():
-            for method in methods:
-                if isinstance(device, base) and getattr(type(device), method) is getattr(
-                    base, method
-                ):
-                    raise TypeError(
-                        f"{name} has no method {method}: write one, as described in {base.__name__}"
-                        " of virtual_board/pmods.py."
-                    )
-        if isinstance(device, I2cDevice):
-            address = device.address
-            try:
-                valid = 0x08 <= operator.index(address) <= 0x77
-            except TypeError:
-                valid = False
-            if not valid:
-                raise ValueError(
-                    f"{name} has the address"
-                    f" {hex(address) if isinstance(address, int) else repr(address)}: an I2C device"
-                    " has one of 0x08 to 0x77, without the bit for reading."
+        for base, method in NEEDED:
+            if isinstance(device, base) and getattr(type(device), method) is getattr(base, method):
+                raise TypeError(
+                    f"{name} has no method {method}: write one, as described in {base.__name__} of"
+                    " virtual_board/pmods.py."
                 )
-            for other in self.devices:
-                if isinstance(other, I2cDevice) and other.address == address:
-                    raise ValueError(
-                        f"{name} has the I2C address {address:#x}, as has the"
-                        f" {type(other).__name__} that is plugged in: give it another, or unplug"
-                        " that one first."
-                    )
-        if isinstance(device, SpiDevice):
-            for other in self.devices:
-                if isinstance(other, SpiDevice):
-                    raise ValueError(
-                        f"A Pmod connector has one slave select line, and a {type(other).__name__}"
-                        " uses it: unplug that one first."
-                    )
+        if isinstance(device, I2cDevice):
+            self._check_address(name, device.address)
+        others = self._those(SpiDevice)
+        if isinstance(device, SpiDevice) and others:
+            raise ValueError(
+                f"A Pmod connector has one slave select line, and a {type(others[0]).__name__} uses"
+                " it: unplug that one first."
+            )
+
+    def _check_address(self, name, address):
+        number = _whole(address)
+        if number is None or not 0x08 <= number <= 0x77:
+            shown = repr(address) if number is None else hex(number)
+            raise ValueError(
+                f"{name} has the address {shown}: an I2C device has one of 0x08 to 0x77, without"
+                " the bit for reading."
+            )
+        for other in self._those(I2cDevice):
+            if other.address == address:
+                raise ValueError(
+                    f"{name} has the I2C address {address:#x}, as has the {type(other).__name__}"
+                    " that is plugged in: give it another, or unplug that one first."
+                )
 
     def plug(self, device):
         """Plugs in a device for which check() has passed."""
@@ -138,6 +129,9 @@ class Connector:
         # by identity, because a student's class may define __eq__
         return any(device is other for other in self.devices)
 
+    def _those(self, kind):
+        return [device for device in self.devices if isinstance(device, kind)]
+
     # The pins
 
     def pins(self, levels, driven):
@@ -151,8 +145,7 @@ class Connector:
         """(which pins are driven by a device, their levels), bit by bit."""
         driven = levels = 0
         for device in self.devices:
-            pins = self._call(device, "driven_pins")
-            for pin, level in pins.items() if isinstance(pins, dict) else ():
+            for pin, level in device._drives:
                 driven |= 1 << pin
                 levels |= bool(level) << pin
         return driven, levels
@@ -163,56 +156,43 @@ class Connector:
 
     def _capture_period(self, device):
         period = self._try(device, "capture_period", lambda: device.capture_period)
-        try:
-            if operator.index(period) >= 0:
-                return operator.index(period)
-        except TypeError:
-            pass
-        if period is not FAILED:
-            self._tell(
-                device,
-                "capture_period",
-                f"{type(device).__name__}.capture_period is {period!r}: it is a whole number of"
-                " ticks of 10 ns, or 0 for no edges, and the IOP sees 0 in its place.\n",
-            )
+        if period is FAILED:
+            return 0
+        number = _whole(period)
+        if number is not None and number >= 0:
+            return number
+        self._tell_rubbish(
+            device,
+            f"capture_period is {period!r}: it is a whole number of ticks of 10 ns, or 0 for no"
+            " edges, and the IOP sees 0",
+        )
         return 0
 
     # The buses, as axi.Iic and axi.Spi call them
 
     def i2c_start(self, address, reading):
-        self._addressed = next(
-            (
-                device
-                for device in self.devices
-                if isinstance(device, I2cDevice) and device.address == address
-            ),
-            None,
-        )
-        acknowledged = (
-            self._addressed is not None
-            and self._call(self._addressed, "start", reading) is not FAILED
-        )
+        there = [device for device in self._those(I2cDevice) if device.address == address]
+        self._addressed = there[0] if there else None
+        acknowledged = bool(there) and self._call(there[0], "start", reading) is not FAILED
         self._begin("I2C", address, reading, acknowledged)
         return acknowledged
 
     def i2c_write(self, byte):
-        self._keep(0, byte)
+        self._keep("sent", byte)
         answer = False if self._addressed is None else self._call(self._addressed, "write", byte)
         if isinstance(answer, (int, np.bool_)):
             return bool(answer)
         if answer is not FAILED:
-            self._tell(
+            self._tell_rubbish(
                 self._addressed,
-                "write",
-                f"{type(self._addressed).__name__}.write() returned {answer!r}: return True if the"
-                " device acknowledges the byte, or else False, and the IOP sees False in its"
-                " place.\n",
+                f"write() returned {answer!r}: return True if the device acknowledges the byte, or"
+                " else False, and the IOP sees False",
             )
         return False
 
     def i2c_read(self, acknowledged):
         byte = NOBODY if self._addressed is None else self._byte(self._addressed, "read")
-        self._keep(1, byte)
+        self._keep("received", byte)
         return byte
 
     def i2c_stop(self):
@@ -224,26 +204,23 @@ class Connector:
         self._selected = selected
         if selected:
             self._begin("SPI", None, None, None)
-        for device in self._spi():
+        for device in self._those(SpiDevice):
             self._call(device, "select", selected)
 
     def spi_transfer(self, byte):
         answer = NOBODY
-        for device in self._spi():
+        for device in self._those(SpiDevice):
             answer = self._byte(device, "transfer", byte)
-        self._keep(0, byte)
-        self._keep(1, answer)
+        self._keep("sent", byte)
+        self._keep("received", answer)
         return answer
-
-    def _spi(self):
-        return [device for device in self.devices if isinstance(device, SpiDevice)]
 
     def _begin(self, *what):
         self.transfers.append(Transfer(*what, sent=bytearray(), received=bytearray()))
 
-    def _keep(self, received, byte):
+    def _keep(self, which, byte):
         if self.transfers:
-            data = self.transfers[-1][-2 + received]
+            data = getattr(self.transfers[-1], which)
             if len(data) < TRANSFER_KEPT:
                 data.append(byte)
 
@@ -258,11 +235,10 @@ class Connector:
                 return int(answer)
         except (TypeError, ValueError):
             pass
-        self._tell(
+        self._tell_rubbish(
             device,
-            method,
-            f"{type(device).__name__}.{method}() returned {answer!r}: a byte is a whole number from"
-            " 0 to 255, and the IOP reads 0xff in its place.\n",
+            f"{method}() returned {answer!r}: a byte is a whole number from 0 to 255, and the IOP"
+            " reads 0xff",
         )
         return NOBODY
 
@@ -287,6 +263,11 @@ class Connector:
                 " nothing were plugged in.\n",
             )
             return FAILED
+
+    def _tell_rubbish(self, device, text):
+        """Tells once of each attribute, with which the text begins."""
+        whole = f"{type(device).__name__}.{text} in its place.\n"
+        self._tell(device, text.split()[0], whole)
 
     def _tell(self, device, what, text):
         if (id(device), what) not in self._told:

@@ -1,51 +1,67 @@
 """A client of GDB's remote protocol, as far as QEMU's stub needs one: stop, go on, step, read
 registers, reset.
 
-Python's packages for GDB drive a GDB program, which would be one more to install. This works with
-QEMU 6.2 to 11. Since 8.1 the stub reports only stops of a processor that this connection started,
-so everything that stops or starts it goes through here."""
+Python's packages for GDB drive a GDB program, which would be one more to install. Since QEMU 8.1
+the stub reports only stops of a processor that this connection started, so everything that stops or
+starts it goes through here."""
 
 import struct
 
 STOP = b"\x03"
 SYSTEM_RESET = b"qRcmd," + b"system_reset".hex().encode()
+PC = 32  # in the tuple of registers
 
 
 class OutOfStep(ConnectionError):
-    """An exchange was cut off before its reply came, so replies can no longer be matched to
-    commands."""
+    """An exchange was cut off, so replies can no longer be matched to commands."""
+
+
+class _Exchange:
+    """`with` this, one exchange is carried out; if it is not completed, none can follow."""
+
+    _in_step = True
+
+    def __enter__(self):
+        if not self._in_step:
+            raise OutOfStep("an earlier exchange with QEMU was cut off")
+        self._in_step = False
+
+    def __exit__(self, error, *_):
+        self._in_step = error is None
 
 
 class Stub:
-    """QEMU's GDB stub at the other end of a connected socket, whose timeout is the limit of each
-    wait.
+    """QEMU's GDB stub at the other end of a socket, with a timeout. For one thread at a time.
 
     While the processor runs, QEMU takes any byte for a stop, so only the stop is sent then. Each
     go() and each step() is answered by one report when the processor stands again, whatever stopped
     it. While it stands, each command is answered by one reply. So it is always known whether a
     packet is a report or a reply.
 
-    For one thread at a time. Every call raises OSError if the connection broke or a wait took too
-    long. An exchange that was cut off, by that or by a KeyboardInterrupt, leaves the stub unusable:
-    every call raises OutOfStep from then on."""
+    Every call raises OSError if the connection broke or a wait took too long. An exchange that was
+    cut off, by that or by a KeyboardInterrupt, leaves the stub unusable: every call raises
+    OutOfStep from then on."""
 
     def __init__(self, connection):
         self.running = False
         # of the registers' values, as struct writes it; QEMU 11 has ">", whatever the processor has
         self.byte_order = "<"
         self._connection = connection
+        self._exchange = _Exchange()
         self._received = b""
         # of the last packet, sent with the next command: one call instead of two
         self._acknowledgement = b""
-        self._in_step = True
 
-    def command(self, text):
-        """Sends a command to the stub of a standing processor, and returns the reply. Both are
-        bytes."""
-        self._begin(standing=True)
-        self._send(text)
-        reply = self._packet()
-        self._in_step = True
+    def command(self, text, is_reply=lambda packet: True):
+        """Sends a command (bytes) to the stub of a standing processor, and returns the reply: the
+        first packet for which is_reply() is true."""
+        if self.running:
+            raise RuntimeError("The processor runs: stop() it first.")
+        with self._exchange:
+            self._send(text)
+            reply = self._packet()
+            while not is_reply(reply):
+                reply = self._packet()
         return reply
 
     def registers(self):
@@ -66,31 +82,36 @@ class Stub:
         if reply != b"OK":
             raise OSError(f"QEMU answered a watchpoint with {reply!r}")
 
+    def reset(self):
+        """Resets the whole machine. The processor has to stand, and then stands at its reset
+        address."""
+        # before its reply comes the output of QEMU's monitor
+        reply = self.command(SYSTEM_RESET, lambda packet: packet == b"OK" or packet[:1] != b"O")
+        if reply != b"OK":
+            raise OSError(f"QEMU answered a reset with {reply!r}")
+
     def go(self):
         """Lets the processor run. Does nothing if it does already."""
-        self._begin()
-        if not self.running:
-            self._send(b"c")
-            self.running = True
-        self._in_step = True
+        with self._exchange:
+            if not self.running:
+                self._send(b"c")
+                self.running = True
 
     def stop(self):
         """Stops the processor, and returns the report, which is a watchpoint's if the last
         instruction accessed a watched word. None if the processor was standing."""
-        self._begin()
-        if not self.running:
-            self._in_step = True
-            return None
-        self._transmit(STOP)  # the stub drops it if it has just sent the report of another stop
-        report = self._packet()
-        self.running = False
-        self._in_step = True
+        with self._exchange:
+            if not self.running:
+                return None
+            self._transmit(STOP)  # the stub drops it if it has just sent the report of another stop
+            report = self._packet()
+            self.running = False
         if b"watch:" in report:
             return report
         # If it is told to stop just after an access, QEMU does not report the access, and takes the
         # next one for it. It does report the access when a breakpoint stops the processor at the
         # instruction where it stands.
-        pc = self.registers()[32]
+        pc = self.registers()[PC]
         self.command(b"Z0,%x,4" % pc)
         report = self.command(b"c")
         self.command(b"z0,%x,4" % pc)
@@ -99,32 +120,12 @@ class Stub:
     def report(self):
         """Reads once from the connection of a running processor, and waits if nothing has come.
         Returns the report if the processor stopped on its own, or None for an acknowledgement."""
-        self._begin()
-        self._receive()
-        report = self._take()
-        if report is not None:
-            self.running = False
-        self._in_step = True
+        with self._exchange:
+            self._receive()
+            report = self._take()
+            if report is not None:
+                self.running = False
         return report
-
-    def reset(self):
-        """Resets the whole machine. The processor has to stand, and then stands at its reset
-        address."""
-        self._begin(standing=True)
-        self._send(SYSTEM_RESET)
-        reply = self._packet()
-        while reply.startswith(b"O") and reply != b"OK":  # output of QEMU's monitor
-            reply = self._packet()
-        if reply != b"OK":
-            raise OSError(f"QEMU answered a reset with {reply!r}")
-        self._in_step = True
-
-    def _begin(self, standing=False):
-        if not self._in_step:
-            raise OutOfStep("an earlier exchange with QEMU was cut off")
-        if standing and self.running:
-            raise RuntimeError("The processor runs: stop() it first.")
-        self._in_step = False  # until this exchange is complete
 
     def _send(self, text):
         self._transmit(b"$" + text + b"#%02x" % (sum(text) % 256))

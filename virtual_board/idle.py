@@ -10,9 +10,10 @@ however long, never comes back to a state, and is never stopped for longer than 
 
 import numpy as np
 
+from .gdb import PC
+
 # Opcodes of the MicroBlaze's instructions, bits 0 to 5 (UG984)
-IMM = 0x2C
-RTSD = 0x2D
+IMM, RTSD = 0x2C, 0x2D
 BRANCHES = (0x26, 0x2E)  # br, bri: a delay slot follows if bit 11 is set
 CONDITIONAL = (0x27, 0x2F)  # beq, beqi, ...: if bit 6 is set
 
@@ -23,11 +24,16 @@ LONGEST_LOOK = 4096
 def find_wait(debugger, words, steps, interrupted, served):
     """Steps a stopped processor until it is proven to wait.
 
-    debugger: its gdb.Stub; words: its memory; steps: how many instructions at most; interrupted: a
-    function that returns whether to give up at once; served: a function that takes the report of
-    each step, and returns whether it accessed a peripheral Returns the indices and the values of
-    the words that the processor reads or stores: a change to one ends its wait. None if nothing is
-    proven."""
+    Args:
+        debugger: Its gdb.Stub.
+        words: Its memory.
+        steps: How many instructions at most.
+        interrupted: A function that returns whether to give up at once.
+        served: A function that takes the report of each step, and returns whether it accessed a
+            peripheral.
+    Returns:
+        The indices and the values of the words that the processor reads or stores: a change to one
+        ends its wait. None if nothing is proven."""
     seen = set()
     # index of a word: the value that the processor found there; Python may have changed it by now
     accessed = {}
@@ -36,7 +42,7 @@ def find_wait(debugger, words, steps, interrupted, served):
         if interrupted():
             return None
         registers = debugger.registers()
-        pc = registers[32]
+        pc = registers[PC]
         if before is not None and not _continues(before):
             if registers in seen:
                 return np.array(list(accessed), int), np.array(list(accessed.values()), np.uint32)
@@ -47,9 +53,8 @@ def find_wait(debugger, words, steps, interrupted, served):
         address = _address_accessed(instruction, before, registers)
         if address is not None and address // 4 < len(words):  # there is no memory beyond
             found = int(words[address // 4])
-            if instruction >> 26 & 4 and not _stores_the_same(
-                instruction, address, registers, found
-            ):
+            stores = instruction >> 26 & 4
+            if stores and not _stores_the_same(instruction, address, registers, found):
                 return None
             accessed[address // 4] = found
         if served(debugger.step()):  # a peripheral has acted, and may act again
@@ -62,13 +67,11 @@ def _continues(instruction):
     """Whether the processor has hidden state after this instruction, beside its registers: a
     prefix, or a delayed branch."""
     opcode = instruction >> 26
-    return (
-        opcode in (IMM, RTSD)
-        or opcode in BRANCHES
-        and instruction >> 20 & 1
-        or opcode in CONDITIONAL
-        and instruction >> 25 & 1
-    )
+    if opcode in BRANCHES:
+        return instruction >> 20 & 1
+    if opcode in CONDITIONAL:
+        return instruction >> 25 & 1
+    return opcode in (IMM, RTSD)
 
 
 def _address_accessed(instruction, before, registers):
@@ -88,9 +91,8 @@ def _address_accessed(instruction, before, registers):
 
 
 def _stores_the_same(instruction, address, registers, word):
-    """Whether a store leaves the word in memory as it was. Comparing the memory after the step
-    would not tell: Python may have written to it again by then, and often does, because a program's
-    answer is a store."""
+    """Whether a store leaves the word in memory as it was. Memory after the step would not tell:
+    Python often has written to it again by then, because a program's answer is a store."""
     opcode = instruction >> 26
     size = 1 << (opcode & 3)
     swaps_bytes = not opcode & 8 and instruction & 0x200  # sbr, shr, swr

@@ -6,19 +6,12 @@ import re
 import traceback
 
 from .axi import Gpio, Iic, IoSwitch, Spi, Timer
+from .memory import SIZE
 from .messages import tell
 
-GPIO, INTERRUPT, IIC, INTC, TIMER, SPI, IO_SWITCH = (
-    0x40000000,
-    0x40010000,
-    0x40800000,
-    0x41200000,
-    0x41C00000,
-    0x44A10000,
-    0x44A20000,
-)
+GPIO, INTERRUPT, IIC, INTC = 0x40000000, 0x40010000, 0x40800000, 0x41200000
+TIMER, SPI, IO_SWITCH = 0x41C00000, 0x44A10000, 0x44A20000
 BLOCK = 0x10000  # bytes of each
-END = 0x45000000
 
 PULLED_UP = 0b11001100  # base.xdc: pins 2, 3, 6 and 7, which can be I2C's
 
@@ -33,43 +26,34 @@ class PmodIop:
     begins. So there is one watchpoint for each register that does something, and the instruction
     need not be known.
 
-    words: the processor's memory as numpy uint32; connector: where its pins and buses lead; raised:
-    a function that takes the level of the interrupt line to Linux give_way: a function that takes
-    True as soon as a program uses a peripheral or something is plugged in, and False once neither
-    is so"""
+    Args:
+        words: The processor's memory as numpy uint32.
+        connector: Where its pins and buses lead.
+        raised: A function that takes the level of the interrupt line to Linux.
 
-    def __init__(self, words, connector, raised, give_way):
-        self._connector, self._give_way = connector, give_way
-        self._serving = False
+    serving: whether a program uses a peripheral, or something is plugged in that it will use; any
+        thread may read it, and the board sets it when it plugs something in"""
+
+    def __init__(self, words, connector, raised):
+        self._connector = connector
+        self.serving = False
         self._told = set()
-        self.io_switch = IoSwitch(words, IO_SWITCH, self._not_modelled)
-        self.gpio = Gpio(
-            words, GPIO, self._not_modelled, 8, self._pins_changed, PULLED_UP, connector.inputs
-        )
-        self.interrupt = Gpio(
-            words,
-            INTERRUPT,
-            self._not_modelled,
-            1,
-            lambda level, _: raised(level),
-            all_outputs=True,
-        )
-        self.iic = Iic(words, IIC, self._not_modelled, connector)
-        self.timer = Timer(words, TIMER, self._not_modelled, connector.capture_period)
-        self.spi = Spi(words, SPI, self._not_modelled, connector)
-        self._peripherals = (
-            self.io_switch,
-            self.gpio,
-            self.interrupt,
-            self.iic,
-            self.timer,
-            self.spi,
-        )
+
+        def make(peripheral, base, *arguments, **options):
+            return peripheral(words, base, self._not_modelled, *arguments, **options)
+
+        self.io_switch = make(IoSwitch, IO_SWITCH)
+        self.gpio = make(Gpio, GPIO, 8, self._pins_changed, PULLED_UP, connector.inputs)
+        self.interrupt = make(Gpio, INTERRUPT, 1, lambda level, _: raised(level), all_outputs=True)
+        self.iic = make(Iic, IIC, connector)
+        self.timer = make(Timer, TIMER, connector.capture_period)
+        self.spi = make(Spi, SPI, connector)
         # (whether it is a read, address where it begins): (length in bytes, the function to call)
         self._served = {}
-        for peripheral in self._peripherals:
+        modelled = self.io_switch, self.gpio, self.interrupt, self.iic, self.timer, self.spi
+        for peripheral in modelled:
             self._watch(peripheral)
-        self._watch_gaps()
+        self._watch_gaps([peripheral.base for peripheral in modelled])
         self.configure()
 
     @property
@@ -83,19 +67,12 @@ class PmodIop:
         found = REPORT.search(report)
         if found is None:
             return False
-        self.will_serve()
+        self.serving = True
         try:
             self._served[found.group(1) == b"r", int(found.group(2), 16)][1]()
         except BaseException:  # from a device, in a way that Connector does not catch
             self._tell_once(traceback.format_exc())
         return True
-
-    def will_serve(self):
-        """To be called when a program uses a peripheral, or when something is plugged in that it
-        will use."""
-        if not self._serving:
-            self._serving = True
-            self._give_way(True)
 
     def configure(self):
         """To be called when the bitstream is loaded: resets everything."""
@@ -109,8 +86,7 @@ class PmodIop:
         for peripheral in self.iic, self.spi, self.timer, self.gpio:
             peripheral.reset()
         self._told.clear()
-        self._serving = bool(self._connector.devices)
-        self._give_way(self._serving)
+        self.serving = bool(self._connector.devices)
 
     @property
     def deadline(self):
@@ -124,37 +100,34 @@ class PmodIop:
 
     def _watch(self, peripheral):
         def on_write(offset):
-            return lambda: peripheral.written(offset, peripheral[offset])
-
-        def on_read(offset):
-            return lambda: peripheral.was_read(offset)
+            peripheral.written(offset, peripheral[offset])
 
         def on_lack(name, offset, read):
-            return lambda: peripheral.lacks(name) if read or peripheral[offset] else None
+            if read or peripheral[offset]:
+                peripheral.lacks(name)
+
+        def serve(read, offset, function, *arguments):
+            served = functools.partial(function, *arguments)
+            self._served[read, peripheral.base + offset] = 4, served
 
         for offset in peripheral.WRITTEN:
-            self._served[False, peripheral.base + offset] = 4, on_write(offset)
+            serve(False, offset, on_write, offset)
         for offset in peripheral.READ:
-            self._served[True, peripheral.base + offset] = 4, on_read(offset)
+            serve(True, offset, peripheral.was_read, offset)
         for offset, name in peripheral.NOT_MODELLED.items():
-            for read in (False, True):
-                self._served[read, peripheral.base + offset] = 4, on_lack(name, offset, read)
+            for read in False, True:
+                serve(read, offset, on_lack, name, offset, read)
 
-    def _watch_gaps(self):
+    def _watch_gaps(self, modelled):
         """Watches the addresses without a peripheral, and those of one that is not modelled."""
-        blocks = sorted([peripheral.base for peripheral in self._peripherals] + [INTC, END])
-        gaps = [(f"AXI INTC (0x{INTC:x})", INTC, INTC + BLOCK)]
-        gaps += [
-            (
-                f"an address where nothing is (0x{block + BLOCK:x} to 0x{following - 1:x})",
-                block + BLOCK,
-                following,
-            )
-            for block, following in zip(blocks, blocks[1:])
-            if block + BLOCK < following
-        ]
-        for name, start, end in gaps:
-            for read in (False, True):
+        gaps = [(INTC, INTC + BLOCK, f"AXI INTC ({INTC:#x})")]
+        blocks = sorted([*modelled, INTC, SIZE])
+        for start, end in zip([block + BLOCK for block in blocks], blocks[1:]):
+            if start < end:
+                name = f"an address where nothing is ({start:#x} to {end - 1:#x})"
+                gaps.append((start, end, name))
+        for start, end, name in gaps:
+            for read in False, True:
                 self._served[read, start] = end - start, functools.partial(self._not_modelled, name)
 
     def _pins_changed(self, levels, driven):

@@ -17,22 +17,30 @@ DDR_END = DDR_WINDOW + DDR_SIZE
 SIZE = 0x45000000
 PAGE = 4096
 
+# As Linux sees it: UG585's system level control registers (address, bytes), with a PYNQ-Z1's clocks
+# from its 50 MHz oscillator: x 26 / 2 for the ARM cores, and x 20 for the fabric's.
+SLCR = 0xF8000000, 0x1000
+CLOCKS = {
+    0x100: 26 << 12,  # ARM_PLL_CTRL: PLL_FDIV
+    0x108: 20 << 12,  # IO_PLL_CTRL: PLL_FDIV
+    0x120: 2 << 8,  # ARM_CLK_CTRL: DIVISOR
+}
+
 
 class SharedMemory:
-    """The MicroBlaze's address space, of which only the pages in use take memory. Its file has no
-    name, so nothing is left of it when the last process that uses it ends, however that was. Any
-    thread may call any method.
+    """The MicroBlaze's address space. Any thread may call any method.
+
+    Only pages in use take memory. The file has no name, so nothing is left of it when the last
+    process that uses it ends.
 
     words: all of it as numpy uint32; the index is the MicroBlaze's address divided by 4
-    bram:  the 64 KB of BRAM as numpy uint8
-    ddr:   the 512 MB of DDR as numpy uint8; the index is the physical address
-    """
+    bram: the 64 KB of BRAM as numpy uint8
+    ddr: the 512 MB of DDR as numpy uint8; the index is the physical address"""
 
     def __init__(self):
-        # Linux, Python 3.8: it has no limit, unlike a container's /dev/shm
-        if hasattr(os, "memfd_create"):
+        if hasattr(os, "memfd_create"):  # has no limit, unlike a container's /dev/shm
             self.file = os.memfd_create("pynq-virtual-board")  # novm
-        else:
+        else:  # not Linux
             with tempfile.TemporaryFile() as unnamed:
                 self.file = os.dup(unnamed.fileno())
         try:
@@ -68,9 +76,8 @@ class SharedMemory:
         return found
 
     def nonzero(self, start, end):
-        """Yields (address, length) of each run of 32-bit words that are not zero between the
-        physical addresses start and end. If start or end divides a word, only the part between them
-        counts."""
+        """Yields (address, length) of each run of 32-bit words that are not zero between two
+        physical addresses. Of a word that start or end divides, only the part between counts."""
         if start >= end:
             return
         first = start - start % 4

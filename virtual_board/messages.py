@@ -8,9 +8,9 @@ import threading
 def tell(text):
     """Writes text to standard error, for the cell that runs now, and returns when it is written.
 
-    A kernel shows a thread's output below the cell that started the thread. The thread that serves
-    the IOP was started by the cell that downloaded the overlay, where nobody would look. Output of
-    a thread that the kernel does not know goes to the current cell."""
+    A kernel shows a thread's output below the cell that started the thread, and nobody looks at the
+    one that downloaded the overlay. Output of a thread that the kernel does not know goes to the
+    current cell."""
     written = threading.Event()
 
     def write():

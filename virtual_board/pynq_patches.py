@@ -1,7 +1,6 @@
 """Patches for pynq where it goes past its Device to Linux or to the disk, and has no plug-in point.
 
-They replace names of the imported package; its files stay as they are.
-"""
+They replace names of the imported package; its files stay as they are."""
 
 import asyncio
 import os
@@ -11,34 +10,24 @@ import pynq.gpio
 import pynq.interrupt
 from pynq.pl_server import Device
 
-GPIO_CHIP = 906  # the number Linux gives a Zynq's first GPIO, and
-# how many of them are MIO pins (UG585), ahead of the EMIO pins that go to the fabric
-FIRST_EMIO = 54
+GPIO_CHIP = 906  # the number Linux gives a Zynq's first GPIO
+FIRST_EMIO = 54  # UG585: MIO pins come first, then EMIO pins, which go to the fabric
 NOTEBOOKS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "notebooks")
 
 
 class GpioPin:
-    """One pin, with the interface of pynq.gpio._GPIO, which writes files in /sys/class/gpio. Any
+    """A pin, with the interface of pynq.gpio._GPIO, which writes files in /sys/class/gpio. Any
     thread may call."""
 
     def __init__(self, gpio_index, direction):
-        if direction not in ("in", "out"):
-            raise ValueError("Direction should be in or out.")
-        self.index = gpio_index
-        self.direction = direction
+        self.index, self.direction = gpio_index, direction
         self.path = f"/sys/class/gpio/gpio{gpio_index}/"
         self._exported = True
 
     def read(self):
-        if self.direction != "in":
-            raise AttributeError("Cannot read GPIO output.")
         return 0  # nothing drives a pin towards the PS
 
     def write(self, value):
-        if self.direction != "out":
-            raise AttributeError("Cannot write GPIO input.")
-        if value not in (0, 1):
-            raise ValueError("Can only write integer 0 or 1.")
         Device.active_device.gpio(self.index - GPIO_CHIP - FIRST_EMIO, value)
 
     def unexport(self):
@@ -68,25 +57,22 @@ class UioController:
 
 
 def resolve_bitstream(bitfile_path, device):
-    """Accepts a missing .bit if its .hwh is there: the virtual board reads only the .hwh, and a
-    fake .bit might find its way to a board. A file that is not in the working folder is looked for
-    in the notebooks' folder: a board's Jupyter runs each notebook in its own folder, and other
-    programs (papermill, VS Code) do not."""
+    """Needs no .bit if its .hwh is there: a fake .bit might find its way to a board.
+
+    Looks into the notebooks' folder, too: not every program runs a notebook in its own folder, as a
+    board's Jupyter does (papermill, VS Code)."""
+    if os.path.isfile(bitfile_path):
+        return bitfile_path
     stem, extension = os.path.splitext(bitfile_path)
-    if extension == ".bit" and not os.path.isfile(bitfile_path):
-        # PYNQ's Overlay() has made the path absolute, from the working folder.
-        inside = os.path.relpath(stem)
+    if extension == ".bit":
+        inside = os.path.relpath(stem)  # Overlay() has made the path absolute, from this folder
         in_notebooks = [] if inside.startswith(os.pardir) else [os.path.join(NOTEBOOKS, inside)]
         for found in [stem] + in_notebooks:
             if os.path.isfile(found + ".hwh"):
                 return found + extension
-    return resolve_bitstream.on_disk(bitfile_path, device)
+    return None
 
 
-# pynq's own function, even if %autoreload loads this module again
-resolve_bitstream.on_disk = getattr(
-    pynq.bitstream._resolve_bitstream, "on_disk", pynq.bitstream._resolve_bitstream
-)
 pynq.bitstream._resolve_bitstream = resolve_bitstream
 pynq.gpio._GPIO = GpioPin
 pynq.gpio.GPIO._GPIO_MIN_USER_PIN = FIRST_EMIO

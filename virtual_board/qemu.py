@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 
-from .gdb import Stub
+from .gdb import PC, Stub
 
 # By either name: newer releases have one program for both byte orders.
 NAMES = "qemu-system-microblazeel", "qemu-system-microblaze"
@@ -23,8 +23,8 @@ GET_QEMU = "`make doctor` in the kit's folder prints the command that installs i
 # 10.0, which differs only in 64-bit mode. endianness=on means little-endian. It decides since QEMU
 # 10; before, the program's name did.
 CPU = (
-    "microblaze,version=10.0,endianness=on,use-barrel=off,use-hw-mul=0,use-div=off,use-fpu=0,use-mmu=off,"
-    "use-msr-instr=off,use-pcmp-instr=off"
+    "microblaze,version=10.0,endianness=on,use-barrel=off,use-hw-mul=0,use-div=off,use-fpu=0,"
+    "use-mmu=off,use-msr-instr=off,use-pcmp-instr=off"
 )
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -44,9 +44,10 @@ def find():
 
 
 def environment(path):
-    """The variables that the QEMU at `path` is started with. The system's own gets no
-    LD_LIBRARY_PATH: tools such as Vivado set that for libraries of theirs, which need not be
-    QEMU's. A QEMU that lies elsewhere may need it."""
+    """The variables that the QEMU at `path` is started with.
+
+    The system's own gets no LD_LIBRARY_PATH: tools such as Vivado set that for their libraries,
+    which need not be QEMU's. A QEMU that lies elsewhere may need it."""
     variables = dict(os.environ)
     if os.path.realpath(path).startswith(("/usr/", "/bin/")):
         variables.pop("LD_LIBRARY_PATH", None)
@@ -66,68 +67,72 @@ def version(path):
             timeout=60,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise QemuError(f"{path} cannot be started: {getattr(error, 'strerror', error)}.") from None
+        raise _cannot_be_started(path, error) from None
     said = run.stdout.decode(errors="replace").strip()
     found = re.search(r"version (\d+)\.(\d+)\.(\d+)", said)
     if not found:
-        raise QemuError(_does_not_start(path, said.split("\n")[0] or f"status {run.returncode}"))
+        raise _ended(path, said.split("\n")[0] or f"status {run.returncode}")
     return tuple(map(int, found.groups()))
 
 
-def _does_not_start(path, said):
-    """A sentence about a QEMU that ended when it was started. said: its own, in one line"""
+def _cannot_be_started(path, error):
+    return QemuError(f"{path} cannot be started: {getattr(error, 'strerror', error)}.")
+
+
+def _ended(path, said):
+    """The error for a QEMU that ended when it was started. said: its own, in one line"""
     remedy = ""
     if "LD_LIBRARY_PATH" in environment(path) and re.search("librar|symbol|version `", said):
         remedy = (
             " LD_LIBRARY_PATH is set, and may lead it to another program's libraries: try again"
             " without it."
         )
-    return f"QEMU ended when it was started, as {path}, and said: {said.rstrip('.')}.{remedy}"
+    return QemuError(
+        f"QEMU ended when it was started, as {path}, and said: {said.rstrip('.')}.{remedy}"
+    )
+
+
+def _why(path, said):
+    """The error for a QEMU that does not answer, and perhaps said why."""
+    try:
+        found = version(path)
+    except QemuError as error:
+        return error
+    if found[:2] >= OLDEST:
+        return _ended(path, " ".join(said.split("\n")))
+    has, needs = (".".join(map(str, numbers)) for numbers in (found, OLDEST))
+    return QemuError(
+        f"{path} is QEMU {has}, and the virtual board needs {needs} or newer: {GET_QEMU}."
+    )
 
 
 def command(program, memory_size, memory_path, reset_address, debug_fd):
     """The command line, as a list. One can type it too, with a file of memory_size bytes for
     memory_path, and `-s` in place of the last four words."""
+    memory = f"memory-backend-file,id=ram,size={memory_size},mem-path={memory_path},share=on"
     return [
-        program,
-        "-nodefaults",
-        "-no-user-config",
-        "-display",
-        "none",
-        "-S",
-        "-M",
-        "none,memory-backend=ram",
-        "-m",
-        str(memory_size >> 20),
-        "-object",
-        f"memory-backend-file,id=ram,size={memory_size},mem-path={memory_path},share=on",
-        "-cpu",
-        CPU,
-        "-device",
-        f"loader,cpu-num=0,addr={reset_address:#x}",
-        "-chardev",
-        f"socket,id=debug,fd={debug_fd}",
-        "-gdb",
-        "chardev:debug",
+        *(program, "-nodefaults", "-no-user-config", "-display", "none", "-S"),
+        *("-M", "none,memory-backend=ram", "-m", str(memory_size >> 20), "-object", memory),
+        *("-cpu", CPU, "-device", f"loader,cpu-num=0,addr={reset_address:#x}"),
+        *("-chardev", f"socket,id=debug,fd={debug_fd}", "-gdb", "chardev:debug"),
     ]
 
 
 class Qemu:
-    """A running QEMU, whose processor stands at its reset address. For one thread; any thread may
-    call kill().
+    """A running QEMU, whose processor stands at its reset address. QemuError if it does not start.
 
-    Linux ends it when the thread that made it ends. Its control channel is a socket pair, which has
-    no name, so nobody else can open it.
+    For one thread; any thread may call kill(). Linux ends it when the thread that made it ends. Its
+    control channel is a socket pair, which has no name, so nobody else can open it.
 
-    stub: its GDB stub; connection: the socket to the stub, to wait on; complains: a pipe to wait
-    on, too, and then to call complaints(), since QEMU stops when the pipe is full; pid: its process
-    number"""
+    stub: its GDB stub
+    connection: the socket to the stub, to wait on
+    complains: a pipe, to wait on and then to call complaints(): QEMU stops when the pipe is full
+    pid: its process number"""
 
     STARTS_WITHIN = 20.0  # seconds, on a PC that has a whole class to serve
     ANSWERS_WITHIN = 2.0  # seconds that QEMU may take for a command before it counts as hung
 
     def __init__(self, memory_size, memory_fd, reset_address):
-        """QemuError if it does not start."""
         program = find()
         if program is None:
             raise QemuError(
@@ -140,40 +145,32 @@ class Qemu:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
         with far_end:
+            memory, debug = f"/dev/fd/{memory_fd}", far_end.fileno()
             try:
                 self._process = subprocess.Popen(
-                    command(
-                        program,
-                        memory_size,
-                        f"/dev/fd/{memory_fd}",
-                        reset_address,
-                        far_end.fileno(),
-                    ),
+                    command(program, memory_size, memory, reset_address, debug),
                     env=environment(program),
-                    pass_fds=[memory_fd, far_end.fileno()],
+                    pass_fds=[memory_fd, debug],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    # Ctrl-C in the terminal is for Python alone
                     stderr=subprocess.PIPE,
-                    start_new_session=True,
+                    start_new_session=True,  # Ctrl-C in the terminal is for Python alone
                     preexec_fn=die_with_parent if libc else None,
                 )
             except (OSError, subprocess.SubprocessError) as error:
                 self.connection.close()
-                raise QemuError(
-                    f"{program} cannot be started: {getattr(error, 'strerror', error)}."
-                ) from None
+                raise _cannot_be_started(program, error) from None
         self.pid = self._process.pid
         self.complains = self._process.stderr
         self._complaints = b""
-        os.set_blocking(self._process.stderr.fileno(), False)
+        os.set_blocking(self.complains.fileno(), False)
         self.stub = Stub(self.connection)
         self.connection.settimeout(self.STARTS_WITHIN)
         try:
-            if self.stub.registers()[32] != reset_address:
+            if self.stub.registers()[PC] != reset_address:
                 self.stub.byte_order = ">"
         except OSError as error:
-            raise self._failed_to_start(program, self.end() or str(error)) from None
+            raise _why(program, self.end() or str(error)) from None
         if self.stub.byte_order == ">" and version(program) < BOTH_BYTE_ORDERS:
             self.end()
             raise QemuError(
@@ -182,23 +179,9 @@ class Qemu:
             )
         self.connection.settimeout(self.ANSWERS_WITHIN)
 
-    @staticmethod
-    def _failed_to_start(program, reason):
-        try:
-            found = version(program)
-        except QemuError as error:
-            return error
-        if found[:2] < OLDEST:
-            return QemuError(
-                "{} is QEMU {}.{}.{}, and the virtual board needs {}.{} or newer: {}.".format(
-                    program, *(found + OLDEST + (GET_QEMU,))
-                )
-            )
-        return QemuError(_does_not_start(program, " ".join(reason.split("\n"))))
-
     def complaints(self):
         """Its latest output on standard error."""
-        self._complaints = (self._complaints + (self._process.stderr.read() or b""))[-4096:]
+        self._complaints = (self._complaints + (self.complains.read() or b""))[-4096:]
         return self._complaints.decode(errors="replace").strip()
 
     def kill(self):
@@ -210,6 +193,6 @@ class Qemu:
         self._process.kill()
         self._process.wait()
         said = self.complaints()
-        self._process.stderr.close()
+        self.complains.close()
         self.connection.close()
         return said

@@ -161,9 +161,7 @@ class Fabric:
         self._memory.power_up()
         connector = Connector()
         connector.plug(Tmp2())
-        peripherals = PmodIop(
-            self._memory.words, connector, raised=lambda level: None, give_way=lambda yes: None
-        )
+        peripherals = PmodIop(self._memory.words, connector, raised=lambda level: None)
         self.microblaze = MicroBlaze(self._memory, peripherals)
         self.microblaze.reset(active=True)
 

@@ -78,12 +78,8 @@ def test_a_stop_of_its_own_is_reported_once(qemu):
 
 def test_commands_are_refused_while_it_runs(qemu):
     qemu.stub.go()
-    for call in (
-        qemu.stub.step,
-        qemu.stub.registers,
-        qemu.stub.reset,
-        lambda: qemu.stub.command(b"?"),
-    ):
+    stub = qemu.stub
+    for call in stub.step, stub.registers, stub.reset, lambda: stub.command(b"?"):
         with pytest.raises(RuntimeError, match="stop.* first"):
             call()
     assert qemu.stub.stop()
@@ -96,14 +92,8 @@ def test_an_exchange_that_is_cut_off_is_never_mistaken(qemu):
     with pytest.raises(socket.timeout):
         qemu.stub.registers()
     os.kill(qemu.pid, signal.SIGCONT)
-    for call in (
-        qemu.stub.registers,
-        qemu.stub.step,
-        qemu.stub.go,
-        qemu.stub.stop,
-        qemu.stub.report,
-        qemu.stub.reset,
-    ):
+    stub = qemu.stub
+    for call in stub.registers, stub.step, stub.go, stub.stop, stub.report, stub.reset:
         with pytest.raises(OutOfStep):
             call()
 

@@ -11,13 +11,17 @@ from pynq.lib.pmod import Pmod_DPOT, Pmod_TMP2
 
 from helpers.processes import sleeps_within
 from helpers.waiting import soon
-from virtual_board import microblaze
+from virtual_board import processor
 from virtual_board.idle import find_wait
 from virtual_board.pmods import PmodDevice, SpiDevice, Tmp2
 
 pytestmark = pytest.mark.slow
 
 MAILBOX, PROGRESS, FLAG = 0xF000, 0xF010, 0xF014
+IMM = 0xB0000000  # imm 0: the next instruction's constant has no sign
+STAY = 0xB8000000  # bri 0
+# lwi r3, r0, PROGRESS; addik r3, r3, 1; swi r3, r0, PROGRESS
+ONE_MORE = [IMM, 0xE8600000 | PROGRESS, 0x30630001, IMM, 0xF8600000 | PROGRESS]
 
 
 def cpu_seconds(*pids):
@@ -66,7 +70,7 @@ def test_a_write_past_pynq_at_the_last_moment(iop, board, buffer, monkeypatch):
         return found
 
     served = []
-    monkeypatch.setattr(microblaze, "find_wait", find_and_be_late)
+    monkeypatch.setattr(processor, "find_wait", find_and_be_late)
     assert soon(lambda: buffer[0] == 7) and served
 
 
@@ -94,9 +98,9 @@ def test_a_request_that_is_made_again_while_it_is_looked_at(iop, board, buffer, 
         looks.append(find_wait(Busy(debugger), memory, 1000, lambda: False, served))
         return looks[-1]
 
-    monkeypatch.setattr(microblaze, "find_wait", look)
+    monkeypatch.setattr(processor, "find_wait", look)
     assert soon(lambda: len(looks) >= 3)
-    monkeypatch.setattr(microblaze, "find_wait", find_wait)
+    monkeypatch.setattr(processor, "find_wait", find_wait)
     assert all(found is None for found in looks)
 
 
@@ -106,21 +110,9 @@ def test_a_write_at_the_last_moment_keeps_it_awake(iop, board, monkeypatch):
         board.microblaze.written()
         return found
 
-    monkeypatch.setattr(microblaze, "find_wait", find_and_be_late)
+    monkeypatch.setattr(processor, "find_wait", find_and_be_late)
     assert not sleeps_within(board, 1)
-    monkeypatch.setattr(microblaze, "find_wait", find_wait)
-    assert sleeps_within(board)
-
-
-def test_the_idle_watch_outlives_a_reload(iop, board, buffer):
-    """%autoreload empties a module before it executes it again, and the watch goes on meanwhile."""
-    for _ in range(50):
-        names = dict(vars(microblaze))
-        vars(microblaze).clear()
-        vars(microblaze).update(__name__=names["__name__"])
-        time.sleep(0.005)
-        vars(microblaze).update(names)
-    iop.write_to_buffer(buffer, 100, 1)
+    monkeypatch.setattr(processor, "find_wait", find_wait)
     assert sleeps_within(board)
 
 
@@ -136,35 +128,21 @@ def test_reset_wakes_it(iop, by_hand, board, buffer):
 def test_a_program_that_polls_ddr_sleeps_and_wakes(load, board):
     flag = allocate((4,), "u4")
     address = flag.physical_address | 0x20000000
-    # imm; lwi r3, r0, the flag in DDR
-    load(
-        [
-            0xB0000000 | address >> 16,
-            0xE8600000 | address & 0xFFFF,
-            0xBC03FFF8,  # beqi r3, back to the imm
-            0xB0000000,
-            0xF8600000 | PROGRESS,
-            0xB8000000,
-        ]
-    )  # imm; swi r3, r0, PROGRESS; stay
+    # imm; lwi r3, r0, the flag in DDR; beqi r3, back to the imm; imm; swi r3, r0, PROGRESS
+    polls = [IMM | address >> 16, 0xE8600000 | address & 0xFFFF, 0xBC03FFF8]
+    load(polls + [IMM, 0xF8600000 | PROGRESS, STAY])
     assert sleeps_within(board)
     flag[0] = 5  # numpy writes it; nobody tells the board
     assert soon(lambda: MMIO(0x40000000 + PROGRESS, 4).read() == 5)
-    assert sleeps_within(board)  # "stay" is a wait for nothing but a reset
+    assert sleeps_within(board)  # STAY is a wait for nothing but a reset
 
 
-def test_a_program_that_only_stores_stores_again_what_python_overwrites(load, board):
+def test_a_program_that_only_stores_stores_again(load, board):
+    """What Python overwrites."""
     buffer = allocate((4,), "u4")
     address = buffer.physical_address | 0x20000000
-    load(
-        [
-            0x30600005,  # addik r3, r0, 5
-            # imm; swi r3, r0, the first word of the buffer
-            0xB0000000 | address >> 16,
-            0xF8600000 | address & 0xFFFF,
-            0xB800FFF8,
-        ]
-    )  # bri, back to the imm
+    # addik r3, r0, 5; imm; swi r3, r0, the first word of the buffer; bri, back to the imm
+    load([0x30600005, IMM | address >> 16, 0xF8600000 | address & 0xFFFF, 0xB800FFF8])
     for value in 99, 100:
         assert sleeps_within(board) and buffer[0] == 5
         buffer[0] = value  # numpy writes it; nobody tells the board
@@ -174,32 +152,16 @@ def test_a_program_that_only_stores_stores_again_what_python_overwrites(load, bo
 def test_a_loop_through_a_stack_frame_sleeps(load, board):
     """As compilers make it without optimisation: each round stores what is there already, and has
     delay slots."""
-    load(
-        [
-            0x30201000,  # addik r1, r0, 0x1000
-            0xF9E10000,  # swi   r15, r1, 0      the same each time
-            0xB0000000,
-            0xE860F000,  # imm; lwi r3, r0, MAILBOX
-            0xBE03FFF4,
-            0x80000000,  # beqid r3, back to the swi; or r0, r0, r0 in its delay slot
-            0xB8000000,
-        ]
-    )
+    stores = [0x30201000, 0xF9E10000]  # addik r1, r0, 0x1000; swi r15, r1, 0
+    # imm; lwi r3, r0, MAILBOX; beqid r3, back to the swi; or r0, r0, r0 in its delay slot
+    load(stores + [IMM, 0xE860F000, 0xBE03FFF4, 0x80000000, STAY])
     assert sleeps_within(board)
 
 
 def test_a_long_way_round_sleeps_too(load, board):
-    load(
-        [
-            0x30600000 | 200,  # addik r3, r0, 200
-            0x3063FFFF,
-            0xBC23FFFC,  # addik r3, r3, -1; bnei r3, back by one
-            0xB0000000,
-            0xE880F000,  # imm; lwi r4, r0, MAILBOX
-            0xBC04FFEC,
-            0xB8000000,
-        ]
-    )  # beqi r4, to the beginning
+    counts = [0x30600000 | 200, 0x3063FFFF, 0xBC23FFFC]  # addik r3, r0, 200; addik -1; bnei r3
+    # imm; lwi r4, r0, MAILBOX; beqi r4, to the beginning
+    load(counts + [IMM, 0xE880F000, 0xBC04FFEC, STAY])
     assert sleeps_within(board)
 
 
@@ -215,7 +177,7 @@ def costs_nothing(board, seconds):
 
 
 @pytest.mark.parametrize("plugged", [False, True])
-def test_pynqs_program_sleeps_over_its_mailbox_and_over_its_timer(overlay, board, plugged):
+def test_pynqs_program_sleeps_over_its_mailbox_and_its_timer(overlay, board, plugged):
     thermometer = Tmp2(25)
     if plugged:
         board.plug(thermometer)
@@ -232,25 +194,9 @@ def test_pynqs_program_sleeps_over_its_mailbox_and_over_its_timer(overlay, board
 
 def test_a_program_that_polls_a_pin_sleeps_and_wakes(load, board):
     device = board.plug(PmodDevice())
-    load(
-        [
-            0xB0004000,
-            0xE8600000,  # imm; lwi r3, r0, 0x40000000     GPIO_DATA
-            0xA4630001,  # andi r3, r3, 1
-            0xBC03FFF4,  # beqi r3, back to the imm
-            # one more in PROGRESS
-            0xB0000000,
-            0xE8800000 | PROGRESS,
-            0x30840001,
-            0xB0000000,
-            0xF8800000 | PROGRESS,
-            0xB0004000,
-            0xE8600000,
-            0xA4630001,
-            0xBC23FFF4,  # until the pin is low again
-            0xB800FFCC,
-        ]
-    )
+    pin = [0xB0004000, 0xE8600000, 0xA4630001]  # imm; lwi r3, r0, GPIO_DATA; andi r3, r3, 1
+    # beqi r3, until it is high; one more; bnei r3, until it is low; bri, to the beginning
+    load(pin + [0xBC03FFF4] + ONE_MORE + pin + [0xBC23FFF4, 0xB800FFCC])
     progress = MMIO(0x40000000 + PROGRESS, 4)
     for count in 1, 2, 3:
         assert sleeps_within(board) and costs_nothing(board, 0.2)
@@ -276,16 +222,18 @@ def test_a_deadline_wakes_it_in_time(overlay, board):
     def periods():
         return [later - earlier for earlier, later in zip(times, times[1:])]
 
+    def on_time():
+        return any(0.95 * period < one < 1.5 * period for one in periods())
+
     assert soon(lambda: board.microblaze.is_asleep)
-    assert soon(
-        lambda: len(times) >= 8 and any(0.95 * period < one < 1.5 * period for one in periods())
-    )
+    assert soon(lambda: len(times) >= 8 and on_time())
     # one that came late makes the next seem short
     assert 0.95 * period < statistics.median(periods())
 
 
-# in r3, and looks at the mailbox meanwhile
-COUNTS = [0x30630001, 0xB0000000, 0xE880F000, 0xB800FFF4]
+# addik r3, r3, 1, and a look at the mailbox
+COUNTS = [0x30630001, IMM, 0xE880F000, 0xB800FFF4]
+TOGGLES = [0x30600001, IMM, 0xF8600000 | FLAG, IMM, 0xF8000000 | FLAG, 0xB800FFEC]
 
 
 @pytest.mark.long
@@ -300,25 +248,9 @@ def test_a_minute_of_computing_is_never_taken_for_idle(load, board):
 @pytest.mark.parametrize(
     "name, words",
     [
-        # A counter in a register that takes 2^32 rounds, and reads memory meanwhile
-        ("counts in a register", COUNTS),
-        # ... and one that leaves a trace in memory now and then
-        (
-            "counts in memory",
-            [
-                0xB0000000,
-                0xE8600000 | PROGRESS,
-                0x30630001,
-                0xB0000000,
-                0xF8600000 | PROGRESS,
-                0xB800FFEC,
-            ],
-        ),
-        # A flag that goes 1, 0, 1, 0: registers come back, memory does not stand still
-        (
-            "toggles a word",
-            [0x30600001, 0xB0000000, 0xF8600000 | FLAG, 0xB0000000, 0xF8000000 | FLAG, 0xB800FFEC],
-        ),
+        ("counts in a register, 2^32 rounds, and reads memory meanwhile", COUNTS),
+        ("leaves a trace in memory now and then", ONE_MORE + [0xB800FFEC]),
+        ("toggles a word: registers come back, and memory does not stand still", TOGGLES),
     ],
 )
 def test_a_program_that_works_is_never_taken_for_idle(load, board, name, words):
@@ -330,16 +262,7 @@ def test_a_program_that_works_is_never_taken_for_idle(load, board, name, words):
 
 
 def test_a_working_program_keeps_most_of_its_time(load, board):
-    load(
-        [
-            0xB0000000,
-            0xE8600000 | PROGRESS,
-            0x30630001,
-            0xB0000000,
-            0xF8600000 | PROGRESS,
-            0xB800FFEC,
-        ]
-    )
+    load(ONE_MORE + [0xB800FFEC])
     progress = MMIO(0x40000000 + PROGRESS, 4)
     time.sleep(0.2)
     pieces = []

@@ -1,6 +1,9 @@
 """A counter of the AXI Timer (PG079), which has two."""
 
+import math
+
 ALL = 2**32 - 1
+NEVER = math.inf  # a tick
 
 TCSR, TLR, TCR = 0x0, 0x4, 0x8
 # TCSR
@@ -10,10 +13,7 @@ ENIT, ENT, TINT, PWMA, ENALL, CASC = 0x40, 0x80, 0x100, 0x200, 0x400, 0x800
 
 class Counter:
     """Its registers begin at the offset `base` of the timer. It has no clock: the caller gives the
-    current tick.
-
-    capture_period: a function that returns the ticks between rising edges on its capture pin, 0 if
-    there are none"""
+    current tick. capture_period: as for a Timer, for this counter's pin"""
 
     def __init__(self, timer, base, capture_period):
         self._timer, self._base, self._capture_period = timer, base, capture_period
@@ -51,14 +51,14 @@ class Counter:
         return (start if self._status & UDT else ALL - start) + 2
 
     def due(self, now):
-        """The tick of its next event: it expires, or captures an edge. None if there is no event
-        until the processor acknowledges the last one or does something else."""
+        """The tick of its next event: it expires, or captures an edge. NEVER if there is none until
+        the processor acknowledges the last one or does something else."""
         if not self._runs() or self._status & TINT:
-            return None
+            return NEVER
         if not self._status & MDT:
             return self._since + self.span(self._start)
         period = self._capture_period() if self._status & CAPT else 0
-        return (now // period + 1) * period if period else None
+        return (now // period + 1) * period if period else NEVER
 
     def happen(self, now):
         """Carries out the event that is due."""
@@ -71,13 +71,12 @@ class Counter:
         self._status = self._timer[self._base + TCSR] = self._status | TINT
 
     def may_begin_again(self, since):
-        """Whether it is to expire, and the last write to TCSR enabled it at the tick `since` or
-        later."""
+        """Whether it is to expire, and the last write enabled it at the tick `since` or later."""
         return self._begun is not None and self.has(ENT, MDT) and self._begun[1] >= since
 
     def begin_again(self):
-        """Goes back to the tick at which it was enabled, and returns that tick. Later events count
-        as not having happened."""
+        """Goes back to the tick at which it was enabled, and returns that tick; what came after it
+        counts as not having happened."""
         self._start, self._since = self._begun
         self._halted = False
         self._control(self._status & ~TINT, self._since)

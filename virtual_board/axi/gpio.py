@@ -4,12 +4,15 @@ from .peripheral import Peripheral
 
 
 class Gpio(Peripheral):
-    """The first channel of a GPIO; the second only stores values.
+    """The first channel of a GPIO; the second only stores values. Pins are numbered bit by bit.
 
-    width: pins of the first channel all_outputs: whether it has no inputs, so that GPIO_TRI does
-    nothing pulled_up: bit by bit, which pins read 1 when nothing drives them inputs: a function
-    that returns (which pins are driven from outside, their levels), bit by bit changed: a function
-    that takes (levels, which pins this GPIO drives) when one of them may have changed"""
+    Args:
+        width: Pins of the first channel.
+        changed: A function that takes (levels, which pins this GPIO drives) when one of them may
+            have changed.
+        pulled_up: Which pins read 1 when nothing drives them.
+        inputs: A function that returns (which pins are driven from outside, their levels).
+        all_outputs: Whether it has no inputs, so that GPIO_TRI does nothing."""
 
     NAME = "AXI GPIO"
     GPIO_DATA, GPIO_TRI = 0x0, 0x4
@@ -18,19 +21,12 @@ class Gpio(Peripheral):
     NOT_MODELLED = {0x11C: "GIER", 0x120: "IP ISR", 0x128: "IP IER"}
 
     def __init__(
-        self,
-        words,
-        base,
-        not_modelled,
-        width,
-        changed,
-        pulled_up=0,
-        inputs=lambda: (0, 0),
-        all_outputs=False,
+        self, words, base, not_modelled, width, changed, pulled_up=0, inputs=None, all_outputs=False
     ):
         super().__init__(words, base, not_modelled)
         self._all, self._all_outputs = 2**width - 1, all_outputs
-        self._pulled_up, self._inputs, self._changed = pulled_up, inputs, changed
+        self._pulled_up, self._changed = pulled_up, changed
+        self._inputs = inputs or (lambda: (0, 0))
         self._output = 0  # the value written to GPIO_DATA; a read gives the pins instead
 
     def reset(self):

@@ -8,13 +8,13 @@ ADDRESS, WRITING, READING, REFUSED = "address", "writing", "reading", "refused"
 
 
 class I2cMaster:
-    """bus: has i2c_start(address, reading) -> acknowledged, i2c_write(byte) -> acknowledged,
-    i2c_read(acknowledged) -> byte
-         and i2c_stop()
+    """Args:
+        bus: Has i2c_start(address, reading) -> acknowledged, i2c_write(byte) -> acknowledged,
+            i2c_read(acknowledged) -> byte, and i2c_stop().
+
     tx_fifo, rx_fifo: lists of words
     phase: the next step of the transfer; None: the bus is free
-    dynamic: whether words in TX_FIFO began the transfer, and will end it
-    """
+    dynamic: whether words in TX_FIFO began the transfer, and will end it"""
 
     def __init__(self, bus):
         self._bus = bus

@@ -8,37 +8,16 @@ class Iic(Peripheral):
     """The only master on its bus. bus: as for an I2cMaster"""
 
     NAME = "AXI IIC"
-    GIE, ISR, IER, SOFTR, CR, SR, TX_FIFO, RX_FIFO = (
-        0x1C,
-        0x20,
-        0x28,
-        0x40,
-        0x100,
-        0x104,
-        0x108,
-        0x10C,
-    )
-    ADR, TX_FIFO_OCY, RX_FIFO_OCY, TEN_ADR, RX_FIFO_PIRQ, GPO = (
-        0x110,
-        0x114,
-        0x118,
-        0x11C,
-        0x120,
-        0x124,
-    )
+    GIE, ISR, IER, SOFTR, CR, SR = 0x1C, 0x20, 0x28, 0x40, 0x100, 0x104
+    TX_FIFO, RX_FIFO, ADR, TX_FIFO_OCY, RX_FIFO_OCY = 0x108, 0x10C, 0x110, 0x114, 0x118
+    TEN_ADR, RX_FIFO_PIRQ, GPO = 0x11C, 0x120, 0x124
     WRITTEN = ISR, SOFTR, CR, TX_FIFO
     READ = (RX_FIFO,)
     NOT_MODELLED = {GIE: "GIE", IER: "IER", ADR: "ADR", TEN_ADR: "TEN_ADR", GPO: "GPO"}
 
     # ISR
-    TX_ERROR, TX_EMPTY, RX_FULL, BUS_NOT_BUSY, NOT_ADDRESSED, TX_HALF = (
-        0x2,
-        0x4,
-        0x8,
-        0x10,
-        0x40,
-        0x80,
-    )
+    TX_ERROR, TX_EMPTY, RX_FULL = 0x2, 0x4, 0x8
+    BUS_NOT_BUSY, NOT_ADDRESSED, TX_HALF = 0x10, 0x40, 0x80
     # CR
     EN, TX_FIFO_RESET, MSMS, TX, TXAK, RSTA = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
     # SR
@@ -53,15 +32,7 @@ class Iic(Peripheral):
         self._master.stop()
         self._master = I2cMaster(self._bus)
         self._latched = self.NOT_ADDRESSED
-        for offset in (
-            self.GIE,
-            self.IER,
-            self.CR,
-            self.ADR,
-            self.TEN_ADR,
-            self.RX_FIFO_PIRQ,
-            self.GPO,
-        ):
+        for offset in [self.CR, self.RX_FIFO_PIRQ, *self.NOT_MODELLED]:
             self[offset] = 0
         self._show()
 

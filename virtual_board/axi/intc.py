@@ -7,8 +7,8 @@ class Intc:
     """Its interrupt inputs are edge-triggered, as base.hwh has them. Any thread may call any
     method.
 
-    registers: numpy uint32 by offset / 4; written() has to follow each write to them
-    """
+    Args:
+        registers: numpy uint32 by offset / 4; written() has to follow each write to them."""
 
     ISR, IPR, IER, IAR, SIE, CIE, IVR, MER = 0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x18, 0x1C
 

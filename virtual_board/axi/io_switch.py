@@ -12,18 +12,8 @@ class IoSwitch(Peripheral):
 
     NAME = "IO switch"
     REG0, REG1 = 0x0, 0x4  # pins 0 to 3 and 4 to 7
-    GPIO, SPICLK0, MISO0, MOSI0, SS0, SDA0, SCL0, PWM0, TIMER_G0, TIMER_IC0 = (
-        0x0,
-        4,
-        5,
-        6,
-        7,
-        0xC,
-        0xD,
-        0x10,
-        0x18,
-        0x38,
-    )
+    # some of the signals
+    GPIO, SS0, SDA0, PWM0, TIMER_G0, TIMER_IC0 = 0x0, 0x7, 0xC, 0x10, 0x18, 0x38
 
     def reset(self):
         self[self.REG0] = self[self.REG1] = 0

@@ -7,8 +7,10 @@ class Peripheral:
     """A peripheral whose registers begin at the address `base`. Only one thread may call its
     methods: the one that is told what the processor does.
 
-    words: the processor's memory as numpy uint32, by address / 4 not_modelled: a function that
-    takes the name of a feature that a program uses and this model lacks"""
+    Args:
+        words: The processor's memory as numpy uint32, by address / 4.
+        not_modelled: A function that takes the name of a feature that a program uses and this
+            model lacks."""
 
     NAME = ""
     WRITTEN = ()  # offsets of the registers in which a write causes something,

@@ -10,8 +10,8 @@ NO_ANSWER = 0xFF  # MISO is a pin with a pull-up
 class Spi(Peripheral):
     """A master that transfers a byte as soon as it can.
 
-    bus: has spi_select(selected) and spi_transfer(byte) -> byte
-    """
+    Args:
+        bus: Has spi_select(selected) and spi_transfer(byte) -> byte."""
 
     NAME = "AXI SPI"
     SRR, SPICR, SPISR, SPI_DTR, SPI_DRR, SPISSR = 0x40, 0x60, 0x64, 0x68, 0x6C, 0x70
@@ -70,11 +70,8 @@ class Spi(Peripheral):
 
     def _transfer(self):
         control = self[self.SPICR]
-        if (
-            control & self.SPE
-            and control & self.MASTER
-            and not control & self.MASTER_TRANSACTION_INHIBIT
-        ):
+        on = self.SPE | self.MASTER
+        if control & (on | self.MASTER_TRANSACTION_INHIBIT) == on:
             for byte in self._sent:
                 if control & self.LOOP:
                     answer = byte

@@ -2,15 +2,13 @@
 
 import time
 
-from .counter import CAPT, CASC, ENALL, ENIT, ENT, GENT, MDT, PWMA, TINT, Counter
+from .counter import CAPT, CASC, ENALL, ENIT, ENT, GENT, MDT, NEVER, PWMA, TINT, Counter
 from .peripheral import Peripheral
 
 HZ = 100 * 10**6
-# ticks that an event may be early by the PC's clock, because threads wake up to half a millisecond
-# late
+# Ticks that an event may be early by the PC's clock: threads wake up to half a millisecond late.
 AHEAD = HZ // 2000
-# ticks: a program that enables a counter and then, within these, a capture counts as doing both at
-# once
+# Ticks within which a program that enables a counter and then a capture does both at once.
 AT_ONCE = HZ // 10
 
 
@@ -20,8 +18,9 @@ class Timer(Peripheral):
     still for both counters, so that no edge is lost however slow the emulation is. A read of TCR0
     or TCR1 returns the count at the access before, not the current one.
 
-    capture_period: a function that returns the ticks between rising edges on the capture pin of the
-    first counter, 0 if there are none; the second counter's has no pin (base.tcl)"""
+    Args:
+        capture_period: A function that returns the ticks between rising edges on the capture pin of
+            the first counter, 0 if there are none; the second counter's has no pin (base.tcl)."""
 
     NAME = "AXI Timer"
     TCSR0, TLR0, TCR0, TCSR1, TLR1, TCR1 = 0x00, 0x04, 0x08, 0x10, 0x14, 0x18
@@ -34,10 +33,8 @@ class Timer(Peripheral):
 
     def reset(self):
         self._began, self._now = self._clock(), 0
-        self._counters = (
-            Counter(self, self.TCSR0, self._capture_period),
-            Counter(self, self.TCSR1, lambda: 0),
-        )
+        first = Counter(self, self.TCSR0, self._capture_period)
+        self._counters = first, Counter(self, self.TCSR1, lambda: 0)
 
     @property
     def pwm(self):
@@ -51,12 +48,12 @@ class Timer(Peripheral):
         """When catch_up() will have something to do, by time.monotonic(). None: not before another
         write."""
         due, _ = self._next()
-        return None if due is None else self._began + (due - AHEAD) / HZ
+        return None if due == NEVER else self._began + (due - AHEAD) / HZ
 
     def catch_up(self):
         """Carries out the events that are due."""
         due, counter = self._next()
-        while due is not None and due - AHEAD <= self._ticks():
+        while due - AHEAD <= self._ticks():
             self._now = due
             counter.happen(due)
             due, counter = self._next()
@@ -66,17 +63,13 @@ class Timer(Peripheral):
             if value & bit:
                 self.lacks(name)
         counter, other = self._counters if offset == self.TCSR0 else self._counters[::-1]
-        ticks, (due, _) = self._ticks(), self._next()
-        if (
-            value & CAPT
-            and value & ENT
-            and not counter.has(ENT | TINT)
-            and other.may_begin_again(ticks - AT_ONCE)
-        ):
+        ticks = self._ticks()
+        captures = value & CAPT and value & ENT and not counter.has(ENT | TINT)
+        if captures and other.may_begin_again(ticks - AT_ONCE):
             self._now = other.begin_again()
         elif not self._holds_an_edge():
             # events that are due come after this write
-            self._now = max(self._now, ticks if due is None else min(ticks, due))
+            self._now = max(self._now, min(ticks, self._next()[0]))
         counter.written(value, self._now)
         if value & ENALL:
             other.enable(self._now)
@@ -92,12 +85,8 @@ class Timer(Peripheral):
         return any(counter.has(ENT | MDT | TINT) for counter in self._counters)
 
     def _next(self):
-        """(tick, counter) of the event that is next, (None, None) if there is none."""
+        """(tick, counter) of the event that is next; the tick is NEVER if there is none."""
         if self._holds_an_edge():
-            return None, None
+            return NEVER, None
         events = [(counter.due(self._now), counter) for counter in self._counters]
-        return min(
-            (event for event in events if event[0] is not None),
-            key=lambda event: event[0],
-            default=(None, None),
-        )
+        return min(events, key=lambda event: event[0])

@@ -1,0 +1,218 @@
+"""What the I/O processor does: QEMU's MicroBlaze, its reset pin, its peripherals, and its sleep."""
+
+import select
+import time
+
+from .idle import FIRST_LOOK, LONGEST_LOOK, find_wait
+from .qemu import Qemu, QemuError
+
+# QEMU's bare machine never resets its CPU unless a loader device gives it a reset address, and that
+# may not be 0. So it resets to this code, at an address that is unused on the board, which jumps to
+# 0. Before that it writes each word of program memory back. QEMU keeps translations of code that it
+# ran, and does not notice that Python loads another program over that code, but drops the
+# translation of a word that the processor itself writes.
+RESET_STUB = 0x1FFF0000
+RESET_CODE = (
+    *(0xB0000000, 0x3060EFFC),  # imm 0; addik r3, r0, 0xEFFC   the last word before the mailbox
+    0xE8830000,  # lwi   r4, r3, 0
+    0xF8830000,  # swi   r4, r3, 0
+    0xBE23FFF8,  # bneid r3, -8
+    0x3063FFFC,  # addik r3, r3, -4
+    0xB8080000,  # brai  0
+)
+
+# Seconds. QUIET: without a write before a program is looked at, so that requests in a row are never
+# delayed. SETTLED: after it used a peripheral before it is looked at. WATCH: between two looks at
+# the words that a sleeping program waits for.
+QUIET, SETTLED, WATCH = 0.1, 0.005, 0.005
+
+
+class Processor:
+    """A program that only waits is put to sleep (idle.py): its processor stands still until Python
+    writes to its memory, or a word that it waits for changes in another way.
+
+    Only one thread calls the methods, save for kill(). If QEMU is killed or hangs, it counts as
+    gone until hold() starts another.
+
+    Args:
+        memory, peripherals: As for a MicroBlaze.
+        poll: The select.poll() that the thread waits with, to be told of QEMU's descriptors.
+        is_wanted: A function that returns whether the thread has something else to do.
+
+    last_write: time.monotonic() of the last write to its memory; any thread may set it
+    waits_for: (indices of the words that a sleeping program waits for, their values), or None
+    pid: the process number of QEMU"""
+
+    def __init__(self, memory, peripherals, poll, is_wanted):
+        self._memory, self._peripherals = memory, peripherals
+        self._poll, self._is_wanted = poll, is_wanted
+        self._qemu = self.pid = self.waits_for = None
+        self.last_write = self._last_served = 0.0
+        self._steps, self._next_look = FIRST_LOOK, 0.0
+
+    def start(self):
+        """Starts QEMU. QemuError if that does not work."""
+        self._qemu = Qemu(self._memory.words.nbytes, self._memory.file, RESET_STUB)
+        self.pid = self._qemu.pid
+        self._poll.register(self._qemu.connection, select.POLLIN)
+        self._poll.register(self._qemu.complains, select.POLLIN)
+        for read, address, length in self._peripherals.watchpoints:
+            self._qemu.stub.watch(read, address, length)
+
+    def end(self):
+        """Ends QEMU."""
+        self.waits_for = None
+        if self._qemu is not None:
+            self._poll.unregister(self._qemu.connection)
+            self._poll.unregister(self._qemu.complains)
+            self._qemu.end()
+            self._qemu = None
+
+    def kill(self):
+        """Kills QEMU, if there is one; end() has to follow. Any thread may call it."""
+        qemu = self._qemu
+        if qemu is not None:
+            qemu.kill()
+
+    def hold(self):
+        """Stops the processor at its reset address, in a new QEMU if need be."""
+        self.waits_for = None
+        self._memory.words[RESET_STUB // 4 : RESET_STUB // 4 + len(RESET_CODE)] = RESET_CODE
+        try:
+            if self._qemu is None:
+                self.start()
+            else:
+                self._qemu.stub.stop()
+                self._qemu.stub.reset()
+        except OSError:
+            self.end()
+            self.start()
+        self._peripherals.reset()
+
+    def release(self):
+        """Lets it run. QemuError if QEMU is gone."""
+        try:
+            if self._qemu is None:
+                raise ConnectionError("it ended")
+            self._qemu.stub.go()
+        except OSError as error:
+            self.end()
+            raise QemuError(
+                f"QEMU (process {self.pid}) does not go on ({error}): a new Pynq_Tutorial starts"
+                " another."
+            ) from None
+
+    def wake(self):
+        """Ends its sleep."""
+        if self.waits_for is not None:
+            self.waits_for = None
+            self._go_on()
+
+    def _go_on(self):
+        try:
+            self.release()
+        except QemuError:  # a caller that waits for an answer gets a timeout
+            pass
+
+    def patience(self):
+        """Seconds until watch() has something to do."""
+        now = time.monotonic()
+        seconds = QUIET / 2 if self.waits_for is None else WATCH
+        if now - self._last_served < SETTLED:
+            seconds = SETTLED
+        deadline = self._peripherals.deadline
+        return seconds if deadline is None else min(seconds, max(deadline - now, 0))
+
+    def hear(self, ready):
+        """Handles what QEMU sent, if its descriptors are among those that are ready: complaints,
+        an acknowledgement, its end, or a stop of the processor."""
+        if self._qemu is None:
+            return
+        if self._qemu.complains.fileno() in ready:
+            self._qemu.complaints()
+        if self._qemu.connection.fileno() not in ready:
+            return
+        try:
+            if not self._qemu.stub.running:
+                raise ConnectionError("a report of a processor that stands")
+            report = self._qemu.stub.report()
+            if report is not None:
+                self._serve(report)
+                self._qemu.stub.go()
+        except OSError:
+            self.end()
+
+    def _serve(self, report):
+        """Lets the peripherals handle a stop. Returns whether it was at one of theirs."""
+        served = self._peripherals.serve(report)
+        if served:
+            self._last_served = time.monotonic()
+        return served
+
+    def standing(self, function):
+        """Calls a function between two instructions, after the access before them was served; also
+        if QEMU is gone."""
+        ran = self._qemu is not None and self._qemu.stub.running
+        try:
+            if ran:
+                self._serve(self._qemu.stub.stop())
+        except OSError:
+            self.end()
+        try:
+            function()
+        finally:
+            if ran:
+                self._go_on()
+
+    def _is_due(self):
+        deadline = self._peripherals.deadline
+        return deadline is not None and deadline <= time.monotonic()
+
+    def watch(self):
+        """Lets due events happen, puts the processor to sleep when its program waits, and wakes it
+        when the wait is over."""
+        if self._is_due():
+            self.standing(self._peripherals.catch_up)
+            if self.waits_for is not None:
+                self._last_served = time.monotonic()
+                # it may soon wait again in the same way, and no request is on its way
+                self._next_look = 0.0
+                self.wake()
+        started = time.monotonic()
+        if self.waits_for is not None:
+            indices, values = self.waits_for
+            if (self._memory.words[indices] != values).any():
+                self.last_write = started
+                self.wake()
+        elif started - self.last_write < QUIET:
+            self._steps, self._next_look = FIRST_LOOK, 0.0
+        elif (
+            self._qemu is not None
+            and self._qemu.stub.running
+            and started >= self._next_look
+            and started - self._last_served >= SETTLED
+        ):
+            self._look()
+            # A program that is not proven to wait is looked at longer and less often: nine tenths
+            # of the time it runs.
+            if self.waits_for is None:
+                self._steps = min(4 * self._steps, LONGEST_LOOK)
+            self._next_look = time.monotonic() + 9 * (time.monotonic() - started)
+
+    def _look(self):
+        stub, last_write = self._qemu.stub, self.last_write
+
+        def interrupted():
+            return self.last_write != last_write or self._is_wanted() or self._is_due()
+
+        try:
+            if not self._serve(stub.stop()):
+                self.waits_for = find_wait(
+                    stub, self._memory.words, self._steps, interrupted, self._serve
+                )
+            # a write may come until here, and from here on written() sees that it sleeps
+            if self.waits_for is None or self.last_write != last_write:
+                self.waits_for = None
+                stub.go()
+        except OSError:
+            self.end()
