@@ -2,11 +2,9 @@
 
     @says("the buffer counts down, whatever its length.")
     def write(count_down):
-        case = Case("count_down(buffer, 5) with 3 words", "5, 4, 3", "It leaves data, data - 1, data
-        - 2, ... .")
+        case = Case("count_down(buffer, 5) with 3 words", "5, 4, 3", "Each word is one less.")
         case.of(count_down, buffer, 5)
-        ...
-        raise case.wrong("the buffer holds 5, 4, 4")
+        case.holds(buffer.tolist() == [5, 4, 3], "the buffer holds 5, 4, 4")
 
 A check prints one line, which begins with "Right: " or with "Not yet: ". It never raises, not even
 if the answer does, and it ends, even if the answer does not. (limit.py says how. It cannot end a
@@ -16,7 +14,6 @@ import contextlib
 import dis
 import functools
 import inspect
-import math
 import numbers
 import reprlib
 import threading
@@ -29,6 +26,15 @@ from iop.xlnk import Xlnk
 from .limit import Limit, TooLong
 
 LIMIT = 30  # seconds
+OLD = (
+    "this cell is not the one that the check knows: it may be of an older edition. Copy it anew"
+    " from the notebook's new edition, which is in the same folder."
+)
+LOST = (
+    "{0} is None, as after a call that returns nothing, like write_to_buffer: `{0} = ` in front of"
+    " it loses what {0} was. Run the cell again that first gave {0} a value, and then the call"
+    " without `{0} = `."
+)
 
 _short = reprlib.Repr()
 _short.maxother = _short.maxstring = 60  # characters
@@ -37,52 +43,60 @@ shown = _short.repr  # a value in a sentence, cut off where it gets long
 
 
 class Wrong(Exception):
-    """What is wrong with an answer; a Case puts the sentences together."""
+    """What is wrong with an answer."""
+
+
+class Untouched(Wrong):
+    """The answer is what the notebook came with."""
+
+    def __init__(self):
+        super().__init__("fill in the cell above, then run both again.")
 
 
 class Case:
-    """One case that a check tries, so that all that it says of an answer has the same four
-    parts."""
+    """One case that a check tries. All that it says of an answer has the same four parts.
+
+    Args:
+        tried: what was asked for.
+        expected: what should have come.
+        rule: why, as a sentence of its own.
+    """
 
     def __init__(self, tried, expected, rule):
-        """tried: what was asked for; expected: what should have come; rule: why, as a sentence of
-        its own."""
         self._tried, self._expected, self._rule = tried, expected, rule
 
     def wrong(self, came):
         """The Wrong to raise. came: what came, as a clause."""
-        return Wrong(
-            "{}: {}. Expected: {}. {}".format(
-                self._tried, came.rstrip("?"), self._expected, self._rule
-            )
-        )
+        came = came.rstrip("?")
+        return Wrong(f"{self._tried}: {came}. Expected: {self._expected}. {self._rule}")
 
-    def of(self, function, *given, raises=None):
-        """What the student's function returns. Wrong if it raises, or does not end.
+    def holds(self, condition, came):
+        """Raises Wrong if the condition does not hold."""
+        if not condition:
+            raise self.wrong(came)
 
-        raises: the exception that it should raise: then that is what is returned
+    def of(self, function, *given, raises=()):
+        """Returns what the student's function returns. Raises Wrong if that raises, or has no end.
+
+        Args:
+            raises: the exceptions that it should raise; then the result is `raises` itself.
         """
         try:
             return function(*given)
         except KeyboardInterrupt:  # the stop button
             raise
         except TooLong:
-            came = (
-                f"your code had not ended after {LIMIT} s, as if it waited for something that never"
-                " comes"
-            )
+            came = f"your code had not ended after {LIMIT} s, as if it waited for something"
         except BaseException as error:  # SystemExit too
-            if raises and isinstance(error, raises):
+            if isinstance(error, raises):
                 return raises
-            came = _raised(error, getattr(function, "__globals__", None))
+            came = raised(error, getattr(function, "__globals__", None))
         raise self.wrong(came)
 
 
 @contextlib.contextmanager
 def allocated(shape, dtype, cacheable=0):
-    """A buffer for the block of a `with` statement. pynq's own buffers do for a `with` too, but
-    with 2.5 their block ends with an error, and with 2.7 what pynq.allocate() handed out stays
-    allocated."""
+    """A buffer for a `with` block. pynq's own fail there with 2.5, and with 2.7 stay allocated."""
     buffer = Xlnk().cma_array(shape, dtype, cacheable)
     try:
         yield buffer
@@ -92,20 +106,13 @@ def allocated(shape, dtype, cacheable=0):
 
 def count(number, noun):
     """As in "1 word" and "2,000 words"."""
-    return "{:,} {}{}".format(number, noun, "" if number == 1 else "s")
+    return f"{number:,} {noun}" + "s" * (number != 1)
 
 
 def whole(value):
-    """A whole number as an int, also if it came as 768.0 from a division. None if it is something
-    else."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, numbers.Real)
-        or not math.isfinite(value)
-        or value != int(value)
-    ):
-        return None
-    return int(value)
+    """A whole number as an int, also if it is 768.0. None if the value is something else."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return int(value) if number and value % 1 == 0 else None
 
 
 def is_buffer(value):
@@ -114,78 +121,74 @@ def is_buffer(value):
 
 
 def says(right):
-    """Makes a check of a function that raises Wrong or returns: then all is right. right: what the
-    student has shown then, as one sentence. A check may be called from the main thread alone, as a
-    cell is."""
+    """Makes a check of a function that raises Wrong, or returns if all is right.
+
+    A check may be called from the main thread alone, as a cell is.
+
+    Args:
+        right: what the student has shown then, as one sentence.
+    """
 
     def decorate(function):
         @functools.wraps(function)
         def check(*answers):
-            print(" ".join(_verdict(function, answers, right).split("\n")))
+            try:
+                _judge(function, answers)
+                print("Right:", right)
+            except Wrong as wrong:
+                print("Not yet:", str(wrong).replace("\n", " "))
 
         return check
 
     return decorate
 
 
-def _verdict(function, answers, right):
-    try:
-        inspect.signature(function).bind(*answers)
-    except TypeError:
-        return (
-            "Not yet: this cell is not the one that the check knows: it may be of an older edition."
-            " Copy it anew from the notebook's new edition, which is in the same folder."
-        )
-    if any(map(_is_untouched, answers)):
-        return "Not yet: fill in the cell above, then run both again."
-    for name, answer in zip(inspect.signature(function).parameters, answers):
+def _judge(function, answers):
+    parameters = inspect.signature(function).parameters
+    if len(parameters) != len(answers):
+        raise Wrong(OLD)
+    if any(map(is_untouched, answers)):
+        raise Untouched
+    for name, answer in zip(parameters, answers):
         if answer is None:
-            return (
-                f"Not yet: {name} is None, which is what a call returns that only does something,"
-                f" like write_to_buffer: `{name} = ` in front of it loses what {name} was. Run the"
-                f" cell again that first gave {name} a value, and then the call without `{name}"
-                " = `."
-            )
+            raise Wrong(LOST.format(name))
     if threading.current_thread() is not threading.main_thread():
-        return "Not yet: a check cannot run in a thread; call it from a cell."
+        raise Wrong("a check cannot run in a thread; call it from a cell.")
     limit = Limit(LIMIT, answers)
     try:
         with limit:
             function(*answers)
-    except KeyboardInterrupt:  # the stop button
+    except (KeyboardInterrupt, Wrong):  # the first is the stop button
         raise
-    except Wrong as wrong:
-        return f"Not yet: {wrong}"
     except TooLong:
-        return (
-            f"Not yet: your code had not ended after {LIMIT} s; does it wait for something that"
-            " never comes?"
-        )
+        raise Wrong(
+            f"your code had not ended after {LIMIT} s; does it wait for something?"
+        ) from None
     except BaseException as error:  # SystemExit too
-        return f"Not yet: {_raised(error)}."
+        raise Wrong(f"{raised(error)}.") from None
     if limit.threads:
-        return "Not yet: your code had ended, but a thread that it started had not."
-    return f"Right: {right}"
+        raise Wrong("your code had ended, but a thread that it started had not.")
 
 
-def _raised(error, students=None):
-    """A clause about an exception, with the last line of the student's that it came by. students:
-    their global names"""
+def raised(error, students=None):
+    """A clause about an exception, with the last line of the student's that it came by.
+
+    Args:
+        students: the student's global names.
+    """
     try:
         text = f": {error}".rstrip(".: ")
     except Exception:  # an exception of the student's may be unable to say what it is
         text = ""
-    at, line = error.__traceback__, None
+    at, line = error.__traceback__, ""
     while at:
         if at.tb_frame.f_globals is students:
-            line = at.tb_lineno
+            line = f" (in line {at.tb_lineno} of its cell)"
         at = at.tb_next
-    return "your code raised {}{}{}".format(
-        type(error).__name__, text, f" (in line {line} of its cell)" if line else ""
-    )
+    return f"your code raised {type(error).__name__}{text}{line}"
 
 
-def _is_untouched(answer):
+def is_untouched(answer):
     """Whether it is the `...` that the notebook came with, or a function that does nothing."""
     return answer is ... or hasattr(answer, "__code__") and _steps(answer) == _steps(_nothing)
 

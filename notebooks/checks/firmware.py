@@ -1,5 +1,6 @@
-"""Checks of 4_firmware. Each builds the student's C, has the IOP run it on words of its own, and
-loads the kit's program again."""
+"""The checks of 4_firmware's exercises.
+
+Each builds the student's C, has the IOP run it, and loads the kit's program again."""
 
 import contextlib
 import os
@@ -12,7 +13,7 @@ import numpy as np
 from iop.firmware import BuildError, build
 from iop.pynq_tutorial import Pynq_Tutorial
 
-from . import Case, Wrong, allocated, count, says
+from . import Case, Untouched, allocated, count, says
 
 RESULT = 4  # the word of the mailbox where the exercises' programs put their result
 AROUND = 8  # words before and after those that a program is asked for, which it must leave alone
@@ -21,82 +22,50 @@ LIMIT = 2**32  # which no word reaches
 
 @says("the IOP writes three words high and one word low, for any length and value.")
 def tweak(source, mb_info):
+    rule = "Of each four words the first three are data, and the last is 0."
+    any_other = random.randrange(9, 40), random.randrange(2, LIMIT)
     with running(source, mb_info) as request:
-        for length, data in (
-            (4, 1),
-            (random.randrange(9, 40), random.randrange(2, LIMIT)),
-            (7, LIMIT - 1),
-        ):
-            tried = "{} and the value {}".format(count(length, "word"), data)
+        for length, data in (4, 1), any_other, (7, LIMIT - 1):
+            tried = f"{count(length, 'word')} and the value {data}"
             after, _ = request(tried, np.full(length, 9, np.uint32), data)
             for i, word in enumerate(after):
                 expected = 0 if i % 4 == 3 else data
-                if word != expected:
-                    raise Case(
-                        tried,
-                        expected,
-                        "Of each four words the first three are data, and the last is 0.",
-                    ).wrong(f"the IOP left {word} in word {i}")
+                case = Case(tried, expected, rule)
+                case.holds(word == expected, f"the IOP left {word} in word {i}")
 
 
 @says("the IOP finds the largest word, above 2147483647 too.")
 def change(source, mb_info):
+    rule = "Words are compared by value, as unsigned numbers, from the first to the last."
     with running(source, mb_info) as request:
-        for length, limit in ((1, 100), (20, 100), (20, LIMIT), (random.randrange(21, 40), LIMIT)):
+        for length, limit in (1, 100), (20, 100), (20, LIMIT), (random.randrange(21, 40), LIMIT):
             words = some_words(length, limit)
             words[-1] = limit - 1 if length == 20 else 0  # the last word counts too
-            tried = "{}, of which number {} is the largest".format(
-                count(length, "word"), words.argmax()
-            )
+            largest = words.argmax()
+            tried = f"{count(length, 'word')}, of which number {largest} is the largest"
             after, result = request(tried, words, 0)
             only_read(tried, words, after)
-            if result != words.max():
-                raise Case(
-                    tried,
-                    words.max(),
-                    "Words are compared by value, as unsigned numbers, from the first to the last.",
-                ).wrong(
-                    "RESULT is {}{}".format(
-                        result,
-                        (
-                            f", which is word {np.flatnonzero(words == result)[0]}"
-                            if result in words
-                            else ""
-                        ),
-                    )
-                )
+            found = [f", which is word {place}" for place in np.flatnonzero(words == result)]
+            came = f"RESULT is {result}{''.join(found[:1])}"
+            Case(tried, words[largest], rule).holds(result == words[largest], came)
 
 
 @says("the IOP finds the first match, and says the length where there is none.")
 def write(source, mb_info):
+    rule = "RESULT is the number of the first match, counted from 0, or the length."
+    any_other = random.randrange(21, 40), random.randrange(1, 19)
     with running(source, mb_info) as request:
-        for length, place in (
-            (1, 0),
-            (20, 0),
-            (20, 19),
-            (random.randrange(21, 40), random.randrange(1, 19)),
-            (20, 20),
-        ):
+        for length, place in (1, 0), (20, 0), (20, 19), any_other, (20, 20):
             words = some_words(length, LIMIT // 2)
             data = random.randrange(LIMIT // 2, LIMIT)
             # more than one, if there is room; behind the last word there is none
             words[place::3] = data
-            tried = "{}, {}".format(
-                count(length, "word"),
-                (
-                    "and none is equal to data"
-                    if place == length
-                    else f"of which number {place} is the first that is equal to data"
-                ),
-            )
+            match = f"and number {place} is the first that is equal to data"
+            match = match if place < length else "and none is equal to data"
+            tried = f"{count(length, 'word')}, {match}"
             after, result = request(tried, words, data)
             only_read(tried, words, after)
-            if result != place:
-                raise Case(
-                    tried,
-                    place,
-                    "RESULT is the number of the first match, counted from 0, or the length.",
-                ).wrong(f"RESULT is {result}")
+            Case(tried, place, rule).holds(result == place, f"RESULT is {result}")
 
 
 def some_words(length, limit):
@@ -104,77 +73,69 @@ def some_words(length, limit):
 
 
 def only_read(tried, before, after):
-    if (before != after).any():
-        raise Case(
-            tried, "the words as they were", "The program is only to read the buffer."
-        ).wrong(f"it changed word {np.flatnonzero(before != after)[0]}")
+    case = Case(tried, "the words as they were", "The program is only to read the buffer.")
+    for word in np.flatnonzero(before != after)[:1]:
+        raise case.wrong(f"it changed word {word}")
 
 
 def is_filled_in(source):
     """Wrong if the C file is missing, or still has the three dots that the notebook came with."""
     try:
-        file = open(source)
+        with open(source) as file:
+            code = file.read()
     except OSError as error:
-        raise Case(source, "a file", "The cell above writes it: run that one first.").wrong(
-            error.strerror
-        ) from None
-    with file:
-        # a comment may well have three dots
-        if "..." in re.sub(r"(?s)/\*.*?\*/|//[^\n]*", "", file.read()):
-            raise Wrong("fill in the cell above, then run both again.")
+        case = Case(source, "a file", "The cell above writes it: run that one first.")
+        raise case.wrong(error.strerror) from None
+    if "..." in re.sub(r"(?s)/\*.*?\*/|//[^\n]*", "", code):  # a comment may well have them
+        raise Untouched
 
 
 def built(source, folder):
-    """The path of the program that is built of a C file, in a folder. Wrong, with what the compiler
-    said, if there is none."""
+    """The path of the program that is built of a C file. Wrong, with the compiler's first error."""
     try:
         return build(source, os.path.join(folder, "program.bin"))
     except BuildError as error:
-        raise Case(
-            f"building {os.path.basename(source)}",
-            "a program",
-            "A message names file, line and column; begin with the "
-            "first, for later ones often follow from it.",
-        ).wrong(
-            next((line for line in str(error).splitlines() if "error: " in line), str(error))
-        ) from None
+        text = str(error)
+        rule = "A message names file, line and column. Later ones often follow from the first."
+        case = Case(f"building {os.path.basename(source)}", "a program", rule)
+        errors = [line for line in text.splitlines() if "error: " in line]
+        raise case.wrong((errors or [text])[0]) from None
+
+
+def is_intact(tried, memory, length, outside):
+    """Wrong if a word changed before or behind those that a program was asked for."""
+    rule = "The last word is number length - 1: behind it may be Linux, and nobody checks in C."
+    case = Case(tried, "they stay as they were", rule)
+    around = np.concatenate([memory[:AROUND], memory[AROUND + length :]])
+    came = f"it wrote words before or behind the {count(length, 'word')}"
+    case.holds((around == outside).all(), came)
 
 
 @contextlib.contextmanager
 def running(source, mb_info):
-    """Builds and loads a program; gives a function that has it serve a request: request(tried,
-    words, data) returns the words as they are afterwards, and RESULT. tried: the request, as a
-    clause"""
+    """Builds and loads a program. Gives a function that has it serve a request.
+
+    request(tried, words, data) returns the words as they are afterwards, and RESULT. tried is what
+    is asked for, as a clause."""
     is_filled_in(source)
+    tries = ["its start"]
     with allocated((100,), np.uint32) as memory, tempfile.TemporaryDirectory() as folder:
 
         def request(tried, words, data):
-            # around the words, where a program has no business
             memory[:] = outside = data ^ (LIMIT - 1)
             part = memory[AROUND : AROUND + len(words)]
             part[:] = words
-            now[0] = tried
+            tries.append(tried)
             iop.write_to_buffer(part, len(words), data, timeout=1)
-            if (memory[:AROUND] != outside).any() or (
-                memory[AROUND + len(words) :] != outside
-            ).any():
-                raise Case(
-                    tried,
-                    "they stay as they were",
-                    "The last word is buffer[length - 1]: behind it may be Linux.",
-                ).wrong("the program wrote words before or behind them")
+            is_intact(tried, memory, len(words), outside)
             return part.copy(), iop.read_mailbox(RESULT)
 
-        now = ["its start"]  # what is tried
         try:
             iop = Pynq_Tutorial(mb_info, built(source, folder))
             yield request
         except TimeoutError:
-            raise Case(
-                now[0],
-                "an answer within a second",
-                "The program sets STATUS first, ends its loops, and sets BUFFER_ADDR to 0 "
-                "when all is done.",
-            ).wrong("the IOP did not answer") from None
+            rule = "A program sets STATUS first, ends its loops, and at last sets BUFFER_ADDR to 0."
+            case = Case(tries[-1], "an answer within a second", rule)
+            raise case.wrong("the IOP did not answer") from None
         finally:
             Pynq_Tutorial(mb_info)

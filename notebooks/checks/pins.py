@@ -1,5 +1,6 @@
-"""Checks of 7_pins. Two of them need the virtual board, for they plug modules of their own into the
-IOP's connector."""
+"""The checks of 7_pins' exercises.
+
+Two of them need the virtual board: they plug modules of their own into the IOP's connector."""
 
 import contextlib
 import random
@@ -12,83 +13,66 @@ from pynq.lib.pmod import Pmod_TMP2
 
 from iop.pynq_tutorial import Pynq_Tutorial
 
-from . import Case, Wrong, _is_untouched, allocated, says, shown, whole
+from . import Case, Untouched, Wrong, allocated, is_untouched, says, shown, whole
 from .firmware import RESULT, built, is_filled_in
 
-LEDS = 8
 STEP = 1 / 128  # degrees, of the thermometer's 16 bits
+FILM = [0, 1, 2, 3, 4, 5, 6, 7, 6, 5, 4, 3, 2, 1]  # LEDs
 
 
 @says("the light runs there and back, one LED at a time.")
 def tweak(film):
-    wanted = [1 << led for led in list(range(LEDS)) + list(range(LEDS - 2, 0, -1))]
     words = list(film)
-    if len(words) != len(wanted):
-        raise Case(
-            "the film",
-            "14: LEDs 0 to 7, and then 6 to 1",
-            "At each end the light turns round and stays for one word only.",
-        ).wrong(f"it has {len(words)} words")
-    for number, (word, right) in enumerate(zip(words, wanted)):
-        if whole(word) != right:
-            raise Case(
-                f"word {number} of the film",
-                f"{right:#x}, LED {right.bit_length() - 1} alone",
-                "Bit i of a word is LED i.",
-            ).wrong(
-                "it is {}".format(
-                    shown(word)
-                    if whole(word) is None
-                    else f"{whole(word):#x}, which lights {_leds(whole(word))}"
-                )
-            )
+    rule = "At each end the light turns round and stays for one word only."
+    case = Case("the film", "14: LEDs 0 to 7, and then 6 to 1", rule)
+    case.holds(len(words) == len(FILM), f"it has {len(words)} words")
+    for number, (word, led) in enumerate(zip(words, FILM)):
+        wanted = f"{1 << led:#x}, LED {led} alone"
+        case = Case(f"word {number} of the film", wanted, "Bit i of a word is LED i.")
+        bits = whole(word)
+        came = shown(word) if bits is None else f"{bits:#x}, which lights {_leds(bits)}"
+        case.holds(bits == 1 << led, f"it is {came}")
 
 
 @says("the IOP counts the pins that are high.")
 def change(source):
     is_filled_in(source)
-    with _plugged(_module()) as module, allocated(
-        (1,), np.uint32
-    ) as buffer, tempfile.TemporaryDirectory() as folder:
+    with _plugged(_pmods().PmodDevice()) as module, tempfile.TemporaryDirectory() as folder:
         iop = Pynq_Tutorial(_new_iop(), built(source, folder))
-        for levels in [0x00, 0xFF, 0x01, 0x80] + [random.randrange(256) for _ in range(4)]:
-            for pin in range(8):
-                module.drive(pin, levels >> pin & 1)
-            case = Case(
-                f"the levels {levels:08b}, pin 7 first",
-                bin(levels).count("1"),
-                "Each bit that is 1 counts once.",
-            )
-            try:
-                iop.write_to_buffer(buffer, 1, 0, timeout=1)
-            except TimeoutError:
-                raise case.wrong("the IOP did not answer within a second") from None
-            if iop.read_mailbox(RESULT) != bin(levels).count("1"):
-                raise case.wrong(f"RESULT is {iop.read_mailbox(RESULT)}")
+        with allocated((1,), np.uint32) as buffer:
+            for levels in [0x00, 0xFF, 0x01, 0x80] + [random.randrange(256) for _ in range(4)]:
+                _counts(iop, buffer, module, levels)
+
+
+def _counts(iop, buffer, module, levels):
+    for pin in range(8):
+        module.drive(pin, levels >> pin & 1)
+    high = bin(levels).count("1")
+    case = Case(f"the levels {levels:08b}, pin 7 first", high, "Each bit that is 1 counts once.")
+    try:
+        iop.write_to_buffer(buffer, 1, 0, timeout=1)
+    except TimeoutError:
+        raise case.wrong("the IOP did not answer within a second") from None
+    result = iop.read_mailbox(RESULT)
+    case.holds(result == high, f"RESULT is {result}")
 
 
 @says("pynq's driver reads your thermometer.")
 def write(device_class):
-    if any(_is_untouched(getattr(device_class, method, ...)) for method in ("start", "read")):
-        raise Wrong("fill in the cell above, then run both again.")
+    if any(is_untouched(getattr(device_class, method, ...)) for method in ("start", "read")):
+        raise Untouched
+    rule = (
+        "Each transfer has the steps of 1/128 degree, from the first byte on, the high one first."
+    )
     with _plugged(device_class()) as device:
         driver = Pmod_TMP2(_new_iop())
         for celsius in (20.0, 0.0, 0.5, 127.75, STEP * random.randrange(1, 2**14)):
             device.celsius = celsius
             read = driver.read()
-            sent = bytes(the_board().transfers()[-1].received)
-            right = struct.pack(">H", int(celsius / STEP))
-            if sent != right:
-                raise Case(
-                    f"{celsius} degrees",
-                    right.hex(),
-                    "The bytes are the steps of 1/128 degree, the high one first, and "
-                    "in each transfer from the beginning.",
-                ).wrong(
-                    "your device sent the bytes {}, which the driver took for {} degrees".format(
-                        sent.hex() or "(none)", read
-                    )
-                )
+            sent = bytes(the_board().transfers()[-1].received).hex() or "(none)"
+            right = struct.pack(">H", int(celsius / STEP)).hex()
+            came = f"your device sent the bytes {sent}, which the driver took for {read} degrees"
+            Case(f"{celsius} degrees", right, rule).holds(sent == right, came)
 
 
 def _leds(word):
@@ -105,19 +89,21 @@ def the_board():
     except ImportError:
         board = None
     if board is None:
-        raise Wrong(
-            "this check plugs in virtual modules, and this is a real board. Try the exercise on the"
-            " virtual board of a PC."
-        )
+        needs = "this check plugs in virtual modules, and this is a real board."
+        raise Wrong(f"{needs} Try the exercise on the virtual board of a PC.")
     return board
 
 
-def _module():
-    """A module that drives the pins."""
-    the_board()
-    from virtual_board.pmods import PmodDevice
+def _pmods():
+    the_board()  # there is one, or a sentence
+    from virtual_board import pmods
 
-    return PmodDevice()
+    return pmods
+
+
+def thermometer():
+    """A virtual thermometer. Wrong on a real board."""
+    return _pmods().Tmp2()
 
 
 def _new_iop():

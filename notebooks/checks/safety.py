@@ -9,23 +9,21 @@ from . import Case, allocated, count, says, shown, whole
 
 @says("so many words fit, and not one more.")
 def tweak(iop, buffer, length):
-    case = Case(
-        f"length = {shown(length)} at buffer.physical_address + 0x400",
-        "the largest length that passes",
-        "From a bare address there is room to the end of the buffer that it lies in, and an address"
-        " counts bytes.",
-    )
-    if whole(length) is None:
-        raise case.wrong("that is no whole number")
-    for words, passes in (whole(length), True), (whole(length) + 1, False):
-        try:
-            iop.write_to_buffer(buffer.physical_address + 0x400, words, 1)
-        except (TypeError, ValueError) as error:
-            if passes:
-                raise case.wrong("the guard says: " + str(error).rstrip(".")) from None
-        else:
-            if not passes:
-                raise case.wrong(f"it passes, but so does {words}")
+    tried = f"length = {shown(length)} at buffer.physical_address + 0x400"
+    rule = "From an address there is room to the end of its buffer, and an address counts bytes."
+    case = Case(tried, "the largest length that passes", rule)
+    words = whole(length)
+    case.holds(words is not None, "that is no whole number")
+    address = buffer.physical_address + 0x400
+    try:
+        iop.write_to_buffer(address, words, 1)
+    except (TypeError, ValueError) as error:
+        raise case.wrong("the guard says: " + str(error).rstrip(".")) from None
+    try:
+        iop.write_to_buffer(address, words + 1, 1)
+    except ValueError:
+        return
+    raise case.wrong(f"it passes, but so does {words + 1}")
 
 
 @says("the IOP's words and Python's are all there, whichever you look at.")
@@ -49,94 +47,64 @@ def change(fill):
 def _fills(fill, shared, answers):
     shared[:] = 0
     shared.flush()
-    length, data, pythons = (
-        random.randint(3, 15),
-        random.randint(1000, 2000),
-        random.randint(3000, 4000),
-    )
+    length, data = random.randint(3, 15), random.randint(1000, 2000)
+    shared[:] = pythons = random.randint(3000, 4000)
     tried = f"fill(shared, {length}, {data}), and Python had written {pythons} into all of shared"
-    asked = Case(
-        tried,
-        "one call of by_hand, which the virtual board's IOP answers",
-        "This is about doing by hand what write_to_buffer does, and numpy has no way past the"
-        " cache.",
-    )
-    shared[:] = pythons
+    rule = "Do by hand what write_to_buffer does; numpy has no way past the cache."
+    case = Case(tried, "one call of by_hand, which the virtual board's IOP answers", rule)
     del answers[:]
-    asked.of(fill, shared, length, data)
-    if answers != ["answered"]:
-        raise asked.wrong(
-            f"by_hand said {answers[0]}"
-            if len(answers) == 1
-            else f"your function called by_hand {len(answers)} times"
-        )
+    case.of(fill, shared, length, data)
+    case.holds(len(answers) == 1, f"your function called by_hand {len(answers)} times")
+    case.holds(answers == ["answered"], f"by_hand said {answers[0]}")
+    iops = "DDR has what the IOP wrote: write nothing over it, and make the cache forget its own."
+    own = "What Python wrote is in the cache alone until it is sent to DDR: send it before."
     for where in "for Python", "in DDR":
         words = shared.copy()
-        if (words[:length] != np.arange(data, data + length)).any():
-            raise Case(
-                tried,
-                f"{data} there",
-                "What the IOP wrote is in DDR: nothing may be written over it after that, and "
-                "Python sees it when its cache has forgotten what it had.",
-            ).wrong(f"{where} word 0 is {words[0]}")
-        if (words[length:] != pythons).any():
-            raise Case(
-                tried,
-                f"{pythons} there",
-                "What Python wrote is in its cache alone until something sends it to DDR, and "
-                "lost if the cache forgets it before.",
-            ).wrong(f"{where} word {length} is {words[length]}")
+        came = f"{where} word 0 is {words[0]}"
+        right = (words[:length] == np.arange(data, data + length)).all()
+        Case(tried, f"{data} there", iops).holds(right, came)
+        came = f"{where} word {length} is {words[length]}"
+        Case(tried, f"{pythons} there", own).holds((words[length:] == pythons).all(), came)
         shared.invalidate()  # now Python sees DDR
 
 
 @says("it lets pass what lies in one buffer, and nothing else.")
 def write(is_safe):
+    nowhere = "Where there is no buffer, nothing is safe."
+    inside = "It begins at a word of a buffer and ends in the same buffer."
+    behind = "It ends behind the buffer that it begins in."
+    before = "It begins before a buffer."
+    two = "Two buffers that touch are still two: one may be freed tomorrow."
     for _ in range(20):
-        sizes = [4 * random.randint(2, 1000) for _ in range(3)]
+        sizes = [random.randint(2, 1000) for _ in range(3)]  # words
         first = 4096 * random.randint(100, 10000)
-        # two of them touch
-        buffers = [(first, sizes[0]), (first + sizes[0], sizes[1]), (first + 0x100000, sizes[2])]
+        # the first two touch
+        buffers = list(zip((first, first + 4 * sizes[0], first + 0x100000), sizes))
+        cases = [
+            (first - 4, 2, False, before),
+            (first - 4, sizes[0] + 2, False, before),
+            (first, sizes[0] + sizes[1], False, two),
+        ]
+        for start, words in buffers:
+            cases += [
+                (start, words, True, inside),
+                (start + 4 * words - 4, 1, True, inside),
+                (start + 4, words - 1, True, inside),
+                (start + 4, words, False, behind),
+                (start + 2, 1, False, "A word begins at a multiple of 4."),
+                (start + 4, 0, False, "It asks for no word at all."),
+                (start + 4, -1, False, "It asks for no word at all."),
+            ]
         random.shuffle(buffers)
-        for start, size in buffers:
-            words = size // 4
-            inside = "It begins at a word of a buffer and ends in the same buffer."
-            _asks(is_safe, buffers, start, words, True, inside)
-            _asks(is_safe, buffers, start + size - 4, 1, True, inside)
-            _asks(is_safe, buffers, start + 4, words - 1, True, inside)
-            _asks(
-                is_safe,
-                buffers,
-                start + 4,
-                words,
-                False,
-                "It ends behind the buffer that it begins in.",
-            )
-            _asks(is_safe, buffers, start + 2, 1, False, "A word begins at a multiple of 4.")
-            for length in 0, -1:
-                _asks(is_safe, buffers, start + 4, length, False, "It asks for no word at all.")
-        _asks(is_safe, buffers, first - 4, 2, False, "It begins before a buffer.")
-        _asks(is_safe, buffers, first - 4, sizes[0] // 4 + 2, False, "It begins before a buffer.")
-        _asks(
-            is_safe,
-            buffers,
-            first,
-            sum(sizes[:2]) // 4,
-            False,
-            "Two buffers that touch are still two: one may be freed tomorrow.",
-        )
-    _asks(is_safe, [], 0x8000, 1, False, "Where there is no buffer, nothing is safe.")
+        for case in cases:
+            _asks(is_safe, [(start, 4 * words) for start, words in buffers], *case)
+    _asks(is_safe, [], 0x8000, 1, False, nowhere)
 
 
 def _asks(is_safe, buffers, address, length, expected, rule):
-    case = Case(
-        "{} at {:#x}, and {} as the buffers".format(
-            count(length, "word"),
-            address,
-            ", ".join("({:#x}, {})".format(*buffer) for buffer in buffers) or "none",
-        ),
-        expected,
-        rule,
-    )
+    listed = ", ".join(f"({start:#x}, {size})" for start, size in buffers) or "none"
+    tried = f"{count(length, 'word')} at {address:#x}, and {listed} as the buffers"
+    case = Case(tried, expected, rule)
     answer = case.of(is_safe, buffers, address, length)
-    if answer is not expected and not (isinstance(answer, np.bool_) and answer == expected):
-        raise case.wrong(f"it says {shown(answer)}")
+    right = isinstance(answer, (bool, np.bool_)) and answer == expected
+    case.holds(right, f"it says {shown(answer)}")

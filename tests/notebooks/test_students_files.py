@@ -7,12 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import nbformat
 import pytest
 
-from helpers.kit import ROOT
+from helpers.kit import ROOT, make
+from helpers.waiting import soon
 
 pytestmark = pytest.mark.slow
 
@@ -38,64 +38,42 @@ def put(kit, *names):
         (kit / name).write_text(name)
 
 
-def make(kit, *words, **more):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    return subprocess.run(
-        ("make",) + words,
-        cwd=str(kit),
-        env=dict(clean, **more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,
-        timeout=300,
-    )
-
-
 def everything(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
+MADE = """.venv/bin/python
+.pytest_tmp/run-1/x
+executed/1_memory.ipynb
+mb_src/build/pynq_tutorial.elf
+build/lib/pynq_tutorial/install.py
+pynq_tutorial.egg-info/PKG-INFO
+iop/__pycache__/xlnk.cpython-311.pyc
+notebooks/checks/__pycache__/memory.cpython-311.pyc
+__pycache__/conftest.cpython-311.pyc
+bench/bench.json"""
+STUDENTS = """notebooks/lab/mine.ipynb
+notebooks/lab 2/.ipynb_checkpoints/mine-checkpoint.ipynb
+notebooks/executed/1_memory.ipynb
+notebooks/build/mine.c
+notebooks/my_firmware/build/mine.c
+build/mine.c
+executed/mine.ipynb
+mb_src/build/mine.elf
+notebooks/__pycache__/mine.cpython-311.pyc
+iop/__pycache__/notes
+mine.egg-info/PKG-INFO
+x.ipynb
+executed/7_my
+notebooks/7_my x.ipynb
+notebooks/lab 2/*/mine"""
+
+
 def test_clean_removes_what_the_kit_made_by_name(kit):
+    put(kit, *STUDENTS.splitlines())
     before = everything(kit)
-    put(
-        kit,
-        ".venv/bin/python",
-        ".pytest_tmp/run-1/x",
-        "executed/1_memory.ipynb",
-        "mb_src/build/pynq_tutorial.elf",
-        "build/lib/pynq_tutorial/install.py",
-        "pynq_tutorial.egg-info/PKG-INFO",
-        "iop/__pycache__/xlnk.cpython-311.pyc",
-        "notebooks/checks/__pycache__/memory.cpython-311.pyc",
-        "__pycache__/conftest.cpython-311.pyc",
-        "bench/bench.json",
-    )
-    run = make(kit, "clean")
-    assert run.returncode == 0, run.stdout
-    assert everything(kit) == before
-
-
-def test_clean_leaves_what_is_a_students(kit):
-    put(
-        kit,
-        "notebooks/lab/mine.ipynb",
-        "notebooks/lab 2/.ipynb_checkpoints/mine-checkpoint.ipynb",
-        "notebooks/executed/1_memory.ipynb",
-        "notebooks/build/mine.c",
-        "notebooks/my_firmware/build/mine.c",
-        "build/mine.c",
-        "executed/mine.ipynb",
-        "mb_src/build/mine.elf",
-        "notebooks/__pycache__/mine.cpython-311.pyc",
-        "iop/__pycache__/notes",
-        "mine.egg-info/PKG-INFO",
-        "x.ipynb",
-        "executed/7_my",
-        "notebooks/7_my x.ipynb",
-        "notebooks/lab 2/*/mine",
-    )
-    before = everything(kit)
-    run = make(kit, "clean")
+    put(kit, *MADE.splitlines())
+    run = make("clean", cwd=str(kit))
     assert run.returncode == 0, run.stdout
     assert everything(kit) == before
 
@@ -105,10 +83,15 @@ import os, time
 os.makedirs("my_firmware", exist_ok=True)
 with open("my_firmware/square.c", "w") as file:
     file.write("a test's")
-open({started!r}, "w").close()
-while not os.path.exists({go_on!r}):
+open({!r}, "w").close()
+while not os.path.exists({!r}):
     time.sleep(0.02)
 """
+
+
+def put_notebook(path, source):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    nbformat.write(notebook, str(path))
 
 
 @pytest.fixture
@@ -119,22 +102,14 @@ def long_run(kit, tmp_path):
     processes = []
 
     def start():
-        started, go_on = (
-            str(tmp_path / f"{word}{len(processes)}") for word in ("started", "go_on")
-        )
-        nbformat.write(
-            nbformat.v4.new_notebook(
-                cells=[nbformat.v4.new_code_cell(WRITES.format(started=started, go_on=go_on))]
-            ),
-            str(kit / "notebooks" / "9_writes.ipynb"),
-        )
+        started, go_on = (tmp_path / f"{word}{len(processes)}" for word in ("started", "go_on"))
+        source = WRITES.format(str(started), str(go_on))
+        put_notebook(kit / "notebooks" / "9_writes.ipynb", source)
         process = pytest_in(kit, "notebooks/9_writes.ipynb")
         processes.append(process)
-        deadline = time.monotonic() + 60
-        while not os.path.exists(started):
-            assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
-            time.sleep(0.02)
-        return process, lambda: open(go_on, "w").close()
+        assert soon(lambda: started.exists() or process.poll() is not None)
+        assert process.poll() is None, process.communicate()[0]
+        return process, go_on.touch
 
     yield start
     for process in processes:
@@ -174,10 +149,8 @@ def test_runs_that_overlap_disturb_neither_each_other_nor_a_student(kit, long_ru
     first, go_on = long_run()
     assert students(kit) == MINE and len(runs_in(kit)) == 1
     # an IDE's, a student's
-    for second in (
-        ["--collect-only", "tests/setup/test_links.py"],
-        ["tests/test_uses_tmp_path.py"],
-    ):
+    collects = "--collect-only", "tests/setup/test_links.py"
+    for second in collects, ["tests/test_uses_tmp_path.py"]:
         other = pytest_in(kit, *second)
         assert "error" not in other.communicate(timeout=300)[0] and other.returncode == 0
     (kit / "notebooks/my_firmware/mine.c").write_text("saved during a run")
@@ -209,14 +182,15 @@ def test_executed_leaves_a_students_programs_alone(kit, tmp_path):
     put(kit, "notebooks/my_firmware/square.c")
     for path in (kit / "notebooks").glob("[0-9]_*.ipynb"):
         path.unlink()
-    cell = nbformat.v4.new_code_cell(
-        "import os\nos.makedirs('my_firmware', exist_ok=True)\n"
-        "open('my_firmware/square.c', 'w').close()"
-    )
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), str(kit / "notebooks/9_my own.ipynb"))
+    source = """
+import os
+os.makedirs('my_firmware', exist_ok=True)
+open('my_firmware/square.c', 'w').close()
+"""
+    put_notebook(kit / "notebooks/9_my own.ipynb", source)
     (kit / "setup.sh").write_text("")
     (kit / ".venv").symlink_to(os.path.dirname(os.path.dirname(sys.executable)))
-    run = make(kit, "executed", TMPDIR=str(tmp_path))
+    run = make("executed", cwd=str(kit), TMPDIR=str(tmp_path))
     assert run.returncode == 0, run.stdout
     outputs = json.loads((kit / "executed/9_my own.ipynb").read_text())["cells"][0]["outputs"]
     assert not [output for output in outputs if output["output_type"] == "error"], outputs
