@@ -8,7 +8,6 @@ import functools
 import gc
 import itertools
 import operator
-import sys
 import weakref
 
 import numpy as np
@@ -16,22 +15,30 @@ from pynq.buffer import PynqBuffer
 
 DDR_SIZE = 0x20000000  # bytes: the 512 MB of a PYNQ-Z1 or PYNQ-Z2, from physical address 0
 ADVICE = "give a buffer from xlnk.cma_array() or pynq.allocate(), or its physical_address"
+UNREACHABLE = f"whose memory the IOP cannot reach: {ADVICE}."
+FREED = "buffer was freed, and its memory may belong to something else now: allocate a new one."
 
-# The result of the last look at this process's buffers: their addresses in order, weak references
-# to them in the same order, and the fence (see _look). The first entry of both lists stands for no
-# buffer. A thread replaces all three in one step.
-_known = [0], [lambda: None], None
+# The buffers that the last look found: their addresses in order, and weak references to them. The
+# first entry stands for no buffer. A thread replaces both in one step.
+_known = [0], [lambda: None]
 
 
 def locate(buffer):
-    """Returns where a buffer lies: (physical address, room in bytes, the allocated buffer that owns
-    the memory).
+    """Finds where a buffer lies. Any thread may call it.
 
-    buffer: a PynqBuffer of 32-bit integers in this machine's byte order, a contiguous view of one
-    (of any shape), or the physical address of a word in one. The room reaches to the end of the
-    view or of the buffer. Raises TypeError for anything else, and ValueError for memory that the
-    IOP must not write. Any thread may call it. The first call for an address in a buffer may take
-    milliseconds, and so may an address in no buffer."""
+    Args:
+        buffer: A PynqBuffer of 32-bit integers in this machine's byte order, a contiguous view of
+            one (of any shape), or the physical address of a word in one. An address that no call
+            has found before takes some 20 ms.
+
+    Returns:
+        (physical address, room in bytes, the allocated buffer that owns the memory). The room
+        reaches to the end of the view or of the buffer.
+
+    Raises:
+        TypeError: It is something else.
+        ValueError: The IOP must not write there.
+    """
     if isinstance(buffer, np.ndarray):
         return _locate_array(buffer)
     return _locate_address(integer("address", buffer))
@@ -43,31 +50,20 @@ def integer(name, value):
         return value
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return int(value)
-    raise TypeError(
-        "{} is {!r}, a {}: give an integer{}.".format(
-            name, value, type(value).__name__, " or a buffer" if name == "address" else ""
-        )
-    )
+    wanted = "an integer or a buffer" if name == "address" else "an integer"
+    raise TypeError(f"{name} is {value!r}, a {type(value).__name__}: give {wanted}.")
 
 
 def _locate_array(buffer):
     if not isinstance(buffer, PynqBuffer):
-        raise TypeError(
-            f"buffer is a plain numpy array, whose memory the IOP cannot reach: {ADVICE}."
-        )
+        raise TypeError(f"buffer is a plain numpy array, {UNREACHABLE}")
     owner = buffer
     while isinstance(owner.base, PynqBuffer):
         owner = owner.base
     if not is_allocated(owner):
         if _was_allocated(owner):
-            raise ValueError(
-                "buffer was freed, and its memory may belong to something else now: allocate a new"
-                " one."
-            )
-        raise TypeError(
-            "buffer is the result of a computation or a copy, whose memory the IOP cannot reach:"
-            f" {ADVICE}."
-        )
+            raise ValueError(FREED)
+        raise TypeError(f"buffer is the result of a computation or a copy, {UNREACHABLE}")
     _check_dtype(buffer.dtype)
     if not buffer.flags.c_contiguous:
         raise ValueError(
@@ -79,15 +75,14 @@ def _locate_array(buffer):
         address += buffer.virtual_address - owner.virtual_address
         if address % 4:
             raise ValueError(
-                f"buffer is a view whose words begin at {address:#x}, and a 32-bit word begins at a"
+                f"buffer is a view that begins at {address:#x}, and a 32-bit word begins at a"
                 " multiple of 4: give a part that begins at a word."
             )
     return address, buffer.nbytes, owner
 
 
 def _check_dtype(dtype):
-    """ValueError unless numpy shows what the IOP writes, integers of 32 bits, as the same
-    integers."""
+    """Numpy must show what the IOP writes, integers of 32 bits, as the same integers."""
     if dtype.kind not in "iu" or dtype.itemsize != 4 or not dtype.isnative:
         raise ValueError(
             f"buffer has dtype {dtype}, and the IOP writes integers of 32 bits in this machine's"
@@ -97,16 +92,12 @@ def _check_dtype(dtype):
 
 
 def _locate_address(address):
-    if not 0 < address < DDR_SIZE:
+    if not 0 < address < DDR_SIZE or address % 4:
         raise ValueError(
-            f"address must be from 0x4 to {DDR_SIZE - 4:#x}, where DDR memory ends, and is"
-            f" {address:#x}: {ADVICE}."
+            f"address must be a multiple of 4 from 0x4 to {DDR_SIZE - 4:#x}, where DDR memory ends,"
+            f" and is {address:#x}: {ADVICE}."
         )
-    if address % 4:
-        raise ValueError(
-            f"address is {address:#x}, and a 32-bit word begins at a multiple of 4: {ADVICE}."
-        )
-    starts, references, _ = _known
+    starts, references = _known
     found = references[bisect.bisect_right(starts, address) - 1]()
     if found is None or not _lies_in(address, found):
         found = next((buffer for buffer in reversed(_look()) if _lies_in(address, buffer)), None)
@@ -125,63 +116,30 @@ def _lies_in(address, buffer):
 
 
 def _look():
-    """Lists the buffers of this process that are allocated now, whoever allocated them, and keeps
-    the result in _known.
-
-    Listing all objects takes milliseconds, and a program may give a thousand wrong addresses. So a
-    look leaves a fence: an object that is made just before all objects are listed. Every new object
-    is in the collector's youngest generation, and a collection moves it to an older one. While the
-    fence is still in the youngest, no collection has run, so every object made after it is there
-    too, and only that generation is listed. Before Python 3.8 one generation cannot be listed
-    alone."""
+    """Lists this process's allocated buffers, whoever allocated them, in the order of their
+    addresses, and remembers them."""
     global _known
-    _, references, fence = _known
-    found = [] if fence is None else list(_all_buffers(0))
-    if any(buffer is fence for buffer in found):
-        found += [buffer for buffer in [known() for known in references] if buffer is not None]
-    else:
-        # gc.freeze() hides objects from the list. Unfreezing them costs the collector time, and
-        # nothing else.
-        getattr(gc, "unfreeze", lambda: None)()
-        fence = np.ndarray.__new__(PynqBuffer, 0)
-        found = list(_all_buffers())
-        if sys.version_info < (3, 8) or any(_may_become_allocated(buffer) for buffer in found):
-            fence = None
-    # by id, because a young one may be known, too
-    allocated = {id(buffer): buffer for buffer in found if is_allocated(buffer)}
     # Xlnk of pynq 2 can hand out the same memory twice: of buffers that begin at one address, the
     # longest comes last.
-    in_order = sorted(
-        allocated.values(), key=lambda buffer: (buffer.physical_address, buffer.nbytes)
-    )
-    _known = (
-        [0] + [buffer.physical_address for buffer in in_order],
-        [lambda: None] + [weakref.ref(buffer) for buffer in in_order],
-        fence,
-    )
-    return in_order
+    found = list(filter(is_allocated, _all_buffers()))
+    found.sort(key=lambda buffer: (buffer.physical_address, buffer.nbytes))
+    starts = [0] + [buffer.physical_address for buffer in found]
+    _known = starts, [lambda: None] + [weakref.ref(buffer) for buffer in found]
+    return found
 
 
-def _may_become_allocated(buffer):
-    # Another thread may be inside allocate(), which makes the PynqBuffer first and marks it as an
-    # original afterwards. The base of a view is a PynqBuffer, and a copy has none.
-    return not _was_allocated(buffer) and not isinstance(buffer.base, (PynqBuffer, type(None)))
-
-
-def _all_buffers(*generation):
-    """An iterator over this process's PynqBuffers, or those of one of the collector's generations,
-    for list().
+def _all_buffers():
+    """Lists this process's PynqBuffers.
 
     The collector lists all objects, even a tuple that another thread is still filling, and Python
     refuses to go on filling a tuple with a second reference ("bad argument to internal function").
-    So the list is made, searched and dropped within that one call of list(), during which no other
-    thread runs."""
-    # one list, to which nothing here may keep a reference
-    lists = itertools.starmap(gc.get_objects, [generation])
-    twice = itertools.chain.from_iterable(map(itertools.repeat, lists, itertools.repeat(2)))
+    So the collector's list is made, searched and dropped within one call of list(), during which no
+    other thread runs."""
+    lists = itertools.starmap(gc.get_objects, [()])
+    twice = itertools.chain.from_iterable(map(itertools.repeat, lists, [2]))
     types = map(functools.partial(map, type), twice)
     is_buffer = map(functools.partial(map, operator.is_, itertools.repeat(PynqBuffer)), types)
-    return itertools.chain.from_iterable(map(itertools.compress, twice, is_buffer))
+    return list(itertools.chain.from_iterable(map(itertools.compress, twice, is_buffer)))
 
 
 def is_allocated(buffer):
@@ -190,12 +148,13 @@ def is_allocated(buffer):
     Each release of pynq marks a freed buffer in its own way. freebuffer() does this:
 
     2.5, 2.6  It sets `pointer` to 0. Linux gets the memory back when the last view is gone.
-    xlnk_reset() frees buffers without
-              marking them, but empties `bufmap`, the list of buffers in the Xlnk that allocated
-              them.
+              xlnk_reset() frees buffers without marking them, but empties `bufmap`, the list of
+              buffers in the Xlnk that allocated them.
     2.7       It does nothing: the buffer stays allocated until the process ends. make_freeable()
-    mends that for Xlnk's. 3.0       It sets `freed`, and Linux gets the memory back at once. 3.1
-    It sets `freed`, and Linux gets the memory back when the last view and copy are gone."""
+              mends that for Xlnk's.
+    3.0       It sets `freed`, and Linux gets the memory back at once.
+    3.1       It sets `freed`, and Linux gets the memory back when the last view and copy are gone.
+    """
     known = vars(buffer)
     if not _was_allocated(buffer) or known.get("freed") or known.get("pointer", True) == 0:
         return False
@@ -211,9 +170,7 @@ def _was_allocated(buffer):
 
 
 def make_freeable(buffer):
-    """Makes freebuffer() free a buffer on pynq 2.7 too: the buffer gets the attributes that this
-    release's freebuffer() uses, which say what to free and who frees it. Does nothing on other
-    releases, or if the device has set them itself."""
+    """Gives a buffer of pynq 2.7 the attributes by which freebuffer() frees it."""
     known = vars(buffer)
     if "freed" not in known and "pointer" not in known:
         buffer.pointer = buffer.device, buffer.bo, buffer.virtual_address, buffer.nbytes
@@ -229,15 +186,13 @@ class _Freed:
 
 
 def to_memory(owner, offset, size):
-    """Writes `size` bytes from `offset` of an allocated buffer from the CPU's cache to DDR, where
-    the IOP sees them."""
+    """Writes bytes of an allocated buffer from the CPU's cache to DDR, where the IOP sees them."""
     if not owner.coherent:
         _synchronise(owner, owner.device.flush, "XCL_BO_SYNC_BO_TO_DEVICE", offset, size)
 
 
 def from_memory(owner, offset, size):
-    """Drops `size` bytes from `offset` of an allocated buffer from the CPU's cache, so that Python
-    sees what is in DDR."""
+    """Drops bytes of an allocated buffer from the CPU's cache, so that Python sees DDR's."""
     if not owner.coherent:
         _synchronise(owner, owner.device.invalidate, "XCL_BO_SYNC_BO_FROM_DEVICE", offset, size)
 

@@ -1,5 +1,5 @@
-"""Builds a C program for the IOP from a cell of a notebook, with mb_src/Makefile, as the kit's own
-program is built."""
+"""Programs for the IOP: builds one from the C of a notebook's cell, with mb_src/Makefile, as the
+kit's own is built, and reads their files."""
 
 import os
 import re
@@ -9,7 +9,12 @@ import signal
 import subprocess
 import tempfile
 
-MB_SRC = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "mb_src")
+HERE = os.path.dirname(os.path.abspath(__file__))
+MB_SRC = os.path.join(os.path.dirname(HERE), "mb_src")
+PROGRAM = os.path.join(HERE, "pynq_tutorial.bin")  # the kit's own
+# A program's own header, as mb_src/crt0.S writes it: where it is in the file, and how it begins.
+HEADER = 4
+MAGIC = b"PYNQ"
 NO_COMPILER = (
     "There is no mb-gcc here: type `make compiler` in the kit's folder, which builds it once, in"
     " about six minutes, and shows its progress."
@@ -45,32 +50,36 @@ def _pinned():
 
 
 def put_on_path():
-    """Adds the MicroBlaze's C++ compiler, size and nm to the PATH, where pynq looks for them. A
-    compiler that is there already, as on a board, comes first. RuntimeError if there is none."""
-    if shutil.which("mb-g++") is None:
-        folder = _pinned()
-        if folder is None:
-            raise RuntimeError(
-                NO_COMPILER
-                if shutil.which("mb-gcc") is None
-                else (
-                    "The mb-gcc in {} has no mb-g++ beside it, with which pynq compiles a cell:"
-                    " type `make compiler` in the kit's folder, which builds one.".format(
-                        os.path.dirname(shutil.which("mb-gcc"))
-                    )
-                )
-            )
-        os.environ["PATH"] = os.pathsep.join(
-            [os.environ.get("PATH", os.defpath), str(folder / "bin"), str(folder / "unprefixed")]
+    """Adds the MicroBlaze's C++ compiler, size and nm to the PATH, where pynq looks, unless
+    a compiler is there already, as on a board. RuntimeError if there is none."""
+    if shutil.which("mb-g++") is not None:
+        return
+    folder = _pinned()
+    if folder is None:
+        found = shutil.which("mb-gcc")
+        raise RuntimeError(
+            f"The mb-gcc in {os.path.dirname(found)} has no mb-g++ beside it, with which pynq"
+            " compiles a cell: type `make compiler` in the kit's folder, which builds one."
+            if found
+            else NO_COMPILER
         )
+    path = os.environ.get("PATH", os.defpath), str(folder / "bin"), str(folder / "unprefixed")
+    os.environ["PATH"] = os.pathsep.join(path)
 
 
 def build(source, program=None):
-    """Compiles a C program and returns the path of the result, for Pynq_Tutorial(mb_info, program).
+    """Compiles a C program, for Pynq_Tutorial(mb_info, program).
 
-    source:  the .c file; it can include mailbox.h program: what to write; if not given, source with
-    .bin in place of .c Raises BuildError if there is no compiler, or with the compiler's messages;
-    then nothing is written."""
+    Args:
+        source: The .c file; it can include mailbox.h.
+        program: What to write; if not given, source with .bin in place of .c.
+
+    Returns:
+        The program's path.
+
+    Raises:
+        BuildError: With the compiler's messages, or because there is none. Nothing is written.
+    """
     source = os.path.abspath(source)
     program = program or os.path.splitext(source)[0] + ".bin"
     tools = compiler()
@@ -83,40 +92,15 @@ def build(source, program=None):
         )
     if not os.path.isfile(source):
         raise BuildError(f"{source} is not there: run the cell that writes it.")
-    # Without the variables of an outer make, such as `make test`. LC_ALL: plain quotation marks in
-    # messages.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     with tempfile.TemporaryDirectory() as folder:
-        environment.update(
-            PATH=tools + os.pathsep + os.environ.get("PATH", os.defpath), LC_ALL="C", TMPDIR=folder
-        )
         out = os.path.join(folder, "program")
-        failed, said = _run(
-            [
-                "make",
-                "--silent",
-                "--no-print-directory",
-                "-C",
-                MB_SRC,
-                "program",
-                "SOURCE=" + _quoted(source),
-                "OUT=" + _quoted(out),
-            ],
-            environment,
-        )
+        failed, said = _make(tools, folder, "SOURCE=" + _quoted(source), "OUT=" + _quoted(out))
         if failed:
-            said = re.sub(
-                r"(?m)^/?(\S*/)*ld: ", "ld: ", said.replace(os.path.dirname(source) + os.sep, "")
-            )
-            said = said.replace(folder + os.sep, "").strip()
-            message = "\n".join(
-                line for line in said.splitlines() if not line.startswith(BESIDE_THE_POINT)
-            )
             raise BuildError(
-                message
-                or "The compiler in {} failed and did not say why ({}): has it enough memory, and room on the disk?".format(
-                    tools, said.splitlines()[-1] if said else f"status {failed}"
-                )
+                _essence(said, os.path.dirname(source), folder)
+                or f"The compiler in {tools} failed and did not say why"
+                f" ({said.splitlines()[-1] if said else f'status {failed}'}): has it enough memory,"
+                " and room on the disk?"
             )
         try:
             shutil.copyfile(out + ".bin", program + ".part")
@@ -129,17 +113,39 @@ def build(source, program=None):
     return program
 
 
-def _run(command, environment):
-    """Runs a command to its end, at most LONGEST seconds; returns its status and all that it
+def read_program(path):
+    """The contents of a program file. RuntimeError if it is missing, or not as long as its header
+    says."""
+    remedy = "build it with iop.firmware.build()"
+    if path == PROGRAM:
+        remedy = "get it again with `git checkout iop` or `make install`"
+    try:
+        with open(path, "rb") as file:
+            program = file.read()
+    except OSError as error:
+        raise RuntimeError(f"{path} cannot be read ({error.strerror}): {remedy}.") from None
+    size = int.from_bytes(program[HEADER + 4 : HEADER + 8], "little")
+    if program[HEADER : HEADER + 4] != MAGIC or len(program) != size:
+        raise RuntimeError(
+            f"{path} has {len(program)} bytes and is not a whole IOP program: {remedy}."
+        )
+    return program
+
+
+def _make(tools, folder, *variables):
+    """Runs make with these tools, at most LONGEST seconds; returns its status, and what it
     printed."""
+    # Without the variables of an outer make, such as `make test`. LC_ALL: plain quotation marks.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    environment.update(LC_ALL="C", TMPDIR=folder)
+    environment["PATH"] = tools + os.pathsep + os.environ.get("PATH", os.defpath)
     process = subprocess.Popen(
-        command,
+        ["make", "--silent", "--no-print-directory", "-C", MB_SRC, "program", *variables],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        # it can be ended with all that it starts
         env=environment,
-        start_new_session=True,
+        start_new_session=True,  # it can be ended with all that it starts
     )
     try:
         said = process.communicate(timeout=LONGEST)[0]
@@ -152,7 +158,16 @@ def _run(command, environment):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-    return process.returncode, said.decode("utf-8", errors="replace")
+    return process.returncode, said.decode("utf-8", errors="replace").strip()
+
+
+def _essence(said, *folders):
+    """What the compiler said, without folders and what surrounds it."""
+    for folder in folders:
+        said = said.replace(folder + os.sep, "")
+    said = re.sub(r"(?m)^/?(\S*/)*ld: ", "ld: ", said)
+    lines = [line for line in said.splitlines() if not line.startswith(BESIDE_THE_POINT)]
+    return "\n".join(lines).strip()
 
 
 def _quoted(path):

@@ -7,6 +7,8 @@ The tutorial's .bit lies in a folder that students rename and delete, and of whi
 copies. So this module does not leave that name in the file."""
 
 import atexit
+import contextlib
+import functools
 import glob
 import hashlib
 import json
@@ -24,27 +26,18 @@ OVERLAY_FOLDER = os.path.join(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bitstream"
 )
 
-_used = False
-
 
 def files(package):
     """The state files of a pynq package, given by its folder: an empty list for pynq 2."""
     return sorted(glob.glob(os.path.join(glob.escape(package), "pl_server", STATE)))
 
 
-def named(path):
-    """The .bit that a state file names. None if the file is not complete."""
-    state = _read(path)
-    return None if state is None else str(state["bitfile_name"])
-
-
 def _read(path):
-    """The contents of a state file. None if it is not complete."""
+    """The contents of a state file; None if it is not complete, or gone."""
     try:
         with open(path) as file:
             state = json.load(file)
-        state["bitfile_name"]
-        return state
+        return dict(state, bitfile_name=str(state["bitfile_name"]))
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
@@ -54,9 +47,10 @@ def problem(path, root="/"):
     None if it can."""
     if os.path.exists(path) and not os.access(path, os.R_OK):
         return "is another user's"
-    name = named(path)
-    if name is None:
+    state = _read(path)
+    if state is None:
         return "is not whole"
+    name = state["bitfile_name"]
     if not os.path.isfile(os.path.join(root, name.lstrip("/"))):
         return f"names {name}, which is not there"
     return None
@@ -70,10 +64,9 @@ def check(package):
             time.sleep(A_MOMENT)
             if not _pynq_reads(path):
                 raise RuntimeError(
-                    "pynq's state file {} {}, and pynq downloads no overlay then: remove it, with"
-                    " `sudo rm {}`; pynq writes a new one.".format(
-                        path, problem(path) or "cannot be read", path
-                    )
+                    f"pynq's state file {path} {problem(path) or 'cannot be read'}, and pynq"
+                    f" downloads no overlay then: remove it, with `sudo rm {path}`; pynq writes a"
+                    " new one."
                 )
 
 
@@ -90,78 +83,77 @@ def _pynq_reads(path):
     return True
 
 
+@functools.lru_cache()
 def use(package):
     """To be called by a process that may download the overlay of this edition. It calls check()
     now, and leave() after each cell of the notebook and at exit: a student may stop at any cell,
     and rename the folder then."""
-    global _used
     check(package)
-    if _used or not os.path.exists(os.path.join(package, "pl_server", "global_state.py")):
-        return
-    _used = True
-    atexit.register(leave, package, OVERLAY_FOLDER)
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if shell is not None:
-        shell.events.register("post_run_cell", lambda *result: leave(package, OVERLAY_FOLDER))
+    if os.path.exists(os.path.join(package, "pl_server", "global_state.py")):
+        atexit.register(leave, package, OVERLAY_FOLDER)
+        shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+        if shell is not None:
+            shell.events.register("post_run_cell", lambda *result: leave(package, OVERLAY_FOLDER))
 
 
 def another(package, bitfile):
     """The .bit of another overlay, if pynq's state says that another process has downloaded one
     since this process downloaded `bitfile`. None otherwise, and for the image's base overlay."""
-    base = os.path.join(package, BASE)
+    expected = {os.path.realpath(path) for path in (bitfile, os.path.join(package, BASE))}
     for path in files(package):
         state = _read(path)
-        name = state and os.path.realpath(str(state["bitfile_name"]))
-        if (
-            name
-            and name not in (os.path.realpath(bitfile), os.path.realpath(base))
-            and os.path.isfile(name)
-            and _digest(name) != _digest(bitfile)
-        ):
-            return name
+        name = os.path.realpath(state["bitfile_name"]) if state else None
+        if name and name not in expected and os.path.isfile(name):
+            if _digest(name) != _digest(bitfile):
+                return name
     return None
 
 
 def leave(package, folder, root="/"):
-    """Makes pynq's state name the image's base overlay if it names a .bit in a folder, or one that
-    is missing.
-
-    package, folder: their paths here root:            the path of the board's root folder, to which
-    the paths in a state file are relative
+    """Makes pynq's state name the image's base overlay if it names a .bit in a folder, or none that
+    is there.
 
     The tutorial's overlay has the base overlay's configuration, so what the state says of the
-    fabric stays true. The metadata that pynq kept of the other .hwh is removed; pynq reads base.hwh
-    when it next needs it. The tutorial's metadata is also removed if the state names another .bit,
-    because another process wrote it in between. A state file that is not complete is removed, and
-    so is one on an image without a base overlay: then pynq begins as on a board that was never
-    used. A user without the right to write there has downloaded nothing, so nothing is changed."""
+    fabric stays true. Without a base overlay the state file is removed: then pynq begins as on a
+    board that was never used. A user without the right to write there has downloaded nothing, so
+    nothing is changed.
+
+    Args:
+        package: pynq's folder.
+        folder: The folder whose .bit pynq must not name.
+        root: The board's root folder, to which the paths in a state file are relative.
+    """
     metadata = os.path.join(package, "pl_server", METADATA)
     if not os.access(os.path.dirname(metadata), os.W_OK):
         return
-    folder = os.path.join(os.path.realpath(folder), "")
     base = os.path.join(package, BASE)
     for path in files(package):
-        state = _read(path)
-        if state is None:
+        if _read(path) is None:
             time.sleep(A_MOMENT)
-            state = _read(path)
-        # another process is downloading an overlay, and will name that one
+        state = _read(path)
         if not os.path.exists(path):
+            continue  # another process is downloading an overlay, and will name that one
+        stays = state is not None and _is_elsewhere(state["bitfile_name"], folder, root)
+        # The second, if another process has named its .bit while this one read the tutorial's .hwh.
+        if not stays or _holds(metadata, OURS):
+            _remove(metadata)
+        if stays:
             continue
-        here = "" if state is None else os.path.join(root, str(state["bitfile_name"]).lstrip("/"))
-        if os.path.isfile(here) and not os.path.realpath(here).startswith(folder):
-            if _holds(metadata, OURS):
-                _remove(metadata)
-            continue
-        _remove(metadata)
         if state is None or not os.path.isfile(base):
             _remove(path)
-            continue
-        state.update(bitfile_name="/" + os.path.relpath(base, root), bitfile_hash=_digest(base))
-        part = f"{path}.{os.getpid()}"
-        with open(part, "w") as file:
-            json.dump(state, file)
-        os.replace(part, path)
+        else:
+            state.update(bitfile_name="/" + os.path.relpath(base, root), bitfile_hash=_digest(base))
+            part = f"{path}.{os.getpid()}"
+            with open(part, "w") as file:
+                json.dump(state, file)
+            os.replace(part, path)
+
+
+def _is_elsewhere(bitfile, folder, root):
+    """Whether a .bit is there, and not in a folder."""
+    path = os.path.join(root, bitfile.lstrip("/"))
+    inside = os.path.join(os.path.realpath(folder), "")
+    return os.path.isfile(path) and not os.path.realpath(path).startswith(inside)
 
 
 def _digest(path):
@@ -179,7 +171,5 @@ def _holds(path, part):
 
 
 def _remove(path):
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.remove(path)
-    except FileNotFoundError:
-        pass

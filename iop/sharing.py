@@ -1,47 +1,66 @@
 """Lets several notebooks share a board: processes use its IOP in turn, and notice if another has
-changed the overlay.
+changed the program or the overlay.
 
-Linux keeps the processes apart with flock(), whose lock ends with its process, however that ends.
-inotify on the FPGA manager's file tells all of them that the fabric was configured. pynq 3 tells
-only the process that did it."""
+Linux keeps the processes apart with flock(), whose lock ends with its process. inotify on the FPGA
+manager's file tells all of them about a download; pynq 3 tells only the process that made it."""
 
 import ctypes
 import fcntl
 import os
 import re
-import struct
 import termios
 import threading
 import time
 import weakref
 
-from pynq import Device
+import numpy as np
+from pynq import PL, Device
+
+from .firmware import PROGRAM, read_program
 
 # The file from which pynq's own devices map an IOP's memory; a device with another memory names it
 # as its lock_file.
 DEVICE_FILE = "/dev/mem"
-# to write a file's name there configures the fabric
-FPGA_MANAGER = "/sys/class/fpga_manager/fpga0/firmware"
+FPGA_MANAGER = "/sys/class/fpga_manager/fpga0/firmware"  # a .bit's name in it starts a download
 IN_MODIFY, IN_OPEN = 0x2, 0x20  # linux/inotify.h
-# seconds for a lock that another process holds: far longer than any request that does not hang
-WAIT = 10.0
-LONGEST_PAUSE = 1e-3  # seconds between two tries
-
+WAIT = 10.0  # seconds for another process's lock: longer than any request that does not hang
+LOOK_WITHOUT_PAUSE = 3e-5  # seconds: less than half of the shortest sleep under Linux
+LONGEST_PAUSE = 1e-3  # seconds; the pauses before it are a quarter of the wait so far
 
 _locks = weakref.WeakValueDictionary()  # this process's BoardLocks, by the files that they lock
 
 
+def wait(condition, end=float("inf"), meanwhile=lambda: None):
+    """Waits until condition() is true, at most until `end` by time.monotonic().
+
+    Most answers come within microseconds, when a sleep would be the longest part of the wait. A
+    long wait leaves the core to others, and calls meanwhile() before each sleep.
+
+    Returns:
+        Whether the condition is true.
+    """
+    started = time.monotonic()
+    while not condition():
+        now = time.monotonic()
+        if now > end:
+            return condition()
+        if now - started > LOOK_WITHOUT_PAUSE:
+            meanwhile()
+            time.sleep(min((now - started) / 4, LONGEST_PAUSE))
+    return True
+
+
 def board_lock():
-    """The lock of the active board. Callers in this process get the same object, as long as one of
-    them keeps it."""
+    """The lock of the active board: the same object for all callers in this process, as long as one
+    of them keeps it."""
     path = getattr(Device.active_device, "lock_file", DEVICE_FILE)
     found = os.stat(path)
-    return _locks.setdefault((found.st_dev, found.st_ino), BoardLock(path))
+    key = found.st_dev, found.st_ino
+    return _locks.get(key) or _locks.setdefault(key, BoardLock(path))
 
 
 class BoardLock:
-    """Within `with lock.threads, lock:` no other thread and no other process that uses this lock
-    has the board's IOPs.
+    """Within `with lock.threads, lock:` no other thread or process has the board's IOPs.
 
     After WAIT seconds it raises RuntimeError, which names the process that has the lock. Any thread
     may enter it, but not twice. A forked child gets a lock of its own.
@@ -52,46 +71,74 @@ class BoardLock:
 
     def __init__(self, path):
         self._path = path
+        self._downloads = 1
         self._open()
 
     def _open(self):
         self._threads = threading.Lock()
         self._file = open(self._path, "rb", buffering=0)
         self._number = self._file.fileno()
+        self._events = _watch() if os.path.exists(FPGA_MANAGER) else None
+        self._unread = bytearray(4)
         self._process = os.getpid()
 
     @property
     def threads(self):
-        # flock() locks an open file, which a forked child shares with its parent
+        # A forked child shares open files with its parent: flock()'s lock, and inotify's events.
         if self._process != os.getpid():
             self._open()
         return self._threads
 
     def __enter__(self):
         try:
-            self._take()
+            if self._take() or wait(self._take, time.monotonic() + WAIT):
+                return
         except BaseException:
-            fcntl.flock(self._number, fcntl.LOCK_UN)
+            self.__exit__()
             raise
+        raise RuntimeError(
+            f"The IOP is in use by {holder(self._number)} and was not free for {WAIT:.0f} s: wait"
+            " until that notebook is done, or shut its kernel down."
+        )
 
     def _take(self):
-        started = None
-        while True:
-            try:
-                return fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                started = started or time.monotonic()
-                waited = time.monotonic() - started
-                if waited > WAIT:
-                    raise RuntimeError(
-                        f"The IOP is in use by {holder(self._number)} and was not free for"
-                        f" {waited:.0f} s: wait until that notebook is done, or shut its kernel"
-                        " down."
-                    ) from None
-                time.sleep(min(waited / 4 + 2e-5, LONGEST_PAUSE))
+        try:
+            fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            return False
 
     def __exit__(self, *error):
         fcntl.flock(self._number, fcntl.LOCK_UN)
+
+    def overlay(self):
+        """A value that changes whenever any process of this board downloads an overlay. Any thread
+        may ask."""
+        if self._events is None:  # the board belongs to this process
+            return PL.timestamp
+        if self._process != os.getpid():
+            self._open()
+        fcntl.ioctl(self._events, termios.FIONREAD, self._unread)
+        if any(self._unread):
+            self._downloads += 1
+            self._events.read(1 << 16)
+        return self._downloads
+
+
+def _watch():
+    """A file of inotify's that has something to read after each download."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    number = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    if number >= 0:
+        events = open(number, "rb", buffering=0)
+        if libc.inotify_add_watch(number, FPGA_MANAGER.encode(), IN_OPEN | IN_MODIFY) >= 0:
+            return events
+    error = ctypes.get_errno()
+    raise OSError(
+        error,
+        f"Linux does not tell when an overlay is downloaded ({os.strerror(error)}): restart the"
+        " kernel, and shut down notebooks that you do not need.",
+    )
 
 
 def holder(file):
@@ -100,65 +147,83 @@ def holder(file):
     try:
         found = os.fstat(file)
         inode = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-        with open("/proc/locks") as locks:
-            process = re.search(
-                r"^\d+: FLOCK \S* *\S+ +WRITE +(\d+) " + inode + " ", locks.read(), re.M
-            ).group(1)
+        with open("/proc/locks") as file:
+            locks = file.read()
+        lock = re.search(r"^\d+: FLOCK \S* *\S+ +WRITE +(\d+) " + inode + " ", locks, re.M)
+        process = lock.group(1)
     except (OSError, AttributeError):
         return "another process"
     try:
-        with open(f"/proc/{process}/environ", "rb") as environment:
-            name = re.search(rb"(?:^|\0)JPY_SESSION_NAME=([^\0]+)", environment.read())
-        name = (
-            name.group(1).decode(errors="replace") if name else os.readlink(f"/proc/{process}/cwd")
-        )
+        with open(f"/proc/{process}/environ", "rb") as file:
+            name = re.search(rb"(?:^|\0)JPY_SESSION_NAME=([^\0]+)", file.read())
+        name = name.group(1).decode(errors="replace") if name else None
+        return f"process {process} ({name or os.readlink(f'/proc/{process}/cwd')})"
     except OSError:
         return "process " + process
-    return f"process {process} ({name})"
 
 
-class _Downloads:
-    """Counts how often it has seen that a process configured the fabric, from `count` on. Any
-    thread may ask."""
+class Session:
+    """A program on the IOP. It leaves a mark in the IOP's memory, which is cleared whenever another
+    program or overlay is loaded."""
 
-    def __init__(self, count=1):
-        self._count = count
-        self._process = os.getpid()
-        self._unread = bytearray(4)
-        libc = ctypes.CDLL(None, use_errno=True)
-        self._events = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        if (
-            self._events < 0
-            or libc.inotify_add_watch(self._events, FPGA_MANAGER.encode(), IN_OPEN | IN_MODIFY) < 0
-        ):
-            raise OSError(
-                ctypes.get_errno(),
-                "Linux does not tell when an overlay is downloaded"
-                f" ({os.strerror(ctypes.get_errno())}): restart the kernel, and shut down notebooks"
-                " that you do not need.",
-            )
+    def __init__(self, lock, place, made, anew, again):
+        """
+        Args:
+            lock: The board's, which the caller has.
+            place: The mark's byte offset in the IOP's memory.
+            made, anew, again: For errors: what was made with this overlay, what to do if the
+                overlay is gone, and if only the program is.
+        """
+        self._lock, self._place, self._overlay = lock, place // 4, lock.overlay()
+        self._gone = (
+            f"An overlay was downloaded since {made}, by this notebook or another one, and its IOP"
+            f" is gone: run overlay = Overlay(...) again, and then {anew}"
+        )
+        self._replaced = f"The IOP runs another program now: {again}"
 
-    def now(self):
-        # a forked child shares its parent's events; it keeps the count
-        if self._process != os.getpid():
-            self.__init__(self._count)
-        fcntl.ioctl(self._events, termios.FIONREAD, self._unread)
-        if struct.unpack("i", self._unread)[0]:
-            self._count += 1
-            try:
-                os.read(self._events, 1 << 16)
-            except BlockingIOError:  # another thread has read it
-                pass
-        return self._count
+    def mark(self, memory, mark):
+        """Marks the IOP's memory, an array of 32-bit words."""
+        self.words = memoryview(memory.view(np.ndarray))  # gives ints at a tenth of numpy's time
+        memory[self._place] = self._mark = mark
+
+    def has_overlay(self):
+        """Whether no overlay was downloaded since, and the IOP is still at its address."""
+        return self._lock.overlay() == self._overlay
+
+    def check_overlay(self):
+        """Raises RuntimeError if an overlay was downloaded since."""
+        if self._lock.overlay() != self._overlay:
+            raise RuntimeError(self._gone)
+
+    def check_program(self, whole=True):
+        """Raises RuntimeError if the mark is gone, or the caller knows that memory is not whole."""
+        if not whole or self.words[self._place] != self._mark:
+            raise RuntimeError(self._replaced)
+
+    def check(self):
+        """Raises RuntimeError unless the IOP still has this overlay and this program."""
+        self.check_overlay()
+        self.check_program()
 
 
-_downloads = None  # False on a device that has no FPGA manager
-
-
-def downloads():
-    """A number that changes whenever any process of this board downloads an overlay. Without an
-    FPGA manager it stays 0: then the device belongs to this process, and PL.timestamp tells."""
-    global _downloads
-    if _downloads is None:
-        _downloads = os.path.exists(FPGA_MANAGER) and _Downloads()
-    return _downloads and _downloads.now() or 0
+def check_iop(mb_info):
+    """Raises RuntimeError if the overlay that is downloaded now has no such IOP, or it runs a
+    program of another kind."""
+    try:
+        name = mb_info["ip_name"]
+    except (TypeError, KeyError):
+        raise TypeError(f"mb_info is {mb_info!r}: give overlay.iop1.mb_info.") from None
+    short, iop = name.split("/")[0], (PL.mem_dict or {}).get(name) or (PL.ip_dict or {}).get(name)
+    if iop is None:
+        raise RuntimeError(
+            f"The overlay that is downloaded now has no {short}: download the tutorial's with"
+            ' Overlay("./bitstream/pynq_tutorial.bit").'
+        )
+    try:
+        if iop["state"] not in (None, PROGRAM):
+            read_program(iop["state"])
+    except RuntimeError:
+        raise RuntimeError(
+            f"{short} runs {iop['state']}: to end that program, load the overlay again, with"
+            " overlay = Overlay(...)."
+        ) from None

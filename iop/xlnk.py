@@ -30,20 +30,24 @@ except ImportError:
 
         ffi = cffi.FFI()
         _all_buffers = []  # weak references to every buffer of every Xlnk
-        # by cma_alloc(), which keeps them until cma_free(): {virtual address: buffer of bytes}
-        _allocated = {}
+        _allocated = {}  # by cma_alloc(), until cma_free(): {virtual address: buffer of bytes}
 
         def __init__(self):
             self._buffers = []  # weak references to the buffers of this one
 
         def cma_array(self, shape, dtype=np.uint32, cacheable=0):
-            """A numpy array in CMA memory.
+            """A numpy array in CMA memory, also before an overlay is downloaded. Free it with
+            buffer.freebuffer().
 
-            shape: how many elements, a number or a tuple of them dtype: the elements' type
-            cacheable: 1 for a buffer that goes through the CPU's cache; then flush() it before the
-            IOP reads it, and invalidate() it before Python reads what the IOP wrote RuntimeError if
-            there is not that much memory. Free it with buffer.freebuffer(). It works before an
-            overlay is downloaded too, as Xlnk always did."""
+            Args:
+                shape: How many elements, a number or a tuple of them.
+                dtype: The elements' type.
+                cacheable: 1 for a buffer that goes through the CPU's cache. Then flush() it before
+                    the IOP reads it, and invalidate() it before Python reads what the IOP wrote.
+
+            Raises:
+                RuntimeError: There is not that much memory.
+            """
             buffer = _allocate(shape, dtype, cacheable)
             make_freeable(buffer)
             for buffers in (self._buffers, self._all_buffers):
@@ -52,22 +56,19 @@ except ImportError:
             return buffer
 
         def cma_alloc(self, length, cacheable=0, data_type="void"):
-            """A cffi pointer to new memory for `length` elements of data_type, or of `length`
-            bytes. RuntimeError if there is not that much. It stays allocated until cma_free(), and
-            nothing keeps a program from writing beyond its end."""
+            """A cffi pointer to new memory for `length` elements of data_type, or bytes. It stays
+            allocated until cma_free(); nothing checks what is written through it."""
             size = length * (1 if data_type == "void" else self.ffi.sizeof(data_type))
             buffer = self.cma_array((size,), np.uint8, cacheable)
             self._allocated[buffer.virtual_address] = buffer
             return self.ffi.cast(data_type + "*", buffer.virtual_address)
 
         def cma_free(self, pointer):
-            """Frees what cma_alloc() returned. RuntimeError if it is something else, or was freed
-            already."""
+            """Frees what cma_alloc() returned. RuntimeError if it is something else."""
             self._allocated.pop(self._address(pointer)).freebuffer()
 
         def cma_get_buffer(self, pointer, length):
-            """A Python buffer of `length` bytes at a pointer of cma_alloc(), for bytearray() or
-            memoryview()."""
+            """A Python buffer of `length` bytes at a pointer of cma_alloc()."""
             self._address(pointer)
             return self.ffi.buffer(pointer, length)
 
@@ -82,24 +83,19 @@ except ImportError:
             return cls.ffi.cast(data_type + "*", data)
 
         def cma_get_phy_addr(self, buffer):
-            """The physical address of a buffer, or of what cma_alloc() returned: where it is in
-            DDR, for anything but Linux programs."""
+            """The physical address, in DDR, of a buffer or of what cma_alloc() returned."""
             if isinstance(buffer, self.ffi.CData):
                 buffer = self._allocated[self._address(buffer)]
             return buffer.physical_address
 
         def _address(self, pointer):
-            address = (
-                int(self.ffi.cast("uintptr_t", pointer))
-                if isinstance(pointer, self.ffi.CData)
-                else None
+            if isinstance(pointer, self.ffi.CData):
+                address = int(self.ffi.cast("uintptr_t", pointer))
+                if address in self._allocated:
+                    return address
+            raise RuntimeError(
+                f"{pointer!r} is not what cma_alloc() returned, or it was freed: give that pointer."
             )
-            if address not in self._allocated:
-                raise RuntimeError(
-                    f"{pointer!r} is not what cma_alloc() returned, or it was freed: give that"
-                    " pointer."
-                )
-            return address
 
         def cma_stats(self):
             """A dictionary: 'CMA Memory Available' in the whole system, and of this Xlnk 'CMA
@@ -107,11 +103,7 @@ except ImportError:
 
             A freed buffer does not count any more. Its memory is available again at once, or, with
             pynq 3.1, when the last view and the last copy of it are gone."""
-            sizes = [
-                buffer.nbytes
-                for buffer in [other() for other in list(self._buffers)]
-                if buffer is not None and is_allocated(buffer)
-            ]
+            sizes = [buffer.nbytes for buffer in _living(self._buffers) if is_allocated(buffer)]
             return {
                 "CMA Memory Available": _cma_available(),
                 "CMA Memory Usage": sum(sizes),
@@ -119,37 +111,31 @@ except ImportError:
             }
 
         def xlnk_reset(self):
-            """Frees every buffer that any Xlnk of this process allocated; none of them may be used
-            after that."""
+            """Frees every buffer that any Xlnk of this process allocated."""
             self._allocated.clear()
-            for buffer in [other() for other in list(self._all_buffers)]:
-                if buffer is not None:
-                    buffer.freebuffer()
+            for buffer in _living(self._all_buffers):
+                buffer.freebuffer()
+
+    def _living(references):
+        buffers = [reference() for reference in list(references)]
+        return [buffer for buffer in buffers if buffer is not None]
 
     # DDR memory, as pynq itself describes it to XRT for every overlay of a Zynq (_ip_to_topology in
     # embedded_device.py)
-    PS_DDR = {
-        "idx": 0,
-        "base_address": 0,
-        "size": 256 << 20,
-        "streaming": False,
-        "used": 1,
-        "tag": "PSDDR",
-        "type": "DDR4",
-    }
+    PS_DDR = dict(
+        idx=0, base_address=0, size=256 << 20, streaming=False, used=1, tag="PSDDR", type="DDR4"
+    )
 
     def _allocate(shape, dtype, cacheable):
         try:
             return allocate(shape, dtype, cacheable=cacheable)
         except RuntimeError as error:
-            # pynq looks for DDR in the description of an overlay, and on a board where nothing was
-            # downloaded yet there is none. The driver needs no overlay for DDR (zocl_create_bo in
-            # XRT's zocl_bo.c).
+            # pynq looks for DDR in an overlay's description. The driver needs no overlay for DDR
+            # (zocl_create_bo in XRT's zocl_bo.c).
             if "Overlay is not downloaded" not in str(error):
                 raise
-            return Device.active_device.get_memory(PS_DDR).allocate(
-                shape, dtype, cacheable=cacheable
-            )
+            memory = Device.active_device.get_memory(PS_DDR)
+            return memory.allocate(shape, dtype, cacheable=cacheable)
 
     def _cma_available():
         """Bytes, from the device if it has a CMA pool of its own, otherwise from Linux."""

@@ -335,6 +335,7 @@ def test_the_others_do_not_notice(students):
 CELL = """
 from pynq import Overlay
 from iop import cells
+cells.install()
 overlay = Overlay("./bitstream/pynq_tutorial.bit")
 get_ipython().run_cell_magic("microblaze", "overlay.iop1", "int add(int a, int b) { return a + b; }")
 print(add(40, 2))

@@ -2,18 +2,19 @@
 of it."""
 
 import gc
-import threading
+import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from pynq import allocate
 
-from iop import pynq_tutorial
+from iop import firmware, pynq_tutorial
 from iop.buffers import is_allocated
 from iop.pynq_tutorial import Pynq_Tutorial
 
 
-@pytest.mark.parametrize("length", [1, 2, 7, 8, 9, 10, 63, 64, 65, 99, 100])
+@pytest.mark.parametrize("length", [1, 2, 9, 63, 64, 65, 99, 100])
 def test_writes_length_words_and_no_more(iop, buffer, length):
     buffer[:] = -7
     iop.write_to_buffer(buffer.physical_address, length, 1)
@@ -23,16 +24,12 @@ def test_writes_length_words_and_no_more(iop, buffer, length):
 
 @pytest.mark.parametrize(
     "data, words",
-    [
-        (-1, [-1, 0, 1]),
-        (-(2**31), [-(2**31), -(2**31) + 1, -(2**31) + 2]),
-        (2**31 - 1, [2**31 - 1, -(2**31), -(2**31) + 1]),
-        (2**32 - 1, [-1, 0, 1]),
-    ],
+    [(-1, [-1, 0]), (-(2**31), [-(2**31), -(2**31) + 1]), (2**31 - 1, [2**31 - 1, -(2**31)])]
+    + [(2**32 - 1, [-1, 0])],
 )
 def test_counts_modulo_32_bits(iop, buffer, data, words):
-    iop.write_to_buffer(buffer, 3, data)
-    assert buffer[:3].tolist() == words
+    iop.write_to_buffer(buffer, 2, data)
+    assert buffer[:2].tolist() == words
 
 
 def test_length_0_writes_nothing_and_asks_nothing(iop, by_hand, buffer):
@@ -50,22 +47,8 @@ def test_integers_of_32_bits(board, iop, dtype):
         assert buffer.tolist() == [1, 2, 3, 4]
 
 
-NO_WORDS = [
-    ">u4",
-    ">i4",
-    "f4",
-    "U1",
-    "S4",
-    "V4",
-    [("a", "u2"), ("b", "u2")],
-    [("a", "u4")],
-    "u1",
-    "u2",
-    "i8",
-    "f8",
-    "c8",
-    "M8[s]",
-]
+NO_WORDS = [">u4", ">i4", "f4", "U1", "S4", "V4", "u1", "u2", "i8", "f8", "c8", "M8[s]"]
+NO_WORDS += [[("a", "u2"), ("b", "u2")], [("a", "u4")]]
 
 
 @pytest.mark.parametrize("dtype", NO_WORDS, ids=str)
@@ -90,13 +73,8 @@ def test_views_in_one_piece(board, iop, buffer):
     square = allocate((4, 5), "u4")
     iop.write_to_buffer(square[2], 5, 1)
     assert square[2].tolist() == [1, 2, 3, 4, 5] and square.sum() == 15
-    iop.write_to_buffer(buffer.physical_address + 4 * 90, 10, 7)
-    assert buffer[90:].tolist() == list(range(7, 17))
-
-
-def test_numpy_integers_are_integers(iop, buffer):
-    iop.write_to_buffer(np.uint32(buffer.physical_address), np.int64(2), np.int32(-3))
-    assert buffer[:3].tolist() == [-3, -2, 0]
+    iop.write_to_buffer(np.uint32(buffer.physical_address + 360), np.int64(10), np.int32(-7))
+    assert buffer[90:].tolist() == list(range(-7, 3))
 
 
 def test_ten_million_words(board, iop):
@@ -106,7 +84,7 @@ def test_ten_million_words(board, iop):
     assert board.stray_writes() == []
 
 
-def test_cacheable_buffer_shows_what_was_written_and_loses_nothing(board, iop):
+def test_a_cacheable_buffer_shows_the_words_and_loses_nothing(board, iop):
     buffer = allocate((10,), "u4", cacheable=1)
     buffer[8:] = 99  # in the cache alone
     iop.write_to_buffer(buffer, 4, 1)
@@ -116,94 +94,47 @@ def test_cacheable_buffer_shows_what_was_written_and_loses_nothing(board, iop):
     assert buffer.tolist() == [1, 2, 3, 4, 50, 51, 60, 0, 99, 99]
 
 
-BAD = {  # a request, and what the sentence must name: the value given, and what is allowed
-    "length a float": (lambda b: (b, 1.5, 0), TypeError, ["length is 1.5", "integer"]),
-    "length a bool": (lambda b: (b, True, 0), TypeError, ["length is True", "integer"]),
-    "length negative": (lambda b: (b, -1, 0), ValueError, ["length is -1", "0 to 100 words"]),
-    "length beyond the buffer": (
-        lambda b: (b, 101, 0),
-        ValueError,
-        ["length is 101", "0 to 100 words"],
-    ),
-    "length beyond the view": (
-        lambda b: (b[90:], 11, 0),
-        ValueError,
-        ["length is 11", "0 to 10 words"],
-    ),
-    "length beyond the buffer, by address": (
-        lambda b: (b.physical_address + 4, 100, 0),
-        ValueError,
-        ["0 to 99 words"],
-    ),
-    "data a string": (lambda b: (b, 1, "1"), TypeError, ["data is '1'", "integer"]),
-    "data too large": (lambda b: (b, 1, 2**32), ValueError, ["data is 4294967296", "4294967295"]),
-    "data too small": (
-        lambda b: (b, 1, -(2**31) - 1),
-        ValueError,
-        ["data is -2147483649", "-2147483648"],
-    ),
-    "address 0": (lambda b: (0, 1, 0), ValueError, ["and is 0x0", "0x1ffffffc"]),
-    "address negative": (lambda b: (-4, 1, 0), ValueError, ["and is -0x4", "0x1ffffffc"]),
-    "address unaligned": (lambda b: (b.physical_address + 2, 1, 0), ValueError, ["multiple of 4"]),
-    "address beyond DDR": (
-        lambda b: (b.physical_address | 0x20000000, 1, 0),
-        ValueError,
-        ["0x1ffffffc"],
-    ),
-    "address of Linux": (lambda b: (0x1000, 1, 0), ValueError, ["address is 0x1000", "no buffer"]),
-    "address behind the buffer": (
-        lambda b: (b.physical_address + 400, 1, 0),
-        ValueError,
-        ["no buffer"],
-    ),
-    "a list": (lambda b: ([1, 2], 1, 0), TypeError, ["[1, 2]", "buffer"]),
-    "a plain numpy array": (
-        lambda b: (np.zeros(4, "u4"), 1, 0),
-        TypeError,
-        ["plain numpy array", "cma_array"],
-    ),
-    "a copy of a buffer": (lambda b: (b.copy(), 1, 0), TypeError, ["copy", "cma_array"]),
-    "a sum with a buffer": (lambda b: (b + 1, 1, 0), TypeError, ["computation", "cma_array"]),
-    "a view with gaps": (lambda b: (b[::2], 1, 0), ValueError, ["gaps", "one piece"]),
-    "a view backwards": (lambda b: (b[::-1], 1, 0), ValueError, ["gaps", "one piece"]),
-    "a view across words": (
-        lambda b: (b.view("u1")[2:10].view("u4"), 1, 0),
-        ValueError,
-        ["multiple of 4"],
-    ),
-    "a dtype of 16 bits": (lambda b: (b.view("i2"), 1, 0), ValueError, ["int16", "np.int32"]),
-    "timeout a text": (lambda b: (b, 1, 0, "2"), TypeError, ["timeout is '2'", "seconds"]),
-    "timeout a bool": (lambda b: (b, 1, 0, True), TypeError, ["timeout is True", "seconds"]),
-    "timeout 0": (lambda b: (b, 1, 0, 0), ValueError, ["timeout is 0", "more than 0"]),
-    "timeout negative": (lambda b: (b, 1, 0, -1.5), ValueError, ["timeout is -1.5", "more than 0"]),
-    "timeout nan": (
-        lambda b: (b, 1, 0, float("nan")),
-        ValueError,
-        ["timeout is nan", "has an end"],
-    ),
-    "timeout without an end": (
-        lambda b: (b, 1, 0, float("inf")),
-        ValueError,
-        ["timeout is inf", "has an end"],
-    ),
-    "timeout beyond every clock": (
-        lambda b: (b, 1, 0, 10**400),
-        ValueError,
-        ["timeout is 1000", "has an end"],
-    ),
-    "a dtype of 64 bits": (lambda b: (b.view("i8"), 1, 0), ValueError, ["int64", "np.int32"]),
-}
+# a request, and what the sentence must name: the value given, and what is allowed
+BAD = [
+    (lambda b: (b, 1.5, 0), "TypeError: length is 1.5.*integer"),
+    (lambda b: (b, True, 0), "TypeError: length is True.*integer"),
+    (lambda b: (b, -1, 0), "ValueError: length is -1.*0 to 100 words"),
+    (lambda b: (b, 101, 0), "ValueError: length is 101.*0 to 100 words"),
+    (lambda b: (b[90:], 11, 0), "ValueError: length is 11.*0 to 10 words"),
+    (lambda b: (b.physical_address + 4, 100, 0), "ValueError: .*0 to 99 words"),
+    (lambda b: (b, 1, "1"), "TypeError: data is '1'.*integer"),
+    (lambda b: (b, 1, 2**32), "ValueError: data is 4294967296.*4294967295"),
+    (lambda b: (b, 1, -(2**31) - 1), "ValueError: data is -2147483649.*-2147483648"),
+    (lambda b: (0, 1, 0), "ValueError: address.*0x1ffffffc.*and is 0x0"),
+    (lambda b: (-4, 1, 0), "ValueError: address.*0x1ffffffc.*and is -0x4"),
+    (lambda b: (b.physical_address + 2, 1, 0), "ValueError: address.*multiple of 4"),
+    (lambda b: (b.physical_address | 0x20000000, 1, 0), "ValueError: address.*0x1ffffffc"),
+    (lambda b: (0x1000, 1, 0), "ValueError: address is 0x1000.*no buffer"),
+    (lambda b: (b.physical_address + 400, 1, 0), "ValueError: address.*no buffer"),
+    (lambda b: ([1, 2], 1, 0), r"TypeError: address is \[1, 2\], a list.*or a buffer"),
+    (lambda b: (np.zeros(4, "u4"), 1, 0), "TypeError: .*plain numpy array.*cma_array"),
+    (lambda b: (b.copy(), 1, 0), "TypeError: .*copy.*cma_array"),
+    (lambda b: (b + 1, 1, 0), "TypeError: .*computation.*cma_array"),
+    (lambda b: (b[::2], 1, 0), "ValueError: .*gaps.*one piece"),
+    (lambda b: (b[::-1], 1, 0), "ValueError: .*gaps.*one piece"),
+    (lambda b: (b.view("u1")[2:10].view("u4"), 1, 0), "ValueError: .*multiple of 4"),
+    (lambda b: (b.view("i2"), 1, 0), "ValueError: .*int16.*np.int32"),
+    (lambda b: (b.view("i8"), 1, 0), "ValueError: .*int64.*np.int32"),
+    (lambda b: (b, 1, 0, "2"), "TypeError: timeout is '2'.*seconds"),
+    (lambda b: (b, 1, 0, True), "TypeError: timeout is True.*seconds"),
+    (lambda b: (b, 1, 0, 0), "ValueError: timeout is 0.*more than 0"),
+    (lambda b: (b, 1, 0, float("nan")), "ValueError: timeout is nan.*has an end"),
+    (lambda b: (b, 1, 0, float("inf")), "ValueError: timeout is inf.*has an end"),
+    (lambda b: (b, 1, 0, 10**400), "ValueError: timeout is 1000.*has an end"),
+]
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_refused_and_named(board, iop, by_hand, buffer, case):
-    request, error, named = BAD[case]
+@pytest.mark.parametrize("request_for, says", BAD)
+def test_bad_input_is_refused_and_named(board, iop, by_hand, buffer, request_for, says):
     mailbox = by_hand.mmio.array[pynq_tutorial.MAILBOX // 4 :].copy()
-    with pytest.raises(error) as raised:
-        iop.write_to_buffer(*request(buffer))
-    for words in named:
-        assert words in str(raised.value)
-    assert "\n" not in str(raised.value)
+    with pytest.raises((TypeError, ValueError)) as raised:
+        iop.write_to_buffer(*request_for(buffer))
+    assert re.match(says + r".*\.$", f"{raised.type.__name__}: {raised.value}")
     assert np.array_equal(mailbox, by_hand.mmio.array[pynq_tutorial.MAILBOX // 4 :])
     assert not buffer.any() and board.stray_writes() == []
 
@@ -233,24 +164,12 @@ def test_a_buffer_as_a_board_frees_it(board):
     assert not is_allocated(buffer)
 
 
-def test_a_buffer_given_by_its_address_may_come_from_pynq_itself(board, iop):
-    buffer = allocate((4,))
-    iop.write_to_buffer(buffer.physical_address, 4, 1)
-    assert buffer.tolist() == [1, 2, 3, 4]
-
-
-@pytest.mark.parametrize(
-    "address, length", [(0x10000002, 1), (0x20000000, 1), (0x1FFFFFFC, 2), (0x10000000, 2**32 - 1)]
-)
-def test_the_program_itself_refuses_what_cannot_lie_in_ddr(board, unchecked, address, length):
-    with pytest.raises(ValueError, match="IOP refused"):
-        unchecked(address, length, 1)
+def test_the_program_itself_refuses_what_cannot_lie_in_ddr(board, iop, unchecked, buffer):
+    outside = [(0x10000002, 1), (0x20000000, 1), (0x1FFFFFFC, 2), (0x10000000, 2**32 - 1)]
+    for address, length in outside:
+        with pytest.raises(ValueError, match="IOP refused"):
+            unchecked(address, length, 1)
     assert board.stray_writes() == []
-
-
-def test_the_program_serves_on_after_a_refusal(iop, unchecked, buffer):
-    with pytest.raises(ValueError):
-        unchecked(2, 1, 1)
     iop.write_to_buffer(buffer, 2, 8)
     assert buffer[:3].tolist() == [8, 9, 0]
 
@@ -264,42 +183,29 @@ def test_no_answer_is_a_timeout_and_reset_helps(board, iop, by_hand, buffer):
     assert buffer[:2].tolist() == [1, 0]
 
 
-def test_a_program_that_was_overwritten_is_a_timeout_and_reset_helps(iop, by_hand, buffer):
-    by_hand.mmio.array[:0x100] = 0xB8000000  # bri 0: it stays where it is
-    with pytest.raises(TimeoutError):
-        iop.write_to_buffer(buffer, 1, 1, timeout=0.2)
-    iop.reset()
-    iop.write_to_buffer(buffer, 1, 1)
-    assert buffer[0] == 1
-
-
 def test_two_threads_do_not_mix_their_requests(board, iop):
     words = 200000  # long enough for the other threads to come while one waits
-    buffers = [allocate((words,), "u4") for _ in range(4)]
-    wrong = []
 
     def fill(number):
+        buffer = allocate((words,), "u4")
         for data in range(20):
             length = words - 1000 * number - data
-            iop.write_to_buffer(buffers[number], length, 10**6 * number + data)
-            if buffers[number][length - 1] != 10**6 * number + data + length - 1:
-                wrong.append((number, data))
+            iop.write_to_buffer(buffer, length, 10**6 * number + data)
+            assert buffer[length - 1] == 10**6 * number + data + length - 1
 
-    threads = [threading.Thread(target=fill, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert wrong == [] and board.stray_writes() == []
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(fill, range(4)))
+    assert board.stray_writes() == []
 
 
 def test_missing_or_truncated_program(overlay, tmp_path, monkeypatch):
     copy = tmp_path / "pynq_tutorial.bin"
-    monkeypatch.setattr(pynq_tutorial, "PROGRAM", str(copy))
+    for module in pynq_tutorial, firmware:
+        monkeypatch.setattr(module, "PROGRAM", str(copy))
     with pytest.raises(RuntimeError, match="cannot be read.*git checkout iop"):
         Pynq_Tutorial(overlay.iop1.mb_info)
     whole = open(pynq_tutorial.__file__.replace(".py", ".bin"), "rb").read()
-    for length in (0, 3, 12, 100, len(whole) - 4, len(whole) - 1):
+    for length in (0, 3, 12, len(whole) - 1):
         copy.write_bytes(whole[:length])
         with pytest.raises(RuntimeError, match=f"has {length} bytes and is not a whole"):
             Pynq_Tutorial(overlay.iop1.mb_info)

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from helpers.kit import ROOT
-from iop.pynq_tutorial import HEADER, MAGIC, PROGRAM
+from iop.firmware import HEADER, MAGIC, PROGRAM
 from mb_src import check, compiler
 
 MB_SRC = ROOT / "mb_src"
