@@ -82,7 +82,7 @@ endif
 
 run: ## the IOP example in the terminal
 	$(SETUP)
-	@$(BIN)python3 run.py $(NOTEBOOKS)/2_iop_example.ipynb
+	@$(BIN)python3 -m deploy.run $(NOTEBOOKS)/2_iop_example.ipynb
 
 test: ## every notebook, executed and compared, and the quick tests; ONLY=test_idle chooses; on a board, with sudo, the installed notebooks
 	$(SETUP)
@@ -200,7 +200,7 @@ test-container: ## the image, built and run with podman: a student's work, a hub
 	@PYTHONPATH=tests $(BIN)python3 -m container $(if $(ONLY),-k '$(ONLY)')
 
 doctor: ## checks what the kit needs on this machine, and prints remedies
-	@python3 doctor.py $(if $(DESTDIR),$(call quoted,$(DESTDIR)))
+	@python3 -m deploy.doctor $(if $(DESTDIR),$(call quoted,$(DESTDIR)))
 
 # The folders that an installation needs. A board needs neither the links in notebooks/ that lead to
 # the others, nor a container or a class's server.
@@ -246,7 +246,7 @@ requirements: ## writes each requirements.txt, with every version and hash, from
 # was saved.
 MADE := .venv .uv .browser .deploy .container .hub .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
 MADE_FILES := bench/bench.json teaching/first_twenty_minutes.slides.html mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
-HAVE_PYTHON := . bench bitstream deploy deploy/action_plugins deploy/container iop mb_src notebooks/checks tests tests/board tests/browser \
+HAVE_PYTHON := . bench bitstream deploy deploy/action_plugins deploy/container deploy/package iop mb_src notebooks/checks tests tests/board tests/browser \
 	tests/container tests/hub virtual_board
 
 clean: ## removes the files that the kit made here; the compiler in the user's cache folder stays

@@ -19,16 +19,13 @@ def setting(name, root="/"):
     read from the image's files."""
     if root == "/" and os.environ.get(name):
         return os.environ[name]
-    for path in sorted(glob.glob(os.path.join(root, "etc/profile.d/*.sh"))) + [
-        os.path.join(root, "etc/environment")
-    ]:
-        if os.path.isfile(path):
-            with open(path, errors="replace") as file:
-                found = re.findall(
-                    rf"^\s*(?:export\s+)?{name}=[\"']?([^\"'\s;]+)", file.read(), re.M
-                )
-            if found:
-                return found[-1]
+    line = re.compile(rf"^\s*(?:export\s+)?{name}=[\"']?([^\"'\s;]+)", re.M)
+    paths = sorted(glob.glob(os.path.join(root, "etc/profile.d/*.sh")))
+    for path in filter(os.path.isfile, [*paths, os.path.join(root, "etc/environment")]):
+        with open(path, errors="replace") as file:
+            found = line.findall(file.read())
+        if found:
+            return found[-1]
     return None
 
 
@@ -43,31 +40,23 @@ def python(root="/"):
     return in_venv if os.path.exists(in_venv) else os.path.join(root, "usr/bin/python3")
 
 
+def pynq_package(root="/", inside=""):
+    """The folder of the image's pynq package, or the path of something inside of it; or None."""
+    for packages in PACKAGES:
+        for path in sorted(glob.glob(os.path.join(root, packages, "pynq", inside))):
+            return path.rstrip("/")
+    return None
+
+
 def base_overlay(root="/"):
     """base.bit of the image's base overlay, or None."""
-    found = [
-        path
-        for packages in PACKAGES
-        for path in sorted(glob.glob(os.path.join(root, packages, "pynq/overlays/base/base.bit")))
-    ]
-    return found[0] if found else None
-
-
-def pynq_package(root="/"):
-    """The folder of the image's pynq package, or None."""
-    found = [
-        path
-        for packages in PACKAGES
-        for path in sorted(glob.glob(os.path.join(root, packages, "pynq")))
-    ]
-    return found[0] if found else None
+    return pynq_package(root, "overlays/base/base.bit")
 
 
 def output(*command):
     """The output of a command, or None if there is no such command or it fails."""
+    options = {"stderr": subprocess.STDOUT, "universal_newlines": True}
     try:
-        return subprocess.check_output(
-            command, stderr=subprocess.STDOUT, universal_newlines=True
-        ).strip()
+        return subprocess.check_output(command, **options).strip()
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -1,9 +1,10 @@
 """Installs the tutorial into the folder of a board's Jupyter, or removes it. `make install` and
 `make uninstall` call it.
 
-Runs on the board, as root, under any Python 3.6 or later, from the folder above: python3 -m
-deploy.install [--uninstall] On a PC that has a class, a student's server runs it before it starts:
-python3 -m deploy.install --into FOLDER"""
+Runs on the board, as root, under any Python 3.6 or later, from the folder above:
+python3 -m deploy.install [--uninstall]. On a PC that has a class, a student's server runs it before
+it starts: python3 -m deploy.install --into FOLDER
+"""
 
 import argparse
 import os
@@ -12,46 +13,43 @@ import subprocess
 import sys
 import tempfile
 
+from bitstream.derive import OverlayError, derive
+from iop import pynq_state
+
 from . import EDITION, image, tree
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-if os.path.isdir(os.path.join(HERE, "notebooks")):  # the Python package holds the kit's folders
-    from .bitstream.derive import OverlayError, derive
-    from .iop import pynq_state
-
-    KIT = HERE
-else:  # in a checkout they lie beside this one
-    from bitstream.derive import OverlayError, derive
-    from iop import pynq_state
-
-    KIT = os.path.dirname(HERE)
-
 NAME = "pynq_tutorial"
+KIT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # which files an edition consists of, from git: `make edition` writes it
-LIST = os.path.join(HERE, "edition.txt")
+LIST = os.path.join(KIT, "deploy", "edition.txt")
 ANSWERS = "notebooks/solutions/"  # deploy/pack.sh knows it, too
 OF_THE_OVERLAY = ("bitstream/README.md", "bitstream/pynq_tutorial.hwh")
 NBVAL = "nbval==0.9.6" if sys.version_info < (3, 8) else "nbval==0.11.0"  # the last for each Python
 
 
 def files(bit=None, answers=True):
-    """The files of an installation: {relative path: contents as bytes}. They are the files in the
-    edition's list, and no others of the kit's folders.
+    """The files of an installation, which are those of the edition's list and no others.
 
-    bit: path of the image's base.bit, from which the overlay is made. Without one, only the kit's
-    own description of the overlay is delivered, for the virtual board. answers: False leaves out
-    the solutions. Raises OverlayError, or tree.InstallError if a file of the edition is missing
-    here."""
+    Args:
+        bit: path of the image's base.bit, from which the overlay is made. Without one, only the
+            kit's own description of the overlay is delivered, for the virtual board.
+        answers: False leaves out the solutions
+
+    Returns:
+        {relative path: contents as bytes}
+
+    Raises:
+        OverlayError, tree.InstallError: if a file of the edition is missing here
+    """
     found = {}
     for name in _read(LIST).decode().splitlines():
+        folder, _, inside = name.partition("/")
         if name.startswith(ANSWERS) and not answers:
             continue
-        folder, _, inside = name.partition("/")
-        if folder in ("iop", "mb_src") or name in OF_THE_OVERLAY:
-            inside = name
-        elif folder != "notebooks":  # what is in notebooks/ comes to the top
-            continue
-        found[inside] = _read(os.path.join(KIT, name))
+        if folder == "notebooks":  # what is in there comes to the top
+            found[inside] = _read(os.path.join(KIT, name))
+        elif folder in ("iop", "mb_src") or name in OF_THE_OVERLAY:
+            found[name] = _read(os.path.join(KIT, name))
     if bit:
         found.update(("bitstream/" + name, contents) for name, contents in derive(bit).items())
     return found
@@ -70,31 +68,29 @@ def _read(path):
 
 def install(root="/", bit=None, answers=True):
     """Installs into an image's root, from its base overlay or the one that is given, and prints
-    what it did. Without `answers`, solutions from an earlier installation are removed unless they
-    were changed.
+    what it did. Without `answers`, unchanged solutions of an earlier installation are removed.
 
     Raises OverlayError or tree.InstallError; then nothing has changed.
     """
     bit = bit or image.base_overlay(root)
     if not bit:
+        folders = " or ".join(os.path.join(root, packages) for packages in image.PACKAGES)
         raise tree.InstallError(
-            "There is no base overlay in {}, from which the tutorial's is made: give the path of"
-            " the image's base.bit, as in BASE_OVERLAY=/path/to/base.bit.".format(
-                " or ".join(os.path.join(root, packages) for packages in image.PACKAGES)
-            )
+            f"There is no base overlay in {folders}, from which the tutorial's is made: give the"
+            " path of the image's base.bit, as in BASE_OVERLAY=/path/to/base.bit."
         )
-    contents = files(bit, answers)
     target = os.path.join(image.notebooks_folder(root), NAME)
+    contents = files(bit, answers)
     if root != "/":
         os.makedirs(os.path.dirname(target), exist_ok=True)
-    tell(target, tree.install(target, contents, EDITION))
+    _bring(target, contents)
     settle(target, root)
 
 
-def lay_out(folder, answers=True):
-    """Installs into a student's folder on a PC, for the virtual board, and prints what it did.
-    Raises tree.InstallError, and then nothing has changed."""
-    tell(folder, tree.install(folder, files(answers=answers), EDITION))
+def lay_out(folder, answers=True, bit=None):
+    """Installs into a folder on any machine, and prints what it did. Raises as `files` does, and
+    tree.InstallError; then nothing has changed."""
+    _bring(folder, files(bit, answers))
 
 
 def settle(folder, root="/"):
@@ -106,37 +102,25 @@ def settle(folder, root="/"):
         pynq_state.leave(package, folder, root)
 
 
-def tell(target, report):
-    """Prints the report of tree.install."""
-    tell_left_over(target)
-    if "interrupted" in report:
+def _bring(target, contents):
+    report = tree.install(target, contents, EDITION)
+    if report.pop("interrupted", False):
         print(f"{target}: an earlier run was interrupted here; this one has completed it.")
-    if not any(report.values()):
+    elif not any(report.values()):
         print(f"{target}: edition {EDITION} is there already; nothing to change.")
         return
-    print(
-        "{}: edition {}; {} files new, {} replaced, {} removed.".format(
-            target, EDITION, *(len(report[word]) for word in ("new", "replaced", "removed"))
-        )
-    )
+    new, replaced, removed = (len(report[word]) for word in ("new", "replaced", "removed"))
+    print(f"{target}: edition {EDITION}; {new} files new, {replaced} replaced, {removed} removed.")
     for name in report["kept"]:
         print("kept, because it was changed here: " + printable(name))
     for name in report["beside"]:
         print("the new edition of one of these:   " + printable(name))
 
 
-def tell_left_over(target):
-    for path in tree.left_over(target):
-        print(
-            f"{path} is left of an earlier edition's run that was cut off. It may hold what a "
-            "student saved at that moment: look into it, then remove it."
-        )
-
-
 def printable(name):
-    """A file's name as it is, or in ASCII if it cannot be printed or has more than one line."""
+    """A file's name; in ASCII if it cannot be printed as it is, or has more than one line."""
     try:
-        name.encode(sys.stdout.encoding or "ascii", sys.stdout.errors or "strict")
+        name.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
         return ascii(name)
     return ascii(name) if "\n" in name else name
@@ -147,12 +131,11 @@ def uninstall(root="/"):
     tree.InstallError."""
     target = os.path.join(image.notebooks_folder(root), NAME)
     report = tree.uninstall(target)
-    tell_left_over(target)
     settle(target, root)
     if not any(report.values()):
         print(f"{target}: no tutorial is installed there; nothing to change.")
         return
-    print("{}: {} files removed.".format(target, len(report["removed"])))
+    print(f"{target}: {len(report['removed'])} files removed.")
     for name in report["kept"]:
         print("kept, because it is not as it was installed: " + printable(name))
 
@@ -162,61 +145,50 @@ def add_nbval(python):
     changes no other package."""
     if image.output(python, "-c", "import nbval") is not None:
         return
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as there_already:
-        freeze = image.output(python, "-m", "pip", "freeze") or ""
-        there_already.write("\n".join(re.findall(r"^[\w.-]+==\S+$", freeze, re.M)))
-        there_already.flush()
-        pip = subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--constraint", there_already.name, NBVAL],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            universal_newlines=True,
-        )
-    if pip.returncode:
-        print(
-            "nbval could not be installed ({}). The notebooks do not need it; `make test` on the"
-            " board does.".format((pip.stdout.strip().splitlines() or ["pip said nothing"])[-1])
-        )
-    else:
+    pins = re.findall(r"^[\w.-]+==\S+$", image.output(python, "-m", "pip", "freeze") or "", re.M)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+        constraints.write("\n".join(pins))
+        constraints.flush()
+        pip = [python, "-m", "pip", "install", "--quiet", "--constraint", constraints.name, NBVAL]
+        options = {"stderr": subprocess.STDOUT, "universal_newlines": True}
+        run = subprocess.run(pip, stdout=subprocess.PIPE, **options)
+    if not run.returncode:
         print(f"{NBVAL} is now in the image's Python, for `make test`.")
+        return
+    reason = (run.stdout.strip().splitlines() or ["pip said nothing"])[-1]
+    print(
+        f"nbval could not be installed ({reason}). The notebooks do not need it; `make test` on the"
+        " board does."
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--uninstall", action="store_true")
-    parser.add_argument(
-        "--no-answers", action="store_true", help="leave the exercises' solutions out"
-    )
-    parser.add_argument(
-        "--destdir", default="/", help="install into this folder as if it were the image's root"
-    )
-    parser.add_argument(
-        "--into",
-        metavar="FOLDER",
-        help="on a PC: the notebooks for the virtual board, into this folder",
-    )
-    parser.add_argument(
-        "--base-overlay", help="base.bit to make the overlay from, with base.hwh beside it"
-    )
+    option = parser.add_argument
+    option("--uninstall", action="store_true")
+    option("--no-answers", action="store_true", help="leave the exercises' solutions out")
+    option("--destdir", default="/", help="install into this folder as if it were an image's root")
+    option("--into", metavar="FOLDER", help="on a PC: the notebooks for the virtual board")
+    option("--base-overlay", help="base.bit to make the overlay from, with base.hwh beside it")
     given = parser.parse_args()
     root = os.path.abspath(given.destdir)
     os.umask(0o022)  # all may read what is installed, whatever the user's own umask says
     try:
         if given.into:
-            return lay_out(given.into, not given.no_answers)
-        if root == "/" and not os.path.isdir("/sys/class/fpga_manager/fpga0"):
+            lay_out(given.into, not given.no_answers)
+        elif root == "/" and not os.path.isdir("/sys/class/fpga_manager/fpga0"):
             raise tree.InstallError(
                 "This machine is not a PYNQ board: give the board's address, as in"
                 " HOST=192.168.2.99, or say where its files are, as in DESTDIR=/path/to/root."
             )
-        if given.uninstall:
+        elif given.uninstall:
             uninstall(root)
         else:
             install(root, given.base_overlay, answers=not given.no_answers)
             if root == "/":
                 add_nbval(image.python())
     except (OverlayError, tree.InstallError) as error:
-        sys.exit("pynq_tutorial: " + str(error))
+        sys.exit(f"pynq_tutorial: {error}")
     except OSError as error:
         sys.exit(f"pynq_tutorial: {error.filename}: {error.strerror}.")
 

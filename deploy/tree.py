@@ -1,28 +1,27 @@
 """Puts an edition of the tutorial into a folder that students work in, or removes it, as dpkg does.
 
-All new files are written beside their places first, then each takes its place by a rename. A file
-that a student changed stays as it is, and one that is saved just then is not lost. The next run
-completes one that was cut off. Needs Python 3.6, and a file system that renames files.
+Each new file is written beside its place, and takes the place by a rename. The manifest, a list of
+the kit's files with their SHA-256, comes last. A file that a student changed stays, and one that is
+saved just then is not lost. The next run completes one that was cut off. Needs Python 3.6.
 """
 
 import errno
 import fcntl
+import hashlib
+import itertools
+import json
 import os
-from contextlib import contextmanager
+import re
+from contextlib import contextmanager, suppress
 
-from .folder import MANIFEST, NEW_EDITION, Folder, InstallError, refusal, remove_folder
+MANIFEST = ".pynq_tutorial.json"
+NEW_EDITION = "-new-edition"
+COMING, LEAVING = ".pynq_tutorial-coming", ".pynq_tutorial-leaving"  # endings of temporary names
+CHECKPOINTS, CACHE = ".ipynb_checkpoints", "__pycache__"
 
-__all__ = [
-    "MANIFEST",
-    "NEW_EDITION",
-    "InstallError",
-    "install",
-    "interrupted",
-    "left_over",
-    "unchanged",
-    "uninstall",
-]
-STAGING = ".{}.staging"  # during a run, editions up to 1.1.0 had such a folder beside the target
+
+class InstallError(Exception):
+    """A sentence for the person who installs: what went wrong, and whether anything was changed."""
 
 
 def install(target, files, edition):
@@ -37,18 +36,17 @@ def install(target, files, edition):
         What happened, as {word: [relative paths]}. "new", "replaced" and "removed" are the kit's
         files. "kept" ones were changed by a student and stay as they are; if the edition has a
         newer version of one, that comes beside it, and is in "beside". All are empty if the folder
-        had this edition already. If a run was cut off, "interrupted" has what it was changing.
+        had this edition already. "interrupted" is there, and true, if an earlier run was cut off.
 
     Raises:
         InstallError: the same call completes what was changed, if anything was.
     """
     with _alone(target) as folder:
-        report = {word: set() for word in ("new", "replaced", "removed", "kept", "beside")}
-        cut_off = folder.recover()
-        folder.bring(files, edition, report)
+        cut_off = folder.clean()
+        report = folder.bring(files, edition)
         if cut_off:
-            report["interrupted"] = cut_off
-        return {word: sorted(names) for word, names in report.items()}
+            report["interrupted"] = True
+        return report
 
 
 def uninstall(target):
@@ -58,39 +56,31 @@ def uninstall(target):
         {"removed": [...], "kept": [...]}, of relative paths; both empty if nothing was installed.
     """
     with _alone(target) as folder:
-        report, kept = {"removed": set()}, ()
-        folder.recover()
+        folder.clean()
+        removed, kept = [], []
         if folder.installed:
-            folder.bring({}, None, report)
-            kept = folder.look()
+            removed = folder.bring({}, None)["removed"]
+            kept = sorted(folder.look())
             os.remove(folder.at(MANIFEST))
-        remove_folder(folder.path)
-        return {"removed": sorted(report["removed"]), "kept": sorted(kept)}
+        _remove_folder(folder.path)
+        return {"removed": removed, "kept": kept}
 
 
 def unchanged(target):
     """The relative paths of the kit's files in a folder that nobody changed."""
-    folder = Folder(target)
+    folder = _Folder(target)
     have = folder.look()
     return [name for name, known in folder.old["files"].items() if have.get(name) == known]
 
 
 def interrupted(target):
     """Whether an installation was cut off in a folder, and none has completed it yet."""
-    return bool(Folder(target).old["coming"])
-
-
-def left_over(target):
-    """Folders beside `target` that a killed run of edition 1.1.0 left. Nothing reads or removes
-    them: they may hold what a student saved in that moment."""
-    parent, name = os.path.split(os.path.realpath(target))
-    paths = [os.path.join(parent, STAGING.format(name) + end) for end in ("", ".part")]
-    return [path for path in paths if os.path.lexists(path)]
+    return bool(_Folder(target).old["coming"])
 
 
 @contextmanager
 def _alone(target):
-    """Yields the Folder while no other installation runs there."""
+    """Yields the _Folder while no other installation runs there."""
     target = os.path.realpath(target)
     parent, lock, folder = os.path.dirname(target), None, None
     try:
@@ -99,17 +89,16 @@ def _alone(target):
                 f"There is no folder {parent} to install into: is this a PYNQ board's?"
             )
         if os.path.lexists(target) and not os.path.isdir(target):
-            raise refusal(target, "is not a folder, and the tutorial has one of that name")
-        try:
+            raise _clash(target)
+        with suppress(OSError):  # a file system without locks
             lock = os.open(parent, os.O_RDONLY)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InstallError(
-                f"Another installation into {target} is under way: wait for it to end."
-            ) from None
-        except OSError:
-            pass  # a file system without locks
-        folder = Folder(target)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InstallError(
+                    f"Another installation into {target} is under way: wait for it to end."
+                ) from None
+        folder = _Folder(target)
         yield folder
     except OSError as error:
         raise InstallError(_sentence(error, target, folder and folder.changed)) from None
@@ -126,11 +115,303 @@ def _sentence(error, target, changed):
             "and give the same command again, which completes it."
         )
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"There is no room left for {target}, so nothing was changed: free some and try again."
-        )
+        return f"There is no room left for {target}, so nothing was changed: free some."
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"You may not write into {os.path.dirname(place)}, so nothing was changed: use sudo."
     if error.errno == errno.EROFS:
         return f"{target} is read-only, so nothing was changed: make its file system writable."
     return f"{place}: {error.strerror}; nothing was changed."
+
+
+def _clash(path):
+    return InstallError(
+        f"{path} is not a folder, and the tutorial has one of that name, so nothing was changed: "
+        "rename yours."
+    )
+
+
+class _Folder:
+    """A folder in which the kit is, or will be.
+
+    path: its real path
+    old: what its manifest says: "files", and what is "coming" while a run is under way, each
+        {relative path: SHA-256}. A student can edit it, so no path is ever made of that.
+    installed: whether it has a manifest. Without one, all in it counts as a student's.
+    changed: whether this run has changed anything for whoever works in the folder
+    """
+
+    def __init__(self, path):
+        self.path, self.changed, self.installed = os.path.realpath(path), False, False
+        self.old = {"files": {}, "coming": {}}
+        if os.path.isfile(self.at(MANIFEST)):
+            with open(self.at(MANIFEST), "rb") as file:
+                text = file.read()
+            with suppress(ValueError, AttributeError, RecursionError):
+                read = json.loads(text.decode())
+                self.old = {
+                    part: {n: sha for n, sha in read.get(part, {}).items() if isinstance(sha, str)}
+                    for part in self.old
+                }
+                self.installed = True
+
+    def at(self, name, ending=""):
+        """A file's path; with an ending, that of its temporary name."""
+        if ending:
+            name = os.path.join(os.path.dirname(name), f".{os.path.basename(name)}{ending}")
+        return os.path.join(self.path, name)
+
+    def look(self, files=()):
+        """{relative path: SHA-256} of what is there. None for what by its name is not the kit's:
+        a student may have gigabytes of that."""
+        # where case does not count, 1_memory.ipynb may be there as 1_Memory.ipynb
+        names = {name for name in files if os.path.lexists(self.at(name))}
+        for place, folders, entries in os.walk(self.path, onerror=_unless_a_students):
+            links = [each for each in folders if os.path.islink(os.path.join(place, each))]
+            paths = [os.path.join(place, each) for each in entries + links]
+            names.update(os.path.relpath(path, self.path) for path in paths)
+        names.discard(MANIFEST)
+        return {n: _hash(self.at(n)) if n in files or self.known(n) else None for n in names}
+
+    def known(self, name):
+        """The hashes that a file of the kit's may have under this name."""
+        name = _original(name)
+        return {part[name] for part in self.old.values() if name in part}
+
+    def beside(self, name, wanted):
+        """The name for a new file beside a student's: free, or of a file of the kit's."""
+        stem, extension = os.path.splitext(_original(name))
+        for number in itertools.chain([""], map("-{}".format, itertools.count(2))):
+            beside = stem + NEW_EDITION + number + extension
+            path = self.at(beside)
+            if not os.path.lexists(path) or _hash(path) in {wanted, *self.known(beside)}:
+                return beside
+
+    def bring(self, files, edition):
+        """Changes what is not as in the edition. Without an edition it only removes."""
+        have = self.look(files)
+        report = {word: [] for word in ("new", "replaced", "removed", "kept", "beside")}
+        put, stay, manifest = {}, set(files), {}
+        for name, contents in sorted(files.items()):
+            wanted = manifest[name] = hashlib.sha256(contents).hexdigest()
+            if name not in have or have[name] in self.known(name) - {wanted}:
+                put[name] = contents
+            elif have[name] != wanted:
+                report["kept"].append(name)
+                beside = self.beside(name, wanted)
+                stay.add(beside)
+                if self.old["files"].get(name) != wanted != _hash(self.at(beside)):
+                    put[beside] = contents
+        gone = sorted(name for name in have if name not in stay and have[name] in self.known(name))
+        if not put and not gone and self.old == {"files": manifest, "coming": {}}:
+            return {word: [] for word in report}
+        self.refuse_clashes(put)
+        ready = {}
+        try:
+            if edition:
+                self.write_beside(put, edition, manifest, ready)
+            self.change(gone, put, have, ready, report)
+            os.sync()
+            if edition:
+                os.replace(ready[MANIFEST], self.at(MANIFEST))
+                os.sync()
+        finally:
+            for path in filter(os.path.lexists, ready.values()):
+                with suppress(OSError):
+                    os.remove(path)
+            if not self.changed:
+                _remove_folder(self.path)
+        return report
+
+    def refuse_clashes(self, put):
+        """Refuses to put a file into what is not a folder, such as a link."""
+        for path in [self.at(folder) for name in put for folder in _above(name)]:
+            if os.path.islink(path) or os.path.lexists(path) and not os.path.isdir(path):
+                raise _clash(path)
+
+    def write_beside(self, put, edition, manifest, ready):
+        """Writes all new files under temporary names, and these into `ready`. Then the manifest
+        that is there says what is coming, so that the next run knows it for the kit's."""
+        for name, contents in put.items():
+            self.old["coming"][_original(name)] = hashlib.sha256(contents).hexdigest()
+        put = dict(put)
+        put[MANIFEST] = _json(edition=edition, files=manifest, coming={})
+        put["journal"] = _json(edition=edition, **self.old)
+        self.make_folder("")
+        for name, contents in put.items():
+            above = next(each for each in [*_above(name), ""] if os.path.isdir(self.at(each)))
+            rest = os.path.relpath(name, above or ".").replace("/", "+")
+            ready[name] = self.at(os.path.join(above, rest), COMING)
+            with open(ready[name], "xb") as file:
+                file.write(contents)
+            self.own(ready[name], 0o644)
+        os.sync()  # boards are often switched off without a shutdown
+        os.replace(ready["journal"], self.at(MANIFEST))
+
+    def change(self, gone, put, have, ready, report):
+        """Removes and replaces files, all that it can, and then raises the first error."""
+        failed = None
+        for name in gone + sorted(put):
+            word = "removed" if name in gone else "replaced" if name in have else "new"
+            try:
+                try:
+                    self.exchange(name, have.get(name), ready.get(name))
+                except FileExistsError:  # a student saved it just now
+                    if name in gone:
+                        continue
+                    report["kept"].append(name)
+                    name = self.beside(name, _hash(ready[name]))
+                    self.exchange(name, _hash(self.at(name)), ready[name])
+                report["beside" if NEW_EDITION in name and name not in gone else word].append(name)
+            except OSError as error:
+                failed = failed or error
+        if failed:
+            raise failed
+
+    def exchange(self, name, expected, ready):
+        """Removes a file, and has another one take its place, if there is one.
+
+        Args:
+            expected: its SHA-256; None if nothing is there
+            ready: path of the other one, or None
+
+        Raises:
+            FileExistsError: a student saved the file meanwhile, and it is as it was
+        """
+        leaving = self.at(name, LEAVING)
+        try:
+            if expected and os.path.lexists(self.at(name)):
+                os.rename(self.at(name), leaving)
+                self.changed = True
+                if _hash(leaving) != expected:
+                    raise _just_saved(self.at(name))
+            if ready:
+                self.changed = True
+                for folder in reversed(list(_above(name))):
+                    self.make_folder(folder)
+                _move(ready, self.at(name))
+        except OSError:
+            self.give_back(name)
+            raise
+        if os.path.lexists(leaving):
+            os.remove(leaving)
+        if not ready:
+            for folder in _above(name):
+                _remove_folder(self.at(folder))
+
+    def give_back(self, name):
+        """Gives a file that was leaving its name again. If a student has saved another one since,
+        the kit's is removed, and one that the student saved before gets a number."""
+        leaving = self.at(name, LEAVING)
+        for number in itertools.count(1):
+            if not os.path.lexists(leaving):
+                return
+            there = self.at(name if number == 1 else f"-{number}".join(os.path.splitext(name)))
+            try:
+                _move(leaving, there)
+            except FileExistsError:
+                if _hash(leaving) in {_hash(there), *self.known(name)}:
+                    os.remove(leaving)
+
+    def clean(self):
+        """Undoes what a run that was cut off was in the middle of, and removes what is written
+        again when it is needed. Returns whether a run was cut off."""
+        cut_off = bool(self.old["coming"])
+        ours = {folder for part in self.old.values() for name in part for folder in _above(name)}
+        for place, _, names in os.walk(self.path, topdown=False, onerror=_unless_a_students):
+            folder = os.path.relpath(place, self.path)
+            for entry in names:
+                path = os.path.join(place, entry)
+                if entry.startswith(".") and entry.endswith((COMING, LEAVING)):
+                    cut_off = self.changed = True
+                    if entry.endswith(COMING):
+                        os.remove(path)
+                    else:
+                        name = os.path.join(folder, entry[1 : -len(LEAVING)])
+                        self.give_back(os.path.normpath(name))
+                elif _is_written_again(path):
+                    with suppress(OSError):
+                        os.remove(path)
+            if os.path.basename(place) in (CACHE, CHECKPOINTS) or folder in ours:
+                _remove_folder(place)
+        return cut_off
+
+    def make_folder(self, name):
+        if not os.path.isdir(self.at(name)):
+            os.mkdir(self.at(name))
+            self.own(self.at(name), 0o755)
+
+    def own(self, path, mode):
+        parent = os.stat(os.path.dirname(self.path))
+        with suppress(OSError):  # not every file system has owners and modes
+            if os.geteuid() == 0:
+                os.chown(path, parent.st_uid, parent.st_gid)
+            os.chmod(path, mode)
+
+
+def _json(**manifest):
+    return json.dumps(manifest, indent=1, sort_keys=True).encode()
+
+
+def _original(name):
+    """The name of the file of which this is Jupyter's checkpoint, or a new edition."""
+    name = re.sub(re.escape(CHECKPOINTS) + "/([^/]*)-checkpoint", r"\1", name)
+    return re.sub(NEW_EDITION + r"(-\d+)?(?=\.|$)", "", name)
+
+
+def _above(name):
+    while os.path.dirname(name) not in ("", name):
+        name = os.path.dirname(name)
+        yield name
+
+
+def _unless_a_students(error):
+    if not isinstance(error, (PermissionError, FileNotFoundError)):
+        raise error
+
+
+def _just_saved(path):
+    return FileExistsError(errno.EEXIST, "was saved just now", path)
+
+
+def _is_written_again(path):
+    """Whether a file is Python's cache, or what pynq 3.1 writes where it downloads an overlay."""
+    above, entry = os.path.split(path)
+    if entry != "loaded.xclbin" or not os.path.isfile(path):
+        return os.path.basename(above) == CACHE and entry.endswith(".pyc")
+    with open(path, "rb") as file:
+        return file.read(7) == b"xclbin2"
+
+
+def _hash(path):
+    """None for what is not a file or a link, and for what cannot be read or has gone meanwhile."""
+    try:
+        if os.path.islink(path):
+            return "-> " + os.readlink(path)
+        if not os.path.isfile(path):
+            return None
+        sha256 = hashlib.sha256()
+        with open(path, "rb") as file:
+            for piece in iter(lambda: file.read(1 << 20), b""):
+                sha256.update(piece)
+        return sha256.hexdigest()
+    except (PermissionError, FileNotFoundError):
+        return None
+
+
+def _move(here, there):
+    """Renames a file, but replaces none that a student may just have saved: FileExistsError."""
+    try:
+        os.link(here, there, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: a save between the next two calls is lost
+        if os.path.lexists(there):
+            raise _just_saved(there) from None
+        os.rename(here, there)
+    else:
+        os.remove(here)
+
+
+def _remove_folder(path):
+    with suppress(OSError):  # mostly because something is in it
+        os.rmdir(path)

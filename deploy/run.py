@@ -1,9 +1,9 @@
-#!/usr/bin/env python3
-"""run.py NOTEBOOK: executes a notebook's cells one by one, and prints each with its output as it
-comes.
+"""python3 -m deploy.run NOTEBOOK: executes a notebook's cells one by one, and prints each with its
+output as it comes.
 
 Of a picture it prints the text. It does not change the notebook's file. Exits with 1 if a cell
-raises an error. (Jupyter's own commands print nothing until the whole notebook has run.)"""
+raises an error. (Jupyter's own commands print nothing until the whole notebook has run.)
+"""
 
 import os
 import sys
@@ -20,11 +20,8 @@ class PrintingClient(NotebookClient):
 
     async def async_execute_cell(self, cell, cell_index, **kwargs):
         if cell.cell_type == "code":
-            print(
-                f"\n\033[1m{cell.source}\033[0m" if sys.stdout.isatty() else "\n" + cell.source,
-                flush=True,
-            )
-            print("-" * 40, flush=True)
+            bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+            print(f"\n{bold}{cell.source}{plain}\n{'-' * 40}", flush=True)
         return await super().async_execute_cell(cell, cell_index, **kwargs)
 
     def output(self, outs, msg, display_id, cell_index):
@@ -41,9 +38,8 @@ class PrintingClient(NotebookClient):
 def main(path):
     notebook = nbformat.read(path, as_version=4)
     folder = os.path.dirname(os.path.abspath(path))
-    client = PrintingClient(
-        notebook, timeout=CELL_TIMEOUT, resources={"metadata": {"path": folder}}
-    )
+    resources = {"metadata": {"path": folder}}
+    client = PrintingClient(notebook, timeout=CELL_TIMEOUT, resources=resources)
     try:
         client.execute()
     except CellExecutionError:
