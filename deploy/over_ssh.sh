@@ -29,6 +29,7 @@ for option in "$@"; do
 done
 
 # In /tmp, whatever TMPDIR is: a socket's path has at most 103 bytes.
+# shellcheck disable=SC2086  # a command with options
 (set -- ${SSH:-ssh} && command -v "$1" >/dev/null) ||
     fail "${SSH:-ssh}, which reaches the board, is not here: install it (Debian, Ubuntu: sudo" \
         "apt-get install openssh-client), or give another one with SSH=..."
@@ -52,6 +53,7 @@ ended() {  # ended PROCESS SECONDS: waits for its end; false if it does not come
     done
 }
 
+# shellcheck disable=SC2329  # for trap
 finish() {
     trap - EXIT
     trap '' INT TERM HUP
@@ -65,6 +67,7 @@ trap 'exit 130' INT TERM HUP
 
 # Packed first: if a file cannot be read, the kit is not installed. Otherwise that file would be
 # removed from the board.
+# shellcheck disable=SC2086  # an option or none
 sh deploy/pack.sh $answers > "$control/kit.tar.gz" ||
     fail "this PC could not pack the kit, so nothing was changed on $host."
 size=$(($(wc -c < "$control/kit.tar.gz")))
