@@ -78,12 +78,20 @@ def of_uv():
     return found
 
 
+def is_there(source):
+    """False for a folder that is not there: pip goes on without it, and uv would not."""
+    path = source[len("file://") :] if source.startswith("file://") else source
+    return "://" in path or os.path.exists(os.path.expanduser(path))
+
+
 def for_uv(options):
     """Options as uv's variables."""
     variables = {}
     for variable, names in OPTIONS.items():
         for value in (options[name] for name in names.split() if name in options):
             words = value if isinstance(value, list) else str(value).split()
+            if variable in ("UV_INDEX", "UV_FIND_LINKS"):
+                words = filter(is_there, words)
             text = ("," if variable == "UV_FIND_LINKS" else " ").join(words)
             variables[variable] = "" if text.lower() in OFF else "1" if value is True else text
     return variables

@@ -120,7 +120,8 @@ target = {elsewhere}
 no-binary = :all:
 [global]
 require-virtualenv = true
-find-links = {wheels}
+find-links = {wheels} /nowhere
+extra-index-url = file:///nowhere
 """
 UV_TOML = """
 no-build = true
