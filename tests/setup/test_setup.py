@@ -120,8 +120,8 @@ target = {elsewhere}
 no-binary = :all:
 [global]
 require-virtualenv = true
-find-links = {wheels} /nowhere
-extra-index-url = file:///nowhere
+find-links = {wheels} /no/such/folder
+extra-index-url = file:///no/such/folder
 """
 UV_TOML = """
 no-build = true
