@@ -247,7 +247,7 @@ def test_an_error_is_the_tool_s_with_a_remedy_if_known(kit, given, says, remedy)
     [
         ("ip link set lo up 2>/dev/null", "lookup address", "is there a network?"),
         ("mount -t tmpfs -o noexec tmpfs .deploy", "mounted noexec", "clone the kit into"),
-        ("mount -t tmpfs -o size=64k tmpfs .deploy", "os error 28", "there is no space left"),
+        ("mount -t tmpfs -o size=64k tmpfs .deploy", "could not be made", "there is no space left"),
         ("mount -t tmpfs -o ro tmpfs .deploy", "Read-only file system", "clone the kit into"),
     ],
 )
