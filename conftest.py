@@ -4,6 +4,7 @@ need a compiler for the MicroBlaze are skipped if there is none."""
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import sys
@@ -24,49 +25,32 @@ if find_spec("pynq") is None:
 
 ROOT = Path(__file__).resolve().parent
 RUNS = ROOT / ".pytest_tmp"
-NEED_A_COMPILER = (
-    "4_firmware.ipynb",
-    "7_pins.ipynb",
-    "8_c_in_a_cell.ipynb",
-    "test_cells.py",
-    "test_checks_c_in_a_cell.py",
-    "test_checks_firmware.py",
-    "test_checks_pins.py",
+NEED_A_COMPILER = re.compile(
+    r"[478]_\w+\.ipynb|test_cells\.py|test_checks_(c_in_a_cell|firmware|pins)\.py"
 )
-LINKED = "bitstream", "iop", "mb_src"  # notebooks/ has links to these
 # Notebook 4 writes into the first; the others are not needed.
 NOT_COPIED = shutil.ignore_patterns("my_firmware", ".ipynb_checkpoints", "__pycache__")
 
 
 def pytest_configure(config):
-    """Makes the run's folder, which is removed at its end. All processes of a run (xdist) share
-    it."""
+    """Makes the run's folder, which all its processes (xdist) share, and which its end removes."""
     # A shell makes background jobs ignore SIGINT, and tests send it as the stop button does.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         config.run_folder = Path(config.workerinput["run_folder"])
     else:
-        config.run_folder = folder_of_a_run(config)
+        config.run_folder = _folder_of_a_run(config)
         if config.option.basetemp is None:
             config.option.basetemp = str(config.run_folder / "tmp")
-        for number in (signal.SIGHUP, signal.SIGTERM):
-            signal.signal(number, lambda number, frame: pytest.exit(f"ended by signal {number}"))
-        # In a child that a test forks, these handlers would keep it from ending while it waits for
-        # a lock.
+        _on_signals(lambda number, frame: pytest.exit(f"ended by signal {number}"))
+        # A child that a test forks would otherwise not end while it waits for a lock.
         if hasattr(os, "register_at_fork"):  # Python 3.7
-            os.register_at_fork(
-                after_in_child=lambda: [
-                    signal.signal(number, signal.SIG_DFL)
-                    for number in (signal.SIGHUP, signal.SIGTERM)
-                ]
-            )
+            os.register_at_fork(after_in_child=lambda: _on_signals(signal.SIG_DFL))
     # A user's own start-up files and settings would change what the notebooks print.
-    os.environ.update(
-        IPYTHONDIR=str(config.run_folder / "ipython"),
-        JUPYTER_CONFIG_DIR=str(config.run_folder / "jupyter"),
-        JUPYTER_PREFER_ENV_PATH="1",
-    )
+    os.environ["IPYTHONDIR"] = str(config.run_folder / "ipython")
+    os.environ["JUPYTER_CONFIG_DIR"] = str(config.run_folder / "jupyter")
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ.pop("JUPYTER_PATH", None)
     _execute_a_copy(config.run_folder)
 
@@ -79,40 +63,34 @@ def pytest_configure_node(node):
 def pytest_collection_modifyitems(items):
     if firmware.compiler() is None:
         for item in items:
-            if item.path.name in NEED_A_COMPILER:
+            if NEED_A_COMPILER.match(item.path.name):
                 item.add_marker(pytest.mark.skip(reason=firmware.NO_COMPILER))
 
 
-def folder_of_a_run(config):
-    """A new folder, locked for as long as this process lives. Removes the folders of processes that
-    were killed."""
-    try:
-        RUNS.mkdir(exist_ok=True)
-        everybody = os.open(str(RUNS), os.O_RDONLY)
-    except OSError:  # this user may not write into the checkout
-        folder = Path(tempfile.mkdtemp(prefix="pynq-tutorial-run-"))
-        config.add_cleanup(lambda: shutil.rmtree(str(folder), ignore_errors=True))
-        return folder
-    # until the new folder has its lock, nobody may take it for an old one
+def _on_signals(handler):
+    for number in signal.SIGHUP, signal.SIGTERM:
+        signal.signal(number, handler)
+
+
+def _folder_of_a_run(config):
+    """A new folder, locked while this process lives. Removes those of killed processes."""
+    RUNS.mkdir(exist_ok=True)
+    # Until the new folder has its lock, nobody may take it for an old one.
+    everybody = os.open(str(RUNS), os.O_RDONLY)
     fcntl.flock(everybody, fcntl.LOCK_EX)
     for old in RUNS.glob("run-*"):
-        lock = locked(old)
+        lock = _locked(old)
         if lock is not None:
             shutil.rmtree(str(old), ignore_errors=True)
             os.close(lock)
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=str(RUNS)))
-    lock = locked(folder)
+    _locked(folder)
     os.close(everybody)
-
-    def remove():
-        shutil.rmtree(str(folder), ignore_errors=True)
-        os.close(lock)
-
-    config.add_cleanup(remove)
+    config.add_cleanup(lambda: shutil.rmtree(str(folder), ignore_errors=True))
     return folder
 
 
-def locked(folder):
+def _locked(folder):
     """The lock of a folder, as a file descriptor; None if another process has it."""
     lock = os.open(str(folder), os.O_RDONLY)
     try:
@@ -123,11 +101,10 @@ def locked(folder):
     return lock
 
 
-def copy_of_the_notebooks(folder):
-    """Copies notebooks/ and the folders that it has links to into a folder; returns the copy's
-    path."""
+def _copy_of_the_notebooks(folder):
+    """Copies notebooks/ and what it has links to; returns the copy's path."""
     copy = Path(tempfile.mkdtemp(prefix="copy-", dir=str(folder)))
-    for name in ("notebooks",) + LINKED:
+    for name in "notebooks", "bitstream", "iop", "mb_src":
         shutil.copytree(str(ROOT / name), str(copy / name), symlinks=True, ignore=NOT_COPIED)
     return copy / "notebooks"
 
@@ -140,13 +117,12 @@ def _execute_a_copy(folder):
         return
 
     class KernelOnACopy(plugin.RunningKernel):
-        copy = None  # made when the first kernel starts, since collecting tests does not need it
+        copy = None  # made when the first kernel starts: to collect tests does not need it
 
         def __init__(self, kernel_name, cwd=None, **options):
             ours = ROOT / "notebooks"
             if cwd is not None and ours in (Path(cwd), *Path(cwd).parents):
-                if KernelOnACopy.copy is None:
-                    KernelOnACopy.copy = copy_of_the_notebooks(folder)
+                KernelOnACopy.copy = KernelOnACopy.copy or _copy_of_the_notebooks(folder)
                 cwd = str(KernelOnACopy.copy / Path(cwd).relative_to(ours))
             super().__init__(kernel_name, cwd=cwd, **options)
 

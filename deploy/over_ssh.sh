@@ -26,6 +26,8 @@ for option in "$@"; do
     before=$option
     options="$options $(quoted "$option")"
 done
+
+# shellcheck disable=SC2086  # a command with options
 (set -- ${SSH:-ssh} && command -v "$1" >/dev/null) ||
     fail "${SSH:-ssh}, which reaches the board, is not here: install it (Debian, Ubuntu: sudo" \
         "apt-get install openssh-client), or give another one with SSH=..."
@@ -49,6 +51,7 @@ ended() {  # ended PROCESS SECONDS: waits for its end; false if it does not come
     done
 }
 
+# shellcheck disable=SC2329  # for trap
 finish() {
     trap - EXIT
     trap '' INT TERM HUP
@@ -60,7 +63,9 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
 
-# Packed first: what cannot be read here would be missing there, and so be removed.
+# Packed first: if a file cannot be read, the kit is not installed. Otherwise that file would be
+# removed from the board.
+# shellcheck disable=SC2086  # an option or none
 sh deploy/pack.sh $answers > "$control/kit.tar.gz" ||
     fail "this PC could not pack the kit, so nothing was changed on $host."
 size=$(($(wc -c < "$control/kit.tar.gz")))

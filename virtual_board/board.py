@@ -20,7 +20,7 @@ class VirtualBoard:
     def __init__(self):
         from pynq.pl_server import Device
 
-        from . import pynq_patches  # noqa: F401 (puts the stand-ins in place)
+        from . import pynq_patches  # puts the stand-ins in place
         from .device import VirtualDevice
 
         self._process = os.getpid()

@@ -15,8 +15,8 @@ import sys
 import tempfile
 import traceback
 
-import numpy  # noqa: F401
-import pynq.lib  # noqa: F401
+import numpy
+import pynq.lib
 
 machines_proc = int(sys.argv[1])
 libc = ctypes.CDLL(None, use_errno=True)

@@ -222,7 +222,7 @@ def test_under_a_hub_it_is_the_hubs_single_user_server(image, volume):
         + podman(
             "run", *READ_ONLY, volume, "--env=JUPYTERHUB_API_TOKEN=x", image, "--version"
         ).split()[-1]
-        in (ROOT / "deploy/hub/requirements.txt").read_text()
+        in (ROOT / "requirements/hub.txt").read_text()
     )
     assert (
         "jupyterlab==" + podman("run", *READ_ONLY, volume, image, "--version").split()[-1]

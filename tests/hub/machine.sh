@@ -12,7 +12,7 @@ alone="unshare --mount --pid --fork --kill-child --propagation private"
 
 if [ "$1" != --inside ]; then
     if ! $alone mount -t tmpfs try /mnt 2>/dev/null; then
-        echo "SKIPPED: make test-hub makes users and a class of them, and for that needs root and the right to mount."
+        echo "SKIPPED: make test-hub makes users, and for that needs root and the right to mount."
         exit 0
     fi
     compiler=${XDG_CACHE_HOME:-$HOME/.cache}/pynq-tutorial
@@ -38,4 +38,5 @@ if [ -d "$compiler" ]; then mount --bind "$compiler" "$root/var/cache/pynq-tutor
 for folder in "$kit" "$(readlink -f "$kit/.venv/bin/python")"; do
     while folder=$(dirname "$folder") && [ "$folder" != / ]; do chmod o+x "$root$folder"; done
 done
+# shellcheck disable=SC2016  # for the shell in there
 chroot "$root" sh -c 'cd "$0" && exec "$@"' "$kit" "$@"

@@ -4,6 +4,7 @@ user wants of Jupyter stays."""
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import urllib.request
@@ -12,77 +13,66 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from helpers.kit import ROOT
+from helpers.kit import ROOT, make
 from helpers.waiting import soon
 
 pytestmark = pytest.mark.slow
 
-PICTURES = """
-from iop.pictures import draw_words
-draw_words({"before": [1, 2], "after": [1, 3]})
-"""
-PLOT = """
-import matplotlib.pyplot as plt
-plt.plot([1, 2])
-plt.show()
-"""
+NOT_A_KERNEL = {"argv": ["/bin/false"], "display_name": "mine", "language": "python"}
+FILES = {
+    "python/numpy.py": "raise RuntimeError('another numpy')",
+    "jupyter/kernels/python3/kernel.json": json.dumps(NOT_A_KERNEL),
+    "ipython/profile_default/startup/00.py": "print('mine')\nraise RuntimeError('mine')",
+    "ipython/profile_default/ipython_config.py": "raise RuntimeError('mine')",
+    "matplotlib/matplotlibrc": "text.usetex: True\nfigure.dpi: 30\n",
+    "config/jupyter_config.py": "raise RuntimeError('mine')",
+}
+FOLDERS = {
+    "PYTHONPATH": "python",
+    "JUPYTER_PATH": "jupyter",
+    "JUPYTER_DATA_DIR": "jupyter",
+    "IPYTHONDIR": "ipython",
+    "MPLCONFIGDIR": "matplotlib",
+    "JUPYTER_CONFIG_DIR": "config",
+    "XILINX_XRT": "xrt",
+    "CPATH": ".",
+    "LD_LIBRARY_PATH": ".",
+}
+VARIABLES = {
+    "PYTHONWARNINGS": "error",
+    "PYTHONOPTIMIZE": "2",
+    "PYNQ_REMOTE_DEVICES": "192.0.2.1",
+    "MPLBACKEND": "TkAgg",
+    "PYTEST_ADDOPTS": "--no-such-option",
+}
+NOT_IN_AN_EDITOR = "PYTHONPATH", "PYTHONWARNINGS", "PYTHONOPTIMIZE", "IPYTHONDIR", "JUPYTER_PATH"
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """A home with settings that would break or change what the kit shows."""
-    files = {
-        "python/numpy.py": "raise RuntimeError('another numpy')",
-        "jupyter/kernels/python3/kernel.json": json.dumps(
-            {"argv": ["/bin/false"], "display_name": "mine", "language": "python"}
-        ),
-        "ipython/profile_default/startup/00.py": (
-            "print('from my start-up file')\nraise RuntimeError('mine')"
-        ),
-        "ipython/profile_default/ipython_config.py": (
-            "c.InteractiveShell.ast_node_interactivity = 'all'"
-        ),
-        "matplotlib/matplotlibrc": "text.usetex: True\nfigure.dpi: 30\n",
-        "config/jupyter_config.py": "raise RuntimeError('mine')",
-    }
-    for name, content in files.items():
+    for name, content in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
-    for name, value in {
-        "PYTHONPATH": "python",
-        "JUPYTER_PATH": "jupyter",
-        "JUPYTER_DATA_DIR": "jupyter",
-        "IPYTHONDIR": "ipython",
-        "MPLCONFIGDIR": "matplotlib",
-        "JUPYTER_CONFIG_DIR": "config",
-        "XILINX_XRT": "xrt",
-        "CPATH": ".",
-        "LD_LIBRARY_PATH": ".",
-    }.items():
-        monkeypatch.setenv(name, str(tmp_path / value))
-    for name, value in {
-        "PYTHONWARNINGS": "error",
-        "PYTHONOPTIMIZE": "2",
-        "PYNQ_REMOTE_DEVICES": "192.0.2.1",
-        "MPLBACKEND": "TkAgg",
-        "PYTEST_ADDOPTS": "--no-such-option",
-    }.items():
+    for name, folder in FOLDERS.items():
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
-    # as typed into a new terminal
-    for name in [name for name in os.environ if name.startswith("MAKE")]:
-        monkeypatch.delenv(name)
     return tmp_path
 
 
-def make(*words):
-    return subprocess.run(
-        ["make", "--no-print-directory", *words],
-        cwd=str(ROOT),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,
-        timeout=300,
-    )
+def executed(folder, *sources, **options):
+    """The cells of these sources, after a kernel of .venv in the folder has executed them."""
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=300, resources=resources, **options).execute()
+    return notebook.cells
+
+
+def says(folder, source):
+    """What a kernel puts out for a cell."""
+    (cell,) = executed(folder, source, allow_errors=True)
+    return "".join(output.get("text") or output.get("evalue") or "" for output in cell.outputs)
 
 
 def test_run_shows_the_same(home):
@@ -100,10 +90,8 @@ def kernelspecs(runtime):
     """What a server says that it would start, or None as long as it does not answer."""
     for path in runtime.glob("jpserver-*.json"):
         with contextlib.suppress(OSError, ValueError):
-            address = json.loads(path.read_text())["url"]
-            with urllib.request.urlopen(
-                f"{address}api/kernelspecs?token=my-own", timeout=300
-            ) as answer:
+            address = f"{json.loads(path.read_text())['url']}api/kernelspecs?token=my-own"
+            with urllib.request.urlopen(address, timeout=300) as answer:
                 return json.load(answer)["kernelspecs"]
     return None
 
@@ -111,46 +99,31 @@ def kernelspecs(runtime):
 def test_lab_starts_the_kits_kernel(home, monkeypatch):
     """A user's own settings of JupyterLab are obeyed; a kernel of the user's that is named python3,
     too, is not the notebooks'."""
-    (home / "config" / "jupyter_server_config.json").write_text(
-        json.dumps({"IdentityProvider": {"token": "my-own"}})
-    )
+    token = {"IdentityProvider": {"token": "my-own"}}
+    (home / "config" / "jupyter_server_config.json").write_text(json.dumps(token))
     (home / "config" / "jupyter_config.py").unlink()
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(home / "runtime"))
-    server = subprocess.Popen(
-        ["make", "lab", "LAB=--no-browser --port=0"],
-        cwd=str(ROOT),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    command = ["make", "lab", "LAB=--no-browser --port=0"]
+    output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen(command, cwd=str(ROOT), start_new_session=True, **output)
     try:
-        kernel = soon(lambda: kernelspecs(home / "runtime"), 300)["python3"]
-        assert (
-            kernel["spec"]["argv"][0] != "/bin/false" and kernel["spec"]["display_name"] != "mine"
-        )
+        kernel = soon(lambda: kernelspecs(home / "runtime"), 300)["python3"]["spec"]
+        assert kernel["argv"][0] != "/bin/false" and kernel["display_name"] != "mine"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.communicate(timeout=300)
+        server.wait(timeout=300)
 
 
-@pytest.mark.parametrize("backend", ["TkAgg", "Agg", "no-such-backend", None])
+@pytest.mark.parametrize("backend", ["TkAgg", "no-such-backend", ""])
 def test_pictures_come_in_any_kernel_of_the_environment(home, monkeypatch, backend):
     """As VS Code starts it, without make, so without what it leaves out."""
-    for name in "PYTHONPATH", "PYTHONWARNINGS", "PYTHONOPTIMIZE", "IPYTHONDIR", "JUPYTER_PATH":
+    for name in NOT_IN_AN_EDITOR:
         monkeypatch.delenv(name)
-    (
-        monkeypatch.delenv("MPLBACKEND")
-        if backend is None
-        else monkeypatch.setenv("MPLBACKEND", backend)
-    )
-    notebook = new_notebook(cells=[new_code_cell(PICTURES), new_code_cell(PLOT)])
-    NotebookClient(
-        notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}}
-    ).execute()
-    assert all(
-        any("image/png" in output.get("data", {}) for output in cell.outputs)
-        for cell in notebook.cells
-    )
+    monkeypatch.setenv("MPLBACKEND", backend)
+    ours = "from iop.pictures import draw_words\ndraw_words({'before': [1, 2], 'after': [1, 3]})"
+    students = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+    for cell in executed(ROOT / "notebooks", ours, students):
+        assert any("image/png" in output.get("data", {}) for output in cell.outputs), cell.outputs
 
 
 def test_pictures_come_where_only_iop_is_the_kits(home, monkeypatch):
@@ -161,7 +134,32 @@ def test_pictures_come_where_only_iop_is_the_kits(home, monkeypatch):
     monkeypatch.setattr(pictures, "display", shown.append)
     with pictures.style.context({"text.usetex": True, "figure.dpi": 30}):
         pictures.draw_words({"before": [1, 2]})
-    assert (
-        shown[0]._repr_png_().startswith(b"\x89PNG")
-        and repr(shown[0]) == "<Figure size 990x104.5 with 1 Axes>"
+    assert shown[0]._repr_png_().startswith(b"\x89PNG")
+    assert repr(shown[0]) == "<Figure size 990x104.5 with 1 Axes>"
+
+
+def test_a_kernel_has_a_board_whatever_its_users_settings_are(tmp_path, monkeypatch):
+    (tmp_path / "profile_default").mkdir()
+    (tmp_path / "profile_default" / "ipython_kernel_config.py").write_text(
+        "c = get_config(); c.IPKernelApp.exec_lines = ['mine = 5']; c.IPKernelApp.extensions = []"
     )
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    source = "import pynq, checks; print(mine, pynq.Device.active_device.name)"
+    assert says(tmp_path, source) == "5 virtual_board\n"
+
+
+def test_a_kernel_in_another_folder_finds_the_overlay(tmp_path):
+    source = (
+        "from pynq import Overlay\nprint(Overlay('./bitstream/{}.bit').iop1.mb_info['rst_name'])"
+    )
+    assert says(tmp_path, source.format("pynq_tutorial")) == "mb_iop1_reset\n"
+    assert "none.bit" in says(tmp_path, source.format("none"))
+
+
+def test_a_kernel_says_why_it_has_no_board(tmp_path, monkeypatch):
+    (tmp_path / "virtual_board.py").write_text(
+        "def activate():\n    raise OSError('no memory for it')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    remedy = f"virtual board did not come up .OSError: no memory for it.: `make doctor` in {ROOT}"
+    assert re.search(remedy, says(tmp_path, "import pynq; pynq.Device.active_device"))

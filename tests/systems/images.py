@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
-"""images.py [PYTHON...]: the virtual board under pynq 3 and the Python of a stock image or a PC, or
-of those that have one of the Pythons given, as 3.10. An environment each, a line each. (Under pynq
-2, `make test-board` runs the kit.)
+"""images.py [PYTHON...]: the virtual board under each Python that a PC may have, or those given.
 
-In each environment the IOP example runs (iop_example.py), and the unit tests that need nothing but
-pynq. If a Python is not on this machine, its line says that it is skipped. The environments stay in
-.images/ and are made again when their pins change."""
+Under each, the IOP example runs, and the unit tests that need nothing but pynq; a line each. A
+Python that is not on this machine is skipped. (Under the pynq of each image, `make test-board` runs
+the kit.) The environments stay in .images/ and are made again when their pins change."""
 
 import fcntl
 import glob
@@ -16,37 +14,30 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-EXAMPLE = "import sys, runpy, virtual_board; virtual_board.activate(); runpy.run_path(sys.argv[1])"
 ENVIRONMENTS = os.path.join(ROOT, ".images")
+EXAMPLE = "import sys, runpy, virtual_board; virtual_board.activate(); runpy.run_path(sys.argv[1])"
+TEN_WORDS = "State of buffer after IOP write\n" + "".join(f"{word}\n" for word in range(1, 11))
 TESTS = [
     "iop/test_mailbox.py",
     "iop/test_write_to_buffer.py",
     "iop/test_by_address.py",
     "iop/test_xlnk.py",
+    "iop/test_cells.py",
     "virtual_board/test_idle.py",
     "virtual_board/test_drivers.py",
     "virtual_board/test_interrupt_pin.py",
-    "iop/test_cells.py",
     "notebooks/test_checks.py",
-    "notebooks/test_checks_c_in_a_cell.py",
-    "notebooks/test_checks_firmware.py",
-    "notebooks/test_checks_performance.py",
     "bitstream/test_overlay_from_base.py",
 ]
 LIMIT = 1200  # seconds for each step
-TEN_WORDS = "State of buffer after IOP write\n" + "".join(f"{word}\n" for word in range(1, 11))
 
+OURS = "requirements.txt"
 IMAGES = [  # pynq, Python, pins
     ("2.5.4", "3.6", "tests/systems/environments/python-3.6.txt"),
     ("2.6.2", "3.6", "tests/systems/environments/python-3.6.txt"),
     ("2.7.0", "3.8", "tests/systems/environments/pynq-2.7.0.txt"),
     ("3.0.1", "3.10", "tests/systems/environments/pynq-3.0.1.txt"),
-    ("3.1.2", "3.10", "requirements.txt"),
-    ("3.1.2", "3.11", "requirements.txt"),
-    ("3.1.2", "3.12", "requirements.txt"),
-    ("3.1.2", "3.13", "requirements.txt"),
-    ("3.1.2", "3.14", "requirements.txt"),
+    *(("3.1.2", f"3.{minor}", OURS) for minor in (10, 11, 12, 13, 14)),
 ]
 
 
@@ -55,45 +46,27 @@ class Failed(Exception):
 
 
 def run(what, command, folder=ROOT, **variables):
-    """Runs a command, with these environment variables too, and returns (stdout, stderr). Failed if
-    it fails."""
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
-        env=dict(os.environ, PYTHONPATH=ROOT, **variables),
-    )
+    """Runs a command with these environment variables, too; Failed if it fails."""
+    environment = dict(os.environ, PYTHONPATH=ROOT, **variables)
     try:
-        out, error = process.communicate(timeout=LIMIT)
-    except subprocess.TimeoutExpired:
-        process.kill()  # and QEMU ends with it
-        process.communicate()
+        ended = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT
+        )
+    except subprocess.TimeoutExpired:  # the process is killed, and QEMU ends with it
         raise Failed(f"{what}: had not ended after {LIMIT} s") from None
-    if process.returncode:
-        raise Failed("{}:\n{}".format(what, "\n".join((out + error).splitlines()[-15:])))
-    return out, error
+    if ended.returncode:
+        end = "\n".join((ended.stdout + ended.stderr).splitlines()[-15:])
+        raise Failed(f"{what}:\n{end}")
+    return ended
 
 
 def find_python(version):
-    """A Python of this version that can make environments, on the PATH or of pyenv's; None if there
-    is none."""
-    for python in ["python" + version] + glob.glob(
-        os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin/python")
-    ):
+    """A Python of this version that can make environments, on the PATH or of pyenv's, or None."""
+    says = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+    of_pyenv = os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin/python")
+    for python in [f"python{version}", *glob.glob(of_pyenv)]:
         try:
-            if (
-                run(
-                    "look",
-                    [
-                        python,
-                        "-c",
-                        "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])",
-                    ],
-                )[0].strip()
-                == version
-            ):
+            if run("look", [python, "-c", says]).stdout.strip() == version:
                 return python
         except (OSError, Failed):
             pass
@@ -108,9 +81,7 @@ def environment(pynq, version, pins, python):
     lock = os.open(ENVIRONMENTS, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if pins == "requirements.txt":
-            return _set_up(folder, python)
-        return _install(folder, pynq, pins, python)
+        return _set_up(folder, python) if pins == OURS else _install(folder, pynq, pins, python)
     finally:
         os.close(lock)
 
@@ -120,19 +91,13 @@ def _set_up(folder, python):
     has none."""
     for name in "notebooks", "iop", "bitstream", "mb_src", "jupyter_settings":
         os.makedirs(os.path.join(folder, name), exist_ok=True)
-    for name in "setup.sh", "package_sources.py", "requirements.txt", "requirements-uv.txt":
+    for name in "setup.sh", OURS:
         shutil.copy(os.path.join(ROOT, name), folder)
-    uv = os.path.join(ROOT, ".uv")  # so that each need not get its own
-    run(
-        "setting up",
-        ["sh", "setup.sh"],
-        folder,
-        PYTHON=python,
-        PATH=uv + os.pathsep + os.environ["PATH"],
-    )
-    for path in glob.glob(
-        os.path.join(folder, ".venv/lib/python*/site-packages/pynq_tutorial.pth")
-    ):
+    requirements = os.path.join(ROOT, "requirements")
+    shutil.copytree(requirements, os.path.join(folder, "requirements"), dirs_exist_ok=True)
+    path = os.path.join(ROOT, ".uv") + os.pathsep + os.environ["PATH"]  # each needs no own uv
+    run("setting up", ["sh", "setup.sh"], folder, PYTHON=python, PATH=path)
+    for path in glob.glob(f"{folder}/.venv/lib/python*/site-packages/pynq_tutorial.pth"):
         os.remove(path)  # nor is a kit on its path
     return os.path.join(folder, ".venv", "bin", "python")
 
@@ -147,8 +112,7 @@ def _install(folder, pynq, pins, python):
             if file.read() == wanted:
                 return own
     shutil.rmtree(folder, ignore_errors=True)
-    # the pip that comes with an old Python leaves files there
-    temporary = os.path.join(folder, "tmp")
+    temporary = os.path.join(folder, "tmp")  # an old Python's pip leaves files there
     os.makedirs(temporary)
     run("making the environment", [python, "-m", "venv", folder], TMPDIR=temporary)
     pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -158,7 +122,7 @@ def _install(folder, pynq, pins, python):
     for packages in (
         [line for line in lines if line.startswith("pip==")],
         ["--no-deps"] + [line for line in lines if not line.startswith(("pynq==", "pip=="))],
-        ["--no-deps", "--no-build-isolation", "pynq==" + pynq],
+        ["--no-deps", "--no-build-isolation", f"pynq=={pynq}"],
     ):
         run("installing", pip + packages, TMPDIR=temporary)
     shutil.rmtree(temporary)
@@ -168,58 +132,35 @@ def _install(folder, pynq, pins, python):
 
 
 def check(python):
-    """Runs the example and the tests. Returns pytest's last line; Failed if something is not as it
-    should be."""
-    out, error = run(
-        "example",
-        [python, "-c", EXAMPLE, os.path.join(ROOT, "tests", "helpers", "iop_example.py")],
-        os.path.join(ROOT, "notebooks"),
-    )
-    if TEN_WORDS not in out:
-        raise Failed("example: the ten words are not there:\n" + out)
-    unexpected = [line for line in error.splitlines() if "Warning" in line]
-    if unexpected:
-        raise Failed("example: warnings:\n" + error)
-    out, _ = run(
-        "tests",
-        [
-            python,
-            "-m",
-            "pytest",
-            "-q",
-            "-c",
-            os.devnull,
-            "--rootdir",
-            ROOT,
-            "-p",
-            "no:cacheprovider",
-            "-m",
-            "not long",
-        ]
-        + [os.path.join(ROOT, "tests", name) for name in TESTS],
-    )
-    return out.splitlines()[-1].strip("= ")
+    """Runs the example and the tests. Returns pytest's last line; Failed if something is wrong."""
+    example = [python, "-c", EXAMPLE, os.path.join(ROOT, "tests", "helpers", "iop_example.py")]
+    ended = run("example", example, os.path.join(ROOT, "notebooks"))
+    if TEN_WORDS not in ended.stdout:
+        raise Failed(f"example: the ten words are not there:\n{ended.stdout}")
+    if "Warning" in ended.stderr:
+        raise Failed(f"example: warnings:\n{ended.stderr}")
+    pytest = [python, "-m", "pytest", "-c", os.devnull, "--rootdir", ROOT, "-p", "no:cacheprovider"]
+    options = ["-q", "-n", "2", "--dist", "loadfile", "-m", "not long"]
+    ended = run("tests", pytest + options + [f"{ROOT}/tests/{name}" for name in TESTS])
+    return ended.stdout.splitlines()[-1].strip("= ")
 
 
 def main(chosen):
     failed = 0
     for pynq, version, pins in IMAGES:
-        if pynq.startswith("2.") or chosen and version not in chosen:
+        if pins != OURS or chosen and version not in chosen:
             continue
         start = time.monotonic()
         python = find_python(version)
-        if python is None:
-            result = f"skipped: no Python {version} here"
-        else:
-            try:
-                result = "passed: " + check(environment(pynq, version, pins, python))
-            except Failed as error:
-                failed += 1
-                result = f"FAILED: {error}"
-        print(
-            f"pynq {pynq}  Python {version:5} {time.monotonic() - start:4.0f} s  {result}",
-            flush=True,
-        )
+        try:
+            if python is None:
+                result = "skipped: it is not on this machine"
+            else:
+                result = f"passed: {check(environment(pynq, version, pins, python))}"
+        except Failed as error:
+            failed += 1
+            result = f"FAILED: {error}"
+        print(f"Python {version:5} {time.monotonic() - start:4.0f} s  {result}", flush=True)
     return 1 if failed else 0
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""systems.py [NAME ...]: the kit from a fresh clone on bare systems of other releases than this
+"""systems.py [NAME...]: the kit from a fresh clone on bare systems of other releases than this
 machine's, a line each.
 
 A bare system has git, make and Python, and nothing else. NAME selects the rows whose name contains
@@ -9,7 +9,6 @@ folder; every run starts from one afresh, in namespaces of its own, which end wi
 it started. A system that cannot be made here is skipped, with the reason."""
 
 import fcntl
-import glob
 import os
 import shlex
 import shutil
@@ -17,38 +16,31 @@ import subprocess
 import sys
 import time
 
-from systems.images import TEN_WORDS
+from systems.images import ROOT, TEN_WORDS
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CACHE = os.path.join(
-    os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pynq-tutorial", "systems"
-)
+CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+CACHE = os.path.join(CACHE, "pynq-tutorial", "systems")
 LIMIT = 3600  # seconds for each
 
+TEST = "make run && make test"
 # Emulated, a second is soon over, so what is tried there waits for nothing but the IOP.
 ON_ARM = (
-    "make run && .venv/bin/python -m pytest tests/iop/test_mailbox.py tests/virtual_board/test_gdb.py "
-    "tests/iop/test_write_to_buffer.py tests/iop/test_xlnk.py"
+    "make run && .venv/bin/python -m pytest tests/iop/test_mailbox.py tests/iop/test_xlnk.py"
+    " tests/virtual_board/test_gdb.py tests/iop/test_write_to_buffer.py"
 )
 SYSTEMS = [  # suite of Debian, processor, as whom, folder, what is typed
-    ("bookworm", "amd64", "root", "kit", "make run && make test test-slow"),
-    ("trixie", "amd64", "root", "kit", "make run && make test test-slow"),
+    ("bookworm", "amd64", "root", "kit", TEST),
+    ("trixie", "amd64", "root", "kit", TEST),
     ("sid", "amd64", "root", "kit", "make run && make test test-slow"),
-    ("trixie", "amd64", "user with sudo", "Adas Übung 1", "make run && make test test-slow"),
-    ("bookworm", "amd64", "user without sudo", "kit", "make run && make test test-slow"),
+    ("trixie", "amd64", "user-with-sudo", "Adas Übung 1", TEST),
+    ("bookworm", "amd64", "user-without-sudo", "kit", TEST),
     ("bookworm", "arm64", "root", "kit", ON_ARM),
 ]
-# What there is before the command, beside a bare system.
-BEFORE = {
+APT = "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install"
+BEFORE = {  # the command, beside a bare system
     "root": "true",
-    "user with sudo": (
-        "apt-get -q update && apt-get -q -y install --no-install-recommends sudo && "
-        "echo 'ada ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ada"
-    ),
-    "user without sudo": (
-        "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y install "
-        "--no-install-recommends qemu-system-misc python3-venv"
-    ),
+    "user-with-sudo": f"{APT} sudo && echo 'ada ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ada",
+    "user-without-sudo": f"{APT} --no-install-recommends qemu-system-misc python3-venv",
 }
 
 # In namespaces of its own: $1 the bare system, $2 a folder for what changes, then the command. A
@@ -56,42 +48,33 @@ BEFORE = {
 NAMESPACES = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
 ENTER = """
 set -e
-root=$2/root
+root=$2/root dev=$2/root/dev
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs -o ro sysfs "$root/sys"
-mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-for node in null zero full random urandom tty; do : > "$root/dev/$node"; mount --bind "/dev/$node" "$root/dev/$node"; done
-mkdir "$root/dev/pts" "$root/dev/shm"
-mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
-ln -s pts/ptmx "$root/dev/ptmx"
-ln -s /proc/self/fd "$root/dev/fd"
-mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+mount -t tmpfs -o mode=755 tmpfs "$dev"
+for node in null zero full random urandom tty; do
+    : > "$dev/$node"
+    mount --bind "/dev/$node" "$dev/$node"
+done
+mkdir "$dev/pts" "$dev/shm"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$dev/pts"
+ln -s pts/ptmx "$dev/ptmx"
+ln -s /proc/self/fd "$dev/fd"
+mount -t tmpfs -o mode=1777 tmpfs "$dev/shm"
 shift 2
 exec chroot "$root" "$@"
 """
-# The kernel's way to another processor's programs; the namespaces' own where nobody has set it up
-# for all.
+# The kernel's way to another processor's programs; in the namespaces, if nobody has set it up.
 EMULATED = """
-mountpoint -q /proc/sys/fs/binfmt_misc || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
-[ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || update-binfmts --enable qemu-aarch64
+binfmt=/proc/sys/fs/binfmt_misc
+mountpoint -q $binfmt || mount -t binfmt_misc binfmt_misc $binfmt
+[ -e $binfmt/qemu-aarch64 ] || update-binfmts --enable qemu-aarch64
 """
 # how packages are reached
-PASSED_ON = (
-    "PIP_",
-    "UV_",
-    "SSL_CERT_",
-    "REQUESTS_CA_BUNDLE",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-)
-REACHED_BY = [
-    "/etc/pip.conf",
-    "/etc/xdg/pip/pip.conf",
-    "/etc/resolv.conf",
-    "/etc/ssl/certs/ca-certificates.crt",
-]
+PASSED_ON = "PIP_", "UV_", "SSL_CERT_", "REQUESTS_CA_", "http_proxy", "https_proxy", "no_proxy"
+REACHED_BY = ["/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/etc/resolv.conf"]
+REACHED_BY.append("/etc/ssl/certs/ca-certificates.crt")
 
 
 class Skipped(Exception):
@@ -101,35 +84,19 @@ class Skipped(Exception):
 def run(command, limit, **options):
     """Runs a command to its end, or kills it after `limit` seconds. Returns (its output, exit
     status or None)."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,
-        errors="replace",
-        **options,
-    )
+    options.update(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        return process.communicate(timeout=limit)[0], process.returncode
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.communicate()[0], None
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
+        ended = subprocess.run(command, timeout=limit, **options)
+        return ended.stdout.decode(errors="replace"), ended.returncode
+    except subprocess.TimeoutExpired as error:
+        said = (error.stdout or b"").decode(errors="replace")
+        return f"{said}\nhad not ended after {limit} s", None
 
 
 def install(program, *packages):
     """Debian's packages, unless their program is there."""
     if not shutil.which(program):
-        run(["apt-get", "-q", "update"], 600)
-        said, status = run(
-            ["apt-get", "-q", "-y", "install", "--no-install-recommends"] + list(packages),
-            600,
-            env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"),
-        )
+        said, status = run(["sh", "-c", f"{APT} --no-install-recommends {' '.join(packages)}"], 600)
         if status != 0:
             raise Skipped(f"{packages[0]} cannot be installed: {last_line(said)}")
 
@@ -138,134 +105,94 @@ def last_line(said):
     return next((line for line in reversed(said.splitlines()) if line.strip()), "nothing was said")
 
 
+def this_processor():
+    return subprocess.check_output(["dpkg", "--print-architecture"]).decode().strip()
+
+
+def in_namespaces(processor, *command):
+    """A command that runs in namespaces of its own, with this processor's programs."""
+    emulated = "" if processor == this_processor() else EMULATED
+    return [*NAMESPACES, "sh", "-c", f'{emulated}exec "$@"', "sh", *command]
+
+
 def bare_system(suite, processor):
     """The folder of a bare system, made first if it is not there."""
     folder = os.path.join(CACHE, f"{suite}-{processor}")
-    if not os.path.isdir(folder):
-        install("debootstrap", "debootstrap")
-        if processor != this_processor():
-            install("qemu-aarch64-static", "qemu-user-static", "binfmt-support")
-        shutil.rmtree(folder + ".new", ignore_errors=True)
-        said, status = run(
-            in_namespaces(processor)
-            + [
-                "debootstrap",
-                "--arch=" + processor,
-                "--variant=minbase",
-                "--include=git,make,python3,ca-certificates",
-                suite,
-                folder + ".new",
-            ],
-            LIMIT,
-        )
-        if status != 0:
-            shutil.rmtree(folder + ".new", ignore_errors=True)
-            raise Skipped(
-                f"debootstrap cannot make a {suite} for {processor} here: {last_line(said)}"
-            )
-        with open(folder + ".new/etc/apt/apt.conf.d/99-mirrors-lag", "w") as file:
-            file.write('Acquire::Check-Valid-Until "false";\n')
-        os.rename(folder + ".new", folder)
+    if os.path.isdir(folder):
+        return folder
+    install("debootstrap", "debootstrap")
+    if processor != this_processor():
+        install("qemu-aarch64-static", "qemu-user-static", "binfmt-support")
+    new = folder + ".new"
+    shutil.rmtree(new, ignore_errors=True)
+    options = [f"--arch={processor}", "--variant=minbase"]
+    options.append("--include=git,make,python3,ca-certificates")
+    command = in_namespaces(processor, "debootstrap", *options, suite, new)
+    said, status = run(command, LIMIT)
+    if status != 0:
+        shutil.rmtree(new, ignore_errors=True)
+        raise Skipped(f"debootstrap cannot make {suite} for {processor} here: {last_line(said)}")
+    with open(new + "/etc/apt/apt.conf.d/99-mirrors-lag", "w") as file:
+        file.write('Acquire::Check-Valid-Until "false";\n')
+    os.rename(new, folder)
     return folder
 
 
-def in_namespaces(processor):
-    """What a command is put behind, so that it runs in namespaces of its own; with this processor's
-    programs."""
-    before = "" if processor == this_processor() else EMULATED
-    return NAMESPACES + ["sh", "-c", before + 'exec "$@"', "sh"]
-
-
-def this_processor():
-    return subprocess.check_output(
-        ["dpkg", "--print-architecture"], universal_newlines=True
-    ).strip()
-
-
 def tried(suite, processor, whom, folder, typed):
-    """Runs what is typed. Returns (whether it passed, its last lines)."""
-    base = bare_system(suite, processor)
-    changes = os.path.join(CACHE, "run")
+    """Runs what is typed. Returns (whether it passed, what it said)."""
+    base, changes = bare_system(suite, processor), os.path.join(CACHE, "run")
     shutil.rmtree(changes, ignore_errors=True)
-    upper = os.path.join(changes, "upper")
-    home = "/root" if whom == "root" else "/home/ada"
-    for name in ("root", "work", "upper" + home):
+    upper, home = os.path.join(changes, "upper"), "/root" if whom == "root" else "/home/ada"
+    for name in "root", "work", f"upper{home}":
         os.makedirs(os.path.join(changes, name))
+    own = os.path.expanduser("~")
     try:
-        for path in REACHED_BY + glob.glob(os.path.expanduser("~/.config/pip/pip.conf")):
-            if os.path.isfile(path):
-                there = upper + path.replace(os.path.expanduser("~"), home)
-                os.makedirs(os.path.dirname(there), exist_ok=True)
-                shutil.copyfile(path, there)
+        for path in filter(os.path.isfile, [*REACHED_BY, f"{own}/.config/pip/pip.conf"]):
+            there = upper + path.replace(own, home)
+            os.makedirs(os.path.dirname(there), exist_ok=True)
+            shutil.copyfile(path, there)
         clone = os.path.join(upper + home, folder)
         subprocess.check_call(["git", "clone", "--quiet", "--no-hardlinks", ROOT, clone])
-        environment = {
-            name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)
-        }
-        environment.update(
-            HOME=home,
-            LANG="C.UTF-8",
-            CI=os.environ.get("CI", ""),
-            PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        )
-        # All in one: the namespaces, and with them what an ill-behaved test may have left, end with
-        # it.
-        commands = (
-            f"{{ {BEFORE[whom]}; }} >/tmp/before.log 2>&1 || {{ cat /tmp/before.log; exit 9; }}\n"
-        )
+        names = [name for name in os.environ if name.startswith(PASSED_ON)]
+        environment = {name: os.environ[name] for name in names}
+        environment.update(HOME=home, LANG="C.UTF-8", CI=os.environ.get("CI", ""))
+        environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        # All in one: the namespaces, and what an ill-behaved test may have left, end with it.
+        commands = f"{{ {BEFORE[whom]}; }} >/tmp/before 2>&1 || {{ cat /tmp/before; exit 9; }}\n"
         act = f"cd {shlex.quote(os.path.join(home, folder))} && {typed}"
         if whom != "root":
             commands += "useradd -m -s /bin/bash ada 2>/dev/null; chown -R ada:ada /home/ada\n"
             act = f"exec setpriv --reuid=ada --regid=ada --init-groups sh -c {shlex.quote(act)}"
-        said, status = run(
-            in_namespaces(processor)
-            + ["sh", "-c", ENTER, "sh", base, changes, "sh", "-c", commands + act],
-            LIMIT,
-            env=environment,
-        )
-        if status is None:
-            return False, said + f"\nhad not ended after {LIMIT} s"
+        inside = ["sh", "-c", ENTER, "sh", base, changes, "sh", "-c", commands + act]
+        said, status = run(in_namespaces(processor, *inside), LIMIT, env=environment)
+        if status == 0 and TEN_WORDS not in said:
+            return False, f"{said}\nmake run did not print the ten words"
         return status == 0, said
     finally:
         shutil.rmtree(changes, ignore_errors=True)
 
 
 def main(chosen):
-    rows = [
-        row for row in SYSTEMS if not chosen or any(name in " ".join(row[:3]) for name in chosen)
-    ]
-    counts = {"passed": 0, "FAILED": 0, "skipped": 0}
+    failed = False
     os.makedirs(CACHE, exist_ok=True)
     with open(os.path.join(CACHE, "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for row in rows:
-            start, said = time.monotonic(), ""
+        for row in SYSTEMS:
+            name, start, said = "-".join(row[:3]), time.monotonic(), ""
+            if chosen and not any(word in name for word in chosen):
+                continue
             try:
-                if os.geteuid() != 0:
-                    raise Skipped("a bare system takes root")
-                if not shutil.which("apt-get") or not shutil.which("unshare"):
-                    raise Skipped("a bare system takes Debian's tools")
-                fine, said = tried(*row)
-                if fine and TEN_WORDS not in said:  # each row types `make run` first
-                    fine, said = False, said + "\nmake run did not print the ten words"
-                result, why = "passed" if fine else "FAILED", last_line(said).strip("= ")
+                if os.geteuid() != 0 or not shutil.which("apt-get"):
+                    raise Skipped("a bare system takes root and Debian's tools")
+                passed, said = tried(*row)
+                result = f"{'passed' if passed else 'FAILED'}: {last_line(said).strip('= ')}"
             except Skipped as reason:
-                result, why = "skipped", str(reason)
-            counts[result] += 1
-            print(
-                f"{row[0]:9} {row[1]:6} {row[2]:18} {time.monotonic() - start:4.0f} s  {result}:"
-                f" {why}",
-                flush=True,
-            )
-            if result == "FAILED":
-                print(
-                    "\n".join(
-                        "    " + line for line in said.splitlines()[-300:] if "SKIPPED" not in line
-                    ),
-                    flush=True,
-                )
-    print("{} passed, {} failed, {} skipped".format(*counts.values()))
-    return 1 if counts["FAILED"] else 0
+                passed, result = True, f"skipped: {reason}"
+            print(f"{name:30} {time.monotonic() - start:4.0f} s  {result}", flush=True)
+            if not passed:
+                failed = True
+                print("\n".join(f"    {line}" for line in said.splitlines()[-300:]), flush=True)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
