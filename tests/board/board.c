@@ -4,7 +4,8 @@
    - the Xlnk driver's library, as pynq up to 2.6 calls it (libcma.so)
    - preloaded into QEMU, the MicroBlaze's view of physical memory
 
-   Buffers are handed out by linux.py, which is asked over a socket. As with a driver, a process's buffers end with it.
+   Buffers are handed out by linux.py, which is asked over a socket. As with a driver, a process's
+   buffers end with it.
 
    cc -shared -fPIC -pthread -o board.so board.c */
 #define _GNU_SOURCE
@@ -13,7 +14,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -23,7 +23,8 @@
 
 #define DRIVER "/run/board/driver"
 
-/* ---- The MicroBlaze's view: its BRAM at 0, DDR at 0x20000000 (base.tcl), and else memory that is nowhere on the ARM's bus ---- */
+/* ---- The MicroBlaze's view: its BRAM at 0, DDR at 0x20000000 (base.tcl), and else memory that is
+   nowhere on the ARM's bus ---- */
 
 #define BRAM 0x40000000
 #define BRAM_SIZE 0x10000
@@ -47,7 +48,7 @@ void *map_microblaze_view(int mem) {
 
 /* QEMU maps its memory once, as one file of VIEW_SIZE. */
 void *mmap64(void *at, size_t bytes, int protection, int flags, int file, off_t offset) {
-    if (getenv("BOARD_QEMU") && file >= 0 && bytes == VIEW_SIZE && flags & MAP_SHARED) return map_microblaze_view(file);
+    if (file >= 0 && bytes == VIEW_SIZE && flags & MAP_SHARED) return map_microblaze_view(file);
     return map(at, bytes, protection, flags, file, offset);
 }
 void *mmap(void *at, size_t bytes, int protection, int flags, int file, off_t offset) {
@@ -65,7 +66,7 @@ static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 static int open_driver(void) {
     struct sockaddr_un address = {AF_UNIX, DRIVER};
     if (opened_by == getpid()) return 0;
-    driver = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    driver = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     memory = open("/dev/mem", O_RDWR | O_CLOEXEC);
     if (connect(driver, (struct sockaddr *)&address, sizeof address)) return -1;
     opened_by = getpid();
@@ -75,16 +76,19 @@ static int open_driver(void) {
 static uint32_t ask(uint32_t what, uint32_t argument) {
     uint32_t request[2] = {what, argument}, answer = 0;
     sigset_t all, before;
-    sigfillset(&all);  /* a call to a driver is not cut off by the stop button, and its answer not left for the next one */
+    sigfillset(&all);  /* the stop button cuts off no call to a driver, and no answer is left */
     pthread_sigmask(SIG_BLOCK, &all, &before);
     pthread_mutex_lock(&one_at_a_time);
-    if (open_driver() || send(driver, request, sizeof request, 0) < 0 || recv(driver, &answer, sizeof answer, 0) <= 0) answer = 0;
+    if (open_driver() || send(driver, request, sizeof request, 0) < 0 ||
+        recv(driver, &answer, sizeof answer, 0) <= 0)
+        answer = 0;
     pthread_mutex_unlock(&one_at_a_time);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return answer;
 }
 
-/* ---- Buffers of this process; a handle is an index. A cacheable one has a copy of its own, which is the CPU's cache. ---- */
+/* ---- Buffers of this process; a handle is an index. A cacheable one has a copy of its own, which
+   is the CPU's cache. ---- */
 
 #define MOST 65536
 #define PAGES(bytes) (((bytes) + 4095UL) & ~4095UL)
@@ -117,11 +121,13 @@ static void *see(struct buffer *buffer) {
 static void synchronise(struct buffer *buffer, int from_memory, size_t offset, size_t bytes) {
     if (!buffer->cacheable || !buffer->seen || offset >= buffer->bytes) return;
     if (bytes > buffer->bytes - offset) bytes = buffer->bytes - offset;
-    if (from_memory) (void)!pread(memory, buffer->seen + offset, bytes, buffer->address + offset);
-    else (void)!pwrite(memory, buffer->seen + offset, bytes, buffer->address + offset);
+    char *part = buffer->seen + offset;
+    if (from_memory) (void)!pread(memory, part, bytes, buffer->address + offset);
+    else (void)!pwrite(memory, part, bytes, buffer->address + offset);
 }
 
-static void free_buffer(struct buffer *buffer) {  /* its mapping stays for as long as the process wants it */
+/* Its mapping stays for as long as the process wants it. */
+static void free_buffer(struct buffer *buffer) {
     uint32_t address = buffer->address;
     memset(buffer, 0, sizeof *buffer);  /* first, for soon another thread may have its addresses */
     if (address) ask(FREE, address);
@@ -133,27 +139,24 @@ static void free_buffer(struct buffer *buffer) {  /* its mapping stays for as lo
 struct xclBOProperties { uint32_t handle, flags; uint64_t size, paddr; uint32_t domain; };
 
 unsigned xclProbe(void) { return 1; }
-void *xclOpen(unsigned device, const char *log, int level) { (void)device, (void)log, (void)level; return buffers; }
-void xclClose(void *device) { (void)device; }
-int xclGetDeviceInfo2(void *device, char *info) { (void)device; strcpy(info + 4, "edge"); return 0; }  /* info->mName */
-int xclLockDevice(void *device) { (void)device; return 0; }
-int xclUnlockDevice(void *device) { (void)device; return 0; }
-int xclLoadXclBin(void *device, const char *xclbin) { (void)device; return memcmp(xclbin, "xclbin2", 8) ? -EINVAL : 0; }
-
-unsigned xclAllocBO(void *device, size_t bytes, int domain, unsigned flags) {
-    (void)device, (void)domain;
+void *xclOpen(unsigned, const char *, int) { return buffers; }
+void xclClose(void *) {}
+int xclGetDeviceInfo2(void *, char *info) { strcpy(info + 4, "edge"); return 0; }  /* info->mName */
+int xclLockDevice(void *) { return 0; }
+int xclUnlockDevice(void *) { return 0; }
+int xclLoadXclBin(void *, const char *xclbin) { return memcmp(xclbin, "xclbin2", 8) ? -EINVAL : 0; }
+unsigned xclAllocBO(void *, size_t bytes, int, unsigned flags) {
     unsigned handle = new_buffer(bytes, !!(flags & CACHEABLE));
     return handle ? handle : 0xffffffff;
 }
-void *xclMapBO(void *device, unsigned handle, char write) { (void)device, (void)write; return see(buffers + handle); }
-void xclFreeBO(void *device, unsigned handle) { (void)device; if (handle < MOST) free_buffer(buffers + handle); }
-int xclGetBOProperties(void *device, unsigned handle, struct xclBOProperties *properties) {
-    (void)device;
-    *properties = (struct xclBOProperties){handle, 0, buffers[handle].bytes, buffers[handle].address, 0};
-    return buffers[handle].address ? 0 : -EINVAL;
+void *xclMapBO(void *, unsigned handle, char) { return see(buffers + handle); }
+void xclFreeBO(void *, unsigned handle) { if (handle < MOST) free_buffer(buffers + handle); }
+int xclGetBOProperties(void *, unsigned handle, struct xclBOProperties *properties) {
+    struct buffer buffer = buffers[handle];
+    *properties = (struct xclBOProperties){handle, 0, buffer.bytes, buffer.address, 0};
+    return buffer.address ? 0 : -EINVAL;
 }
-int xclSyncBO(void *device, unsigned handle, int from_device, size_t bytes, size_t offset) {
-    (void)device;
+int xclSyncBO(void *, unsigned handle, int from_device, size_t bytes, size_t offset) {
     if (handle >= MOST || !buffers[handle].address) return -EINVAL;
     synchronise(buffers + handle, from_device, offset, bytes);
     return 0;
@@ -162,7 +165,8 @@ int xclSyncBO(void *device, unsigned handle, int from_device, size_t bytes, size
 /* ---- Xlnk ---- */
 
 static struct buffer *seen_at(const void *address) {
-    for (unsigned i = 1; i < MOST; i++) if (buffers[i].address && buffers[i].seen == address) return buffers + i;
+    for (unsigned i = 1; i < MOST; i++)
+        if (buffers[i].address && buffers[i].seen == address) return buffers + i;
     return NULL;
 }
 static void synchronise_at(unsigned physical, int bytes, int from_memory) {
@@ -174,7 +178,10 @@ void *cma_alloc(uint32_t bytes, uint32_t cacheable) {
     unsigned handle = new_buffer(bytes, !!cacheable);
     return handle ? see(buffers + handle) : NULL;
 }
-unsigned long cma_get_phy_addr(void *seen) { struct buffer *buffer = seen_at(seen); return buffer ? buffer->address : 0; }
+unsigned long cma_get_phy_addr(void *seen) {
+    struct buffer *buffer = seen_at(seen);
+    return buffer ? buffer->address : 0;
+}
 void cma_free(void *seen) {
     struct buffer *buffer = seen_at(seen);
     if (!buffer) return;
@@ -183,6 +190,11 @@ void cma_free(void *seen) {
     munmap(seen, pages);
 }
 uint32_t cma_pages_available(void) { return ask(AVAILABLE, 0); }
-void cma_flush_cache(void *seen, unsigned physical, int bytes) { (void)seen; synchronise_at(physical, bytes, 0); }
-void cma_invalidate_cache(void *seen, unsigned physical, int bytes) { (void)seen; synchronise_at(physical, bytes, 1); }
-void _xlnk_reset(void) { for (unsigned i = 1; i < MOST; i++) if (buffers[i].address) free_buffer(buffers + i); }
+void cma_flush_cache(void *, unsigned physical, int bytes) { synchronise_at(physical, bytes, 0); }
+void cma_invalidate_cache(void *, unsigned physical, int bytes) {
+    synchronise_at(physical, bytes, 1);
+}
+void _xlnk_reset(void) {
+    for (unsigned i = 1; i < MOST; i++)
+        if (buffers[i].address) free_buffer(buffers + i);
+}

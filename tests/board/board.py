@@ -1,39 +1,41 @@
 """A stand-in for a PYNQ-Z1 with a stock image, on which pynq's own, unmodified board classes run.
 Needs root and /dev/fuse.
 
-    with Board(release, environment, base) as board:
+    with Board(release, environment, base, library) as board:
         board.power_up()
-        board.run("python3", "-c", "from pynq import Overlay; Overlay('base.bit')")
+        board.output("make", "install")
+        board.python("base.py")
 """
 
-import contextlib
 import ctypes.util
-import json
 import os
-import select
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from helpers import checkout
+from helpers.waiting import soon
 from iop import firmware
 
 HERE = Path(__file__).resolve().parent
 KIT = HERE.parent.parent
-
 # of every board: each has a mount namespace to itself, and the folder stays empty
 MOUNT_POINT = KIT / ".images" / "board"
 NOTEBOOKS = "/home/xilinx/jupyter_notebooks"
+NAME = NOTEBOOKS + "/pynq_tutorial"
 HOME_KIT = "/home/xilinx/kit"  # a checkout on the board, for `make install` and the like
-# where pynq 3 keeps what it knows of the fabric
-STATE_FILES = "global_pl_state*.json", "_current_metadata.pkl"
-KERNEL_ENDS_WITHIN = 40  # seconds
 # what the image's start_pl_server.py does
 PL_SERVER = "from pynq.pl_server.server import _start_server; _start_server()"
 # the stock boot.py's example, without its LEDs
 BOOT = "from pynq import Overlay; Overlay('base.bit')"
+CACHED = "from pynq import Overlay; Overlay('base.bit', download=False, gen_cache=True)"
+PIPES = {
+    "stdin": subprocess.DEVNULL,
+    "stdout": subprocess.PIPE,
+    "stderr": subprocess.PIPE,
+    "universal_newlines": True,
+}
 
 
 def missing():
@@ -41,30 +43,15 @@ def missing():
     if os.geteuid() != 0:
         return "the board stand-in needs root, for its mounts: sudo make test-board"
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
-        return (
-            "the board stand-in needs /dev/fuse: load the kernel's module fuse, or give the"
-            " container that device"
-        )
+        return "the board stand-in needs /dev/fuse: load the kernel's module fuse"
     if not (ctypes.util.find_library("fuse3") or ctypes.util.find_library("fuse")):
         return "the board stand-in needs libfuse: sudo apt-get install fuse3"
-    for tool, package in (
-        ("cc", "gcc and libc6-dev"),
-        ("unshare", "util-linux"),
-        ("nsenter", "util-linux"),
-        ("git", "git"),
+    if not shutil.which("cc"):
+        return "the board stand-in needs cc: sudo apt-get install gcc libc6-dev"
+    if subprocess.call(
+        ["unshare", "--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "x", "/mnt"]
     ):
-        if not shutil.which(tool):
-            return f"the board stand-in needs {tool}: sudo apt-get install {package}"
-    tried = subprocess.run(
-        ["unshare", "--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "try", "/mnt"],
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
-    )
-    if tried.returncode:
-        return (
-            "the board stand-in needs to mount file systems, and may not here"
-            f" ({tried.stderr.strip()})"
-        )
+        return "the board stand-in needs to mount file systems, and may not here"
     return None
 
 
@@ -73,91 +60,53 @@ def build_library():
     MOUNT_POINT.mkdir(parents=True, exist_ok=True)
     library = MOUNT_POINT.with_name("board.so")
     part = f"{library}.{os.getpid()}"  # another process may be compiling it, too
-    subprocess.check_call(
-        [
-            "cc",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-O1",
-            "-shared",
-            "-fPIC",
-            "-pthread",
-            "-o",
-            part,
-            str(HERE / "board.c"),
-        ]
-    )
+    options = "-Wall -Wextra -Werror -O1 -shared -fPIC -pthread".split()
+    subprocess.check_call(["cc", *options, "-o", part, str(HERE / "board.c")])
     os.replace(part, str(library))
     return str(library)
 
 
 class Board:
-    """A board, switched off.
+    """A board, switched off. Its processes, mounts and files end with close(), and with this
+    process, whatever way it ends.
 
-    release:     pynq's, as "3.0.1" environment: a virtual environment with that pynq, which becomes
-    the image's Python base:        a folder with the image's base.bit and base.hwh library:
-    what build_library() made kit:         a checkout, which is copied to /home/xilinx/kit
-    megabytes:   how large the CMA pool is leftover:    the byte that CMA memory is full of when it
-    is handed out precached:   {file name: contents} of pynq's state files, as the image's build
-    leaves them (cache_metadata()) kernels:     Kernels of the same release and base overlay;
-    without them each program imports pynq itself
-
-    Its processes, mounts and files end with close(), and with this process, whatever way it ends.
+    Args:
+        release: pynq's, as "3.0.1".
+        environment: A virtual environment with that pynq, which becomes the image's Python.
+        base: A folder with the image's base.bit and base.hwh.
+        library: What build_library() returned.
     """
 
-    def __init__(
-        self,
-        release,
-        environment,
-        base,
-        library,
-        kit=KIT,
-        megabytes=128,
-        leftover=0,
-        precached=None,
-        kernels=None,
-    ):
+    def __init__(self, release, environment, base, library):
         self.release = release
-        self._kernels = kernels
-        self.folder = str(MOUNT_POINT)
+        self._of_pynq_2 = release.startswith("2.6")
+        self._python = "/opt/python" if self._of_pynq_2 else "/usr/local/share/pynq-venv"
         self.errors = tempfile.TemporaryFile("w+")
         self._linux = subprocess.Popen(
-            [
-                "unshare",
-                "--mount",
-                "--pid",
-                "--fork",
-                "--kill-child",
-                "--propagation",
-                "private",
-                "sh",
-                str(HERE / "root.sh"),
-                self.folder,
-                str(environment),
-                release,
-                str(base),
-                sys.executable,
-                str(megabytes),
-                str(leftover),
-            ],
+            "unshare --mount --pid --fork --kill-child --propagation private sh".split()
+            + [str(HERE / "root.sh")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             universal_newlines=True,
             env=dict(
                 os.environ,
-                BOARD_LIBRARY=library,
-                PYTHONPATH=str(KIT),
+                AT=str(MOUNT_POINT),
+                BASE=str(base),
                 COMPILER=os.path.dirname(firmware.compiler() or ""),
+                ENVIRONMENT=str(environment),
+                KIT=str(KIT),
+                LIBRARY=library,
+                NOTEBOOKS=NOTEBOOKS,
+                PYTHON=sys.executable,
+                PYTHON_AT=self._python,
+                PYTHONPATH=f"{KIT}:{KIT}/tests",
+                RELEASE=release,
             ),
         )
         try:
-            self.pid = self._answer()["ready"]
-            self.copy(kit, HOME_KIT)
-            for name, contents in (precached or {}).items():
-                with open(os.path.join(self.pynq(), "pl_server", name), "wb") as file:
-                    file.write(contents)
+            self.pid = int(self._answer())
+            (self.pynq,) = self.path(self._python).glob("lib/python3*/site-packages/pynq")
         except BaseException:
             self.close()
             raise
@@ -167,55 +116,45 @@ class Board:
         if not line:
             self.errors.seek(0)
             raise RuntimeError(f"The board stand-in ended: {self.errors.read()[-2000:]}")
-        return json.loads(line)
+        return line
 
     def path(self, path):
         """Where the test finds a file of the board's."""
-        return f"/proc/{self.pid}/root{self.folder}/root{path}"
-
-    def pynq(self):
-        """Where the test finds the image's pynq package."""
-        return self.path(
-            self.output(
-                "python3", "-c", "import importlib.util as u; print(u.find_spec('pynq').origin)"
-            ).rpartition("/")[0]
-        )
+        return Path(f"/proc/{self.pid}/root{MOUNT_POINT}/root{path}")
 
     def state_files(self):
-        """{file name: contents} of pynq's state files."""
-        return {
-            path.name: path.read_bytes()
-            for pattern in STATE_FILES
-            for path in Path(self.pynq(), "pl_server").glob(pattern)
-        }
+        """pynq 3's list of what it knows of the fabric: no file for pynq 2."""
+        return list((self.pynq / "pl_server").glob("global_pl_state*.json"))
 
-    def copy(self, kit, to):
-        """Copies what belongs to a checkout, changed or not yet committed files too, to a folder of
-        the board's."""
-        checkout.copy(kit, self.path(to))
-        self.run("chown", "-R", "xilinx:xilinx", to)
+    def cached(self):
+        """{path in pynq: contents} of what an image's build leaves there: pynq 3 keeps what
+        base.hwh says."""
+        if self._of_pynq_2:
+            return {}
+        self.output("python3", "-c", CACHED, folder="/")
+        found = [*self.state_files(), self.pynq / "pl_server" / "_current_metadata.pkl"]
+        return {f"pl_server/{path.name}": path.read_bytes() for path in found if path.exists()}
 
     def power_up(self, state="unknown", boot=None):
         """Switches the board off, which ends its processes, and on again.
 
-        state: what the FPGA manager reports then, "unknown" or "operating"
-        boot:  a Python program, the image's boot.py
+        Args:
+            state: What the FPGA manager reports then, "unknown" or "operating".
+            boot: A Python program, the image's boot.py.
         """
-        self._linux.stdin.write(json.dumps({"power": state}) + "\n")
+        self._linux.stdin.write(state + "\n")
         self._linux.stdin.flush()
         self._answer()
-        if self.release.startswith("2."):
-            self.start("python3", "-c", PL_SERVER)
-            self.output(
-                "sh",
-                "-c",
-                "for i in $(seq 400); do ls /tmp/pynq.*.socket 2>/dev/null && exit; sleep 0.05;"
-                " done; exit 1",
+        if self._of_pynq_2:
+            server = self.command("python3", "-c", PL_SERVER, folder="/")
+            subprocess.Popen(
+                server, stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors
             )
+            assert soon(lambda: list(self.path("/tmp").glob("pynq.*.socket")))
         if boot:
-            self.python(boot)
+            self.output("python3", "-c", boot, folder=NOTEBOOKS)
 
-    def command(self, *command, user="root", folder="/home/xilinx", **variables):
+    def command(self, *words, user="root", folder=HOME_KIT, **variables):
         """The command line that runs a command on the board, as an argument of subprocess.Popen."""
         environment = {
             "HOME": "/root" if user == "root" else "/home/xilinx",
@@ -226,84 +165,49 @@ class Board:
             "BOARD": "Pynq-Z1",
             "PYNQ_JUPYTER_NOTEBOOKS": NOTEBOOKS,
         }
-        if not self.release.startswith(("2.5", "2.6")):
-            environment.update(
-                XILINX_XRT="/usr",
-                VIRTUAL_ENV="/usr/local/share/pynq-venv",
-                PATH="/usr/local/share/pynq-venv/bin:" + environment["PATH"],
-            )
+        if not self._of_pynq_2:
+            environment.update(XILINX_XRT="/usr", VIRTUAL_ENV=self._python)
+            environment["PATH"] = f"{self._python}/bin:{environment['PATH']}"
         environment.update(variables)
-        return (
-            [
-                "nsenter",
-                "--target",
-                str(self.pid),
-                "--mount",
-                "--pid",
-                "chroot",
-                "--userspec",
-                user + ":" + user,
-                self.folder + "/root",
-                "env",
-                "-i",
-                "-C",
-                folder,
-            ]
-            + ["{}={}".format(*pair) for pair in environment.items()]
-            + list(command)
-        )
+        return [
+            *("nsenter", "--target", str(self.pid), "--mount", "--pid"),
+            *("chroot", "--userspec", f"{user}:{user}", f"{MOUNT_POINT}/root"),
+            *("env", "-i", "-C", folder),
+            *(f"{name}={value}" for name, value in environment.items()),
+            *words,
+        ]
 
-    def start(self, *command, **options):
-        """Starts a command in the background; the next power_up() or close() ends it."""
-        return subprocess.Popen(
-            self.command(*command, **options),
-            stdin=subprocess.DEVNULL,
-            stdout=self.errors,
-            stderr=self.errors,
-        )
-
-    def start_python(self, source, folder, **variables):
-        """Starts a Python program, whose output and errors are pipes; the next power_up() or
-        close() ends it."""
-        return subprocess.Popen(
-            self.command("python3", "-B", "-c", source, folder=folder, **variables),
-            universal_newlines=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def run(self, *command, timeout=300, **options):
+    def run(self, *words, timeout=300, **options):
         """Runs a command and returns it finished, with stdout and stderr as text."""
-        return subprocess.run(
-            self.command(*command, **options),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
-            timeout=timeout,
-        )
+        return subprocess.run(self.command(*words, **options), timeout=timeout, **PIPES)
 
-    def output(self, *command, **options):
+    def output(self, *words, **options):
         """What a command prints. AssertionError, with all that it said, if it fails."""
-        done = self.run(*command, **options)
-        assert done.returncode == 0, (
-            f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
-        )
+        done = self.run(*words, **options)
+        assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout.strip()
 
-    def kernel(self, source, folder=NOTEBOOKS):
-        """Runs a Python program in a process of its own, as root, as a notebook's kernel does;
-        returns it finished, as run() does."""
-        if self._kernels is None:
-            return self.run("python3", "-B", "-c", source, folder=folder)
-        return self._kernels.run(self, source, folder)
+    @staticmethod
+    def program(name, *arguments):
+        """The words of a command that runs one of programs/ as a kernel does."""
+        return ("python3", "-B", f"{HOME_KIT}/tests/board/programs/{name}", *map(str, arguments))
 
-    def python(self, source, folder=NOTEBOOKS):
-        """What such a program prints. AssertionError, with all that it said, if it fails."""
-        done = self.kernel(source, folder)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.strip()
+    def kernel(self, *program, folder=NAME, **options):
+        """Runs one of programs/ in a notebook's folder; returns it finished."""
+        return self.run(*self.program(*program), folder=folder, PYTHONPATH=".", **options)
+
+    def python(self, *program, folder=NAME):
+        """What one of programs/ prints. AssertionError, with all that it said, if it fails."""
+        return self.output(*self.program(*program), folder=folder, PYTHONPATH=".")
+
+    def start(self, *program, **variables):
+        """Starts one of programs/, whose output and errors are pipes; the next power_up() or
+        close() ends it."""
+        return self.start_command(*self.program(*program), PYTHONPATH=".", **variables)
+
+    def start_command(self, *words, folder=NAME, **variables):
+        """Starts a command, as start() does."""
+        return subprocess.Popen(self.command(*words, folder=folder, **variables), **PIPES)
 
     def close(self):
         """Switches the board off for good. May be called twice."""
@@ -319,88 +223,3 @@ class Board:
 
     def __exit__(self, *error):
         self.close()
-
-
-class Kernels:
-    """Runs Python programs, with pynq imported already, on boards like the one given, which it
-    keeps for itself (kernels.py)."""
-
-    def __init__(self, board):
-        self._board = board
-        self._process = None
-
-    def _start(self):
-        machines_proc = os.open("/proc", os.O_RDONLY)
-        try:
-            command = self._board.command(
-                "python3",
-                "-B",
-                "-c",
-                (HERE / "kernels.py").read_text(),
-                str(machines_proc),
-                folder="/",
-            )
-            # from one board's PID namespace no process can go over into another's
-            command.remove("--pid")
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._board.errors,
-                universal_newlines=True,
-                pass_fds=[machines_proc],
-            )
-        finally:
-            os.close(machines_proc)
-
-    def run(self, board, source, folder):
-        """Runs a program on a board, in a folder of it, and returns it finished, as Board.run()
-        does."""
-        if self._process is None:
-            self._start()
-        self._process.stdin.write(
-            json.dumps(
-                {
-                    "board": board.pid,
-                    "root": board.folder + "/root",
-                    "source": source,
-                    "folder": folder,
-                }
-            )
-            + "\n"
-        )
-        self._process.stdin.flush()
-        if not select.select([self._process.stdout], [], [], KERNEL_ENDS_WITHIN)[0]:
-            self.close()
-            raise RuntimeError(
-                "A program on the board had no end within {} s:\n{}\nThe board's processes:\n{}".format(
-                    KERNEL_ENDS_WITHIN,
-                    source,
-                    board.run("ps", "-e", "-o", "pid,ppid,etimes,stat,wchan:20,args").stdout,
-                )
-            )
-        answer = json.loads(self._process.stdout.readline())
-        return subprocess.CompletedProcess(source, answer["code"], answer["out"], answer["err"])
-
-    def close(self):
-        if self._process is not None:
-            self._process.kill()  # and what it has started ends with its board
-            self._process.wait()
-            with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.close()
-            self._process.stdout.close()
-            self._process = None
-
-
-def cache_metadata(*arguments, **options):
-    """pynq's state files as an image's build leaves them: pynq 3 caches what base.hwh says.
-    Arguments as for Board."""
-    with Board(*arguments, **options) as board:
-        if board.release.startswith("2."):
-            return {}
-        board.output(
-            "python3",
-            "-c",
-            "from pynq import Overlay; Overlay('base.bit', download=False, gen_cache=True)",
-        )
-        return board.state_files()

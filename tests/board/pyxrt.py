@@ -1,61 +1,26 @@
-"""XRT's own Python module, which pynq 3.1 uses in place of its C interface: as much of it as pynq
-calls."""
+"""XRT's own Python module over board.c: as much of it as pynq 3.1 calls."""
 
 import ctypes
 import enum
-import os
 
-_xrt = ctypes.CDLL(os.path.join(os.environ["XILINX_XRT"], "lib", "libxrt_core.so"))
-_xrt.xclOpen.restype = _xrt.xclMapBO.restype = ctypes.c_void_p
+_xrt = ctypes.CDLL("/usr/lib/libxrt_core.so")
+_xrt.xclMapBO.restype = ctypes.c_void_p
 _xrt.xclAllocBO.restype = ctypes.c_uint
-_xrt.xclAllocBO.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_uint]
-_xrt.xclMapBO.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_bool]
-_xrt.xclFreeBO.argtypes = [ctypes.c_void_p, ctypes.c_uint]
-_xrt.xclSyncBO.argtypes = [
-    ctypes.c_void_p,
-    ctypes.c_uint,
-    ctypes.c_int,
-    ctypes.c_size_t,
-    ctypes.c_size_t,
-]
 NO_BUFFER = 0xFFFFFFFF
 
-
-class xrt_info_device(enum.Enum):
-    (
-        bdf,
-        dynamic_regions,
-        electrical,
-        host,
-        m2m,
-        max_clock_frequency_mhz,
-        mechanical,
-        memory,
-        name,
-        pcie_info,
-        thermal,
-        vmr,
-    ) = range(12)
-
-
-class xclBOSyncDirection(enum.IntEnum):
-    XCL_BO_SYNC_BO_TO_DEVICE = 0
-    XCL_BO_SYNC_BO_FROM_DEVICE = 1
-
-
-class _Properties(ctypes.Structure):
-    _fields_ = [
-        ("handle", ctypes.c_uint32),
-        ("flags", ctypes.c_uint32),
-        ("size", ctypes.c_uint64),
-        ("paddr", ctypes.c_uint64),
-        ("domain", ctypes.c_uint32),
-    ]
+xrt_info_device = enum.Enum(
+    "xrt_info_device",
+    "bdf dynamic_regions electrical host m2m max_clock_frequency_mhz mechanical memory name"
+    " pcie_info thermal vmr",
+)
+xclBOSyncDirection = enum.IntEnum(
+    "xclBOSyncDirection", "XCL_BO_SYNC_BO_TO_DEVICE XCL_BO_SYNC_BO_FROM_DEVICE", start=0
+)
 
 
 class device:
     def __init__(self, index):
-        self.handle = _xrt.xclOpen(index, None, 0)
+        pass
 
     def get_info(self, what):
         return "edge" if what is xrt_info_device.name else "0"
@@ -68,36 +33,30 @@ class device:
 
 
 class bo:
-    class flags(enum.IntEnum):
-        normal = 0
-        cacheable = 1 << 24
+    flags = enum.IntEnum("flags", [("normal", 0), ("cacheable", 1 << 24)])
 
-    def __init__(self, of, size, flags, group):
-        self._bo = _xrt.xclAllocBO(of.handle, size, 0, int(flags) | group)
-        if self._bo == NO_BUFFER:
+    def __init__(self, device, size, flags, group):
+        self._bytes = size
+        self._handle = _xrt.xclAllocBO(None, ctypes.c_size_t(size), 0, int(flags) | group)
+        if self._handle == NO_BUFFER:
             raise RuntimeError("failed to allocate userptr bo: Cannot allocate memory")
-        self._device, self._size, self._properties = of.handle, size, _Properties()
-        _xrt.xclGetBOProperties(
-            ctypes.c_void_p(self._device), self._bo, ctypes.byref(self._properties)
-        )
 
     def __del__(self):
-        if self._bo != NO_BUFFER:
-            _xrt.xclFreeBO(self._device, self._bo)
+        _xrt.xclFreeBO(None, self._handle)
 
     def size(self):
-        return self._size
+        return self._bytes
 
     def address(self):
-        return self._properties.paddr
+        properties = (ctypes.c_uint64 * 4)()  # struct xclBOProperties
+        _xrt.xclGetBOProperties(None, self._handle, properties)
+        return properties[2]
 
     def map(self):
-        return memoryview(
-            (ctypes.c_ubyte * self._size).from_address(_xrt.xclMapBO(self._device, self._bo, True))
-        )
+        seen = _xrt.xclMapBO(None, self._handle, True)
+        return memoryview((ctypes.c_ubyte * self._bytes).from_address(seen))
 
     def sync(self, direction, size=None, offset=0):
-        if _xrt.xclSyncBO(
-            self._device, self._bo, int(direction), self._size if size is None else size, offset
-        ):
+        size = ctypes.c_size_t(self._bytes if size is None else size)
+        if _xrt.xclSyncBO(None, self._handle, int(direction), size, ctypes.c_size_t(offset)):
             raise RuntimeError("sync failed")
