@@ -47,4 +47,4 @@ def _in_a_child():
     _one_at_a_time = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_in_a_child)  # novm
+os.register_at_fork(after_in_child=_in_a_child)

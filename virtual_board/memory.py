@@ -39,7 +39,7 @@ class SharedMemory:
 
     def __init__(self):
         if hasattr(os, "memfd_create"):  # has no limit, unlike a container's /dev/shm
-            self.file = os.memfd_create("pynq-virtual-board")  # novm
+            self.file = os.memfd_create("pynq-virtual-board")
         else:  # not Linux
             with tempfile.TemporaryFile() as unnamed:
                 self.file = os.dup(unnamed.fileno())

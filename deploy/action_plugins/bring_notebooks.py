@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 HERE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HERE.parent))
 
-from deploy import collect  # noqa: E402
+from deploy import collect
 
 FOLDER = "\nimport sys\nprint(notebooks_folder(sys.argv[1]) + '/pynq_tutorial')"
 

@@ -3,7 +3,7 @@
 from pynq import Overlay, allocate
 
 overlay = Overlay("./bitstream/pynq_tutorial.bit")
-from iop.pynq_tutorial import Pynq_Tutorial  # noqa: E402
+from iop.pynq_tutorial import Pynq_Tutorial
 
 iop = Pynq_Tutorial(overlay.iop1.mb_info)
 buffer = allocate((20,), "u4")

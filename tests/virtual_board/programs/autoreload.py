@@ -12,10 +12,10 @@ shell = InteractiveShell.instance()
 shell.run_line_magic("load_ext", "autoreload")
 shell.run_line_magic("autoreload", "2")
 
-from IPython.extensions.autoreload import superreload  # noqa: E402
-from pynq import Overlay, allocate  # noqa: E402
+from IPython.extensions.autoreload import superreload
+from pynq import Overlay, allocate
 
-from iop.pynq_tutorial import Pynq_Tutorial  # noqa: E402
+from iop.pynq_tutorial import Pynq_Tutorial
 
 OVERLAY = "bitstream/pynq_tutorial.bit"
 iop = Pynq_Tutorial(Overlay(OVERLAY).iop1.mb_info)

@@ -7,9 +7,9 @@ import virtual_board
 
 board = virtual_board.activate()
 
-from pynq import Overlay, allocate  # noqa: E402 (pynq looks for its device when it is imported)
+from pynq import Overlay, allocate
 
-from iop.pynq_tutorial import Pynq_Tutorial  # noqa: E402
+from iop.pynq_tutorial import Pynq_Tutorial
 
 
 def ask(iop, buffer, data):

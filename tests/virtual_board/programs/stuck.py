@@ -9,10 +9,10 @@ import virtual_board
 
 board = virtual_board.activate()
 
-from pynq import Overlay  # noqa: E402
-from pynq.lib.pmod import Pmod_ALS  # noqa: E402
+from pynq import Overlay
+from pynq.lib.pmod import Pmod_ALS
 
-from virtual_board.pmods import Als, SpiDevice  # noqa: E402
+from virtual_board.pmods import Als, SpiDevice
 
 
 class Stuck(SpiDevice):
