@@ -4,9 +4,7 @@ All that runs here keeps its files in one temporary folder, and is known by that
 environment. So nothing of the user's own Jupyter is read or written, and at the end, whatever end
 it is, what still runs is found."""
 
-import collections
 import contextlib
-import glob
 import json
 import os
 import pathlib
@@ -26,53 +24,40 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # How to start it and where it shows a notebook; then, as CSS selectors: its cells, the number of a
 # code cell's run, where a cell's text, outputs and errors are, and what says that the kernel is
 # ready.
-FrontEnd = collections.namedtuple(
-    "FrontEnd", "name environment command path cells prompt shown text error ready"
-)
+MIME = "[data-mime-type='{}']".format
 LAB = {
     "cells": ".jp-Notebook .jp-Cell",
     "prompt": ".jp-InputPrompt",
     "shown": ".jp-OutputArea-output, .jp-MarkdownOutput",
-    "text": "[data-mime-type='application/vnd.jupyter.stdout'], [data-mime-type='text/plain']",
-    "error": (
-        "[data-mime-type='application/vnd.jupyter.error'],"
-        " [data-mime-type='application/vnd.jupyter.stderr']"
-    ),
+    "text": f"{MIME('application/vnd.jupyter.stdout')}, {MIME('text/plain')}",
+    "error": f"{MIME('application/vnd.jupyter.error')}, {MIME('application/vnd.jupyter.stderr')}",
     "ready": ".jp-Notebook-ExecutionIndicator[data-status='idle']",
     "path": "lab/tree/{}.ipynb?reset",
 }
-FRONT_ENDS = [
-    FrontEnd(name="lab4", environment=".venv", command="lab", **LAB),
-    FrontEnd(name="lab3", environment=".browser", command="notebook", **LAB),
-    FrontEnd(
-        name="notebook6",
-        environment=".browser",
-        command="notebook",
-        path="notebooks/{}.ipynb?",
-        cells="#notebook .cell",
-        prompt=".input_prompt",
-        shown=".output_subarea, .text_cell_render",
-        text=".output_text:not(.output_stderr):not(.output_error)",
-        error=".output_stderr, .output_error",
-        ready=".kernel_idle_icon",
-    ),
-]
+NOTEBOOK6 = {
+    "cells": "#notebook .cell",
+    "prompt": ".input_prompt",
+    "shown": ".output_subarea, .text_cell_render",
+    "text": ".output_text:not(.output_stderr):not(.output_error)",
+    "error": ".output_stderr, .output_error",
+    "ready": ".kernel_idle_icon",
+    "path": "notebooks/{}.ipynb?",
+}
+FRONT_ENDS = {
+    "lab4": dict(LAB, environment=".venv", command="lab"),
+    "lab3": dict(LAB, environment=".browser", command="notebook"),
+    "notebook6": dict(NOTEBOOK6, environment=".browser", command="notebook"),
+}
 
 
 def started_with(folder):
     """{pid: command line} of the processes that have this folder in their environment."""
     found = {}
-    for process in glob.glob("/proc/[0-9]*"):
-        try:
-            with open(process + "/environ", "rb") as environ, open(
-                process + "/cmdline", "rb"
-            ) as words:
-                if os.fsencode(folder) in environ.read():
-                    found[int(os.path.basename(process))] = (
-                        words.read().replace(b"\0", b" ").decode(errors="replace")
-                    )
-        except OSError:
-            pass  # it has ended, or is somebody else's
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+            if os.fsencode(folder) in (process / "environ").read_bytes():
+                words = (process / "cmdline").read_bytes().replace(b"\0", b" ")
+                found[int(process.name)] = words.decode(errors="replace")
     return found
 
 
@@ -80,13 +65,9 @@ def started_with(folder):
 def temporary_folder():
     """The folder, which stands in the environment of all that is started while it is there."""
     folder = tempfile.mkdtemp(prefix="notebooks-")
-    os.environ.update(
-        TMPDIR=folder,
-        IPYTHONDIR=folder + "/ipython",
-        JUPYTER_CONFIG_DIR=folder + "/config",
-        JUPYTER_DATA_DIR=folder + "/data",
-        JUPYTER_RUNTIME_DIR=folder + "/runtime",
-    )
+    os.environ.update(TMPDIR=folder, IPYTHONDIR=folder + "/ipython")
+    for name in "CONFIG", "DATA", "RUNTIME":
+        os.environ[f"JUPYTER_{name}_DIR"] = f"{folder}/{name.lower()}"
     try:
         yield pathlib.Path(folder)
     finally:
@@ -102,8 +83,8 @@ def temporary_folder():
 class Server:
     """Serves a copy of the kit's notebooks, so that what Jupyter saves changes nothing here."""
 
-    def __init__(self, front_end, folder):
-        self.front_end, self.folder = front_end, folder / front_end.name
+    def __init__(self, name, folder):
+        self.name, self.front_end, self.folder = name, FRONT_ENDS[name], folder / name
         self.notebooks = self.folder / "notebooks"
         shutil.copytree(ROOT / "notebooks", self.notebooks)
         self.token = secrets.token_hex()
@@ -113,30 +94,26 @@ class Server:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}/"
-        command = [
-            ROOT / self.front_end.environment / "bin" / "jupyter",
-            self.front_end.command,
-            "--no-browser",
-            "--ip=127.0.0.1",
-            f"--port={port}",
-            f"--notebook-dir={self.notebooks}",
-        ]
-        if os.getuid() == 0:
-            command.append("--allow-root")
         environment = dict(os.environ, JUPYTER_TOKEN=self.token)
-        if self.front_end.environment != ".venv":
+        if self.front_end["environment"] != ".venv":
             environment["JUPYTER_PATH"] = self.kernel_of_the_kit()
         with open(self.folder / "log", "w") as log:
-            # In a session of its own: Ctrl-C in the terminal reaches the tests, which then end the
-            # server.
             self.process = subprocess.Popen(
-                command,
+                [
+                    *(
+                        ROOT / self.front_end["environment"] / "bin/jupyter",
+                        self.front_end["command"],
+                    ),
+                    *("--no-browser", "--ip=127.0.0.1", f"--port={port}"),
+                    f"--notebook-dir={self.notebooks}",
+                    *(["--allow-root"] if os.getuid() == 0 else []),
+                ],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
+                start_new_session=True,  # Ctrl-C reaches the tests alone, which end the server
             )
         if not soon(self.answers, 60):
             self.process.kill()
@@ -155,22 +132,14 @@ class Server:
         packages.mkdir()
         for name in ("ipywidgets", "ipython_genutils"):
             (packages / name).symlink_to(os.path.join(sysconfig.get_path("purelib"), name))
-        (kernel / "kernel.json").write_text(
-            json.dumps(
-                {
-                    "argv": [
-                        str(ROOT / ".venv/bin/python"),
-                        "-m",
-                        "ipykernel_launcher",
-                        "-f",
-                        "{connection_file}",
-                    ],
-                    "display_name": "Python 3",
-                    "language": "python",
-                    "env": {"PYTHONPATH": str(packages)},
-                }
-            )
-        )
+        python = str(ROOT / ".venv/bin/python")
+        spec = {
+            "argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": "Python 3",
+            "language": "python",
+            "env": {"PYTHONPATH": str(packages)},
+        }
+        (kernel / "kernel.json").write_text(json.dumps(spec))
         return str(self.folder)
 
     def request(self, path, method="GET"):

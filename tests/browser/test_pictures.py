@@ -5,13 +5,18 @@ import pytest
 from server import ROOT
 
 # Texts that begin inside a rectangle, and reach out of the smallest one that they begin in.
-OUTSIDE = """() => [...document.querySelectorAll('text')].filter(text => {
-    const words = text.getBoundingClientRect();
-    const boxes = [...document.querySelectorAll('rect')].map(rect => rect.getBoundingClientRect()).filter(
-        box => box.left <= words.left + 1 && words.left < box.right && box.top <= words.top + 4 && words.top + 4 < box.bottom);
-    const box = boxes.sort((one, other) => one.width * one.height - other.width * other.height)[0];
-    return !box || words.right > box.right || words.bottom > box.bottom + 1;
-}).map(text => text.textContent)"""
+OUTSIDE = """() => {
+    const all = name => [...document.querySelectorAll(name)];
+    const box = node => node.getBoundingClientRect();
+    const begins = (words, box) => box.left <= words.left + 1 && words.left < box.right
+        && box.top <= words.top + 4 && words.top + 4 < box.bottom;
+    return all('text').filter(text => {
+        const words = box(text), boxes = all('rect').map(box).filter(box => begins(words, box));
+        const area = box => box.width * box.height;
+        const [around] = boxes.sort((one, other) => area(one) - area(other));
+        return !around || words.right > around.right || words.bottom > around.bottom + 1;
+    }).map(text => text.textContent);
+}"""
 
 
 @pytest.mark.parametrize("width", [800, 420])

@@ -1,7 +1,6 @@
 """Every notebook in a browser: as it is opened first, with its stored outputs, and stepped through,
 cell by cell."""
 
-import functools
 import json
 import os
 import re
@@ -25,16 +24,18 @@ WHICH_BOARD = "import pynq; print(type(pynq.Device.active_device).__module__)"
 
 # What there is to see of a cell. What a widget shows inside is its own affair.
 SEE = """(cell, front_end) => {
-    const all = (selector) => [...cell.querySelectorAll(selector)];
-    const shown = (selector) => all(front_end.shown).flatMap(node => [...node.querySelectorAll(selector)]);
+    const inside = (node, selector) => [...node.querySelectorAll(selector)];
+    const all = (selector) => inside(cell, selector);
+    const shown = (selector) => all(front_end.shown).flatMap(node => inside(node, selector));
     const widget = '.jupyter-widgets, .jupyter-widgets-view';
-    const text = (selector) => all(selector).filter(node => !node.closest(widget)).map(node => node.textContent);
+    const outside = (nodes) => nodes.filter(node => !node.closest(widget));
+    const text = (selector) => outside(all(selector)).map(node => node.textContent);
     const absent = (image) => !(image.complete && image.naturalWidth && image.offsetWidth);
     return {
         text: text(front_end.text).join('\\n'),
         errors: text(front_end.error),
         prose: all(front_end.shown).map(node => node.innerText).join(''),
-        pictures: shown('img, svg').filter(node => !node.closest(widget)).length,
+        pictures: outside(shown('img, svg')).length,
         absent: shown('img').filter(absent).map(image => image.alt + ' ' + image.src.slice(0, 80)),
         widgets: all(widget).filter(node => node.offsetHeight).length,
         links: shown('a').map(node => node.href),
@@ -54,28 +55,23 @@ def lines(text):
 def wrong_code(cell, seen, run):
     """What is wrong with what is seen of a code cell, in sentences. Until it is run, some outputs
     may show as their text."""
-    outputs = (
-        cell["outputs"]
-        if run
-        else [output for output in cell["outputs"] if set(output.get("data", {})) <= UNTRUSTED]
-    )
+    outputs, count = cell["outputs"], len(cell["outputs"])
+    if not run:
+        outputs = [output for output in outputs if set(output.get("data", {})) <= UNTRUSTED]
     data = [set(output.get("data", {})) for output in outputs]
     text = "\n".join(
         "".join(output.get("text", output.get("data", {}).get("text/plain", "")))
-        for output in outputs
-        if set(output.get("data", {})) <= {"text/plain"}
+        for output, kinds in zip(outputs, data)
+        if kinds <= {"text/plain"}
     )
+    compared = "nbval-ignore-output" not in cell["metadata"].get("tags", [])
     if seen["errors"]:
         yield "it shows an error:\n" + "\n".join(seen["errors"])
-    if (
-        lines(seen["text"]) != lines(text)
-        and len(outputs) == len(cell["outputs"])
-        and "nbval-ignore-output" not in cell["metadata"].get("tags", [])
-    ):
-        yield "it shows\n{}\nbut this is stored:\n{}".format(seen["text"], text)
-    if seen["pictures"] < sum(bool(PICTURES & each) for each in data):
+    if compared and len(outputs) == count and lines(seen["text"]) != lines(text):
+        yield f"it shows\n{seen['text']}\nbut this is stored:\n{text}"
+    if seen["pictures"] < sum(bool(PICTURES & kinds) for kinds in data):
         yield "a picture is not there"
-    if seen["widgets"] < sum(WIDGET in each for each in data):
+    if seen["widgets"] < sum(WIDGET in kinds for kinds in data):
         yield "a widget is not there"
 
 
@@ -96,20 +92,13 @@ class Window:
     """A notebook in the browser; `cells` are those of its file."""
 
     def __init__(self, page, server, notebook):
-        self.page, self.server, self.front_end, self.notebook = (
-            page,
-            server,
-            server.front_end._asdict(),
-            notebook,
-        )
+        self.page, self.server, self.front_end = page, server, server.front_end
+        self.notebook = notebook
         self.cells = json.loads((ROOT / "notebooks" / (notebook + ".ipynb")).read_text())["cells"]
 
     def open(self):
-        self.page.goto(
-            "{}{}&token={}".format(
-                self.server.address, self.front_end["path"].format(self.notebook), self.server.token
-            )
-        )
+        path = self.front_end["path"].format(self.notebook)
+        self.page.goto(f"{self.server.address}{path}&token={self.server.token}")
         self.page.wait_for_selector(self.front_end["cells"])
         self.page.wait_for_selector(self.front_end["ready"], state="attached")
         expect(self.page.locator(self.front_end["cells"])).to_have_count(len(self.cells))
@@ -124,25 +113,18 @@ class Window:
 
         def fine():
             seen.update(self.cell(index).evaluate(SEE, self.front_end))
-            found[:] = (
-                wrong_code(cell, seen, run)
-                if cell["cell_type"] == "code"
-                else wrong_prose(cell, seen)
-            )
+            is_code = cell["cell_type"] == "code"
+            found[:] = wrong_code(cell, seen, run) if is_code else wrong_prose(cell, seen)
             found.extend("a picture has not loaded: " + picture for picture in seen["absent"])
             return not found
 
         soon(fine, 5)
         for link in {link.split("#")[0] for link in seen["links"]} - {self.page.url.split("#")[0]}:
-            if link.startswith(self.server.address) and not self.leads_somewhere(link):
+            if link.startswith(self.server.address) and not self.page.request.get(link).ok:
                 found.append("a link leads nowhere: " + link.split("?")[0])
         if found:
-            pytest.fail("cell {}: {}".format(cell["id"], "\n".join(found)), pytrace=False)
+            pytest.fail(f"cell {cell['id']}: " + "\n".join(found), pytrace=False)
         return seen
-
-    @functools.lru_cache()
-    def leads_somewhere(self, link):
-        return self.page.request.get(link).ok
 
     def step(self, index, count):
         """Shift+Enter; if it is a code cell, until it is done, as number `count` of this kernel."""
@@ -150,24 +132,12 @@ class Window:
         if count:
             prompt = self.cell(index).locator(self.front_end["prompt"])
             done = f"prompt => prompt.textContent.includes('[{count}]')"
-            if not soon(lambda: prompt.evaluate(done), CELL_SECONDS):
-                pytest.fail(
-                    "cell {}: it still runs after {} seconds".format(
-                        self.cells[index]["id"], CELL_SECONDS
-                    ),
-                    pytrace=False,
-                )
+            assert soon(lambda: prompt.evaluate(done), CELL_SECONDS), f"cell {index} still runs"
 
     def shot(self, index):
         self.cell(index).evaluate("cell => cell.scrollIntoView({block: 'center'})")
-        self.page.screenshot(
-            path=os.path.join(
-                SHOTS,
-                "{}-{}-{}.png".format(
-                    self.server.front_end.name, self.notebook, self.cells[index]["id"]
-                ),
-            )
-        )
+        name = f"{self.server.name}-{self.notebook}-{self.cells[index]['id']}.png"
+        self.page.screenshot(path=os.path.join(SHOTS, name))
 
 
 @pytest.fixture
@@ -190,7 +160,7 @@ def test_stepped_through(window, server, notebook):
     path.write_text(json.dumps(bare))
     window.open()
     window.cell(0).click(position={"x": 5, "y": 5})
-    if SHOTS and server.front_end.name.startswith("lab"):
+    if SHOTS and server.name.startswith("lab"):
         window.page.keyboard.press("Control+b")  # without the list of files
     count = 0
     for index, cell in enumerate(window.cells):
@@ -202,6 +172,5 @@ def test_stepped_through(window, server, notebook):
     # A new cell has come below the last one, ready for a line of one's own.
     window.page.keyboard.insert_text(WHICH_BOARD)
     window.step(len(window.cells), count + 1)
-    expect(window.cell(len(window.cells)).locator(server.front_end.text)).to_have_text(
-        "virtual_board.device"
-    )
+    said = window.cell(len(window.cells)).locator(server.front_end["text"])
+    expect(said).to_have_text("virtual_board.device")
