@@ -47,31 +47,24 @@ runroot = "{store}/run"
 
 def configure():
     """podman's files, which the environment leads it to."""
-    if (
-        STORE.exists()
-        and int(subprocess.check_output(["du", "-sk", str(STORE)]).split()[0]) > LARGEST_STORE
-    ):
-        shutil.rmtree(str(STORE))
+    if STORE.exists():
+        kilobytes = subprocess.check_output(["du", "-sk", str(STORE)]).split()[0]
+        if int(kilobytes) > LARGEST_STORE:
+            shutil.rmtree(str(STORE))
     for name in "run", "tmp":  # of a run that was killed
         shutil.rmtree(str(STORE / name), ignore_errors=True)
     (STORE / "tmp").mkdir(parents=True)
-    files, processes = (
-        resource.getrlimit(limit)[1] for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)
-    )
-    for name, text in ("containers.conf", CONTAINERS), ("storage.conf", STORAGE):
+    limits = resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC
+    files, processes = [resource.getrlimit(limit)[1] for limit in limits]
+    for name, text in ("CONTAINERS_CONF", CONTAINERS), ("CONTAINERS_STORAGE_CONF", STORAGE):
+        os.environ[name] = str(STORE / name)
         (STORE / name).write_text(text.format(store=STORE, files=files, processes=processes))
-    os.environ.update(
-        CONTAINERS_CONF=str(STORE / "containers.conf"),
-        CONTAINERS_STORAGE_CONF=str(STORE / "storage.conf"),
-        TMPDIR=str(STORE / "tmp"),
-    )
+    os.environ["TMPDIR"] = str(STORE / "tmp")
 
 
 def main(options):
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        return print(
-            "skipped: the image is built and run as root, with podman from Debian's packages"
-        )
+        return print("skipped: the image is built as root, with podman from Debian's packages")
     try:
         for package in ("podman", "netavark"), ("runc",), ("catatonit",):
             systems.install(package[0], *package)
@@ -80,22 +73,9 @@ def main(options):
         return print(f"skipped: {reason}")
     configure()
     here = str(Path(__file__).parent)
-    os.execvp(
-        "unshare",
-        systems.NAMESPACES
-        + [
-            "--mount-proc",
-            "catatonit",
-            "--",
-            sys.executable,
-            "-m",
-            "pytest",
-            "-c",
-            here + "/pytest.ini",
-            here,
-        ]
-        + options,
-    )
+    pytest = [sys.executable, "-m", "pytest", "-c", here + "/pytest.ini", here, *options]
+    alone = [*systems.NAMESPACES, "--mount-proc", "catatonit", "--"]
+    os.execvp("unshare", alone + pytest)
 
 
 if __name__ == "__main__":

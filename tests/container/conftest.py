@@ -17,10 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 COMPILER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pynq-tutorial"
 PASSED_ON = systems.PASSED_ON + ("NODE_EXTRA_CA_CERTS",)
 SMALLER = [
-    "--exclude=./var/cache/apt/*",
-    "--exclude=./var/lib/apt/lists/*",
-    "--exclude=./dev/*",
-    "--exclude=./proc/*",
+    f"--exclude=./{name}/*" for name in ("var/cache/apt", "var/lib/apt/lists", "dev", "proc")
 ]
 OFFLINE = ["--rm", "--network=none", "--no-healthcheck"]
 
@@ -33,17 +30,16 @@ def pytest_configure():
 
 def podman(*words, status=0, limit=300, **options):
     """Runs podman to its end; returns what it printed, errors included."""
+    options.setdefault("stdin", subprocess.DEVNULL)
     run = subprocess.run(
         ("podman",) + words,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         timeout=limit,
-        **dict({"stdin": subprocess.DEVNULL}, **options),
+        **options,
     )
-    assert status is None or run.returncode == status, "podman {}\n{}".format(
-        " ".join(words), run.stdout
-    )
+    assert status in (None, run.returncode), f"podman {' '.join(words)}\n{run.stdout}"
     return run.stdout
 
 
@@ -86,26 +82,17 @@ def base(tmp_path_factory):
     bare = systems.bare_system("trixie", systems.this_processor())
     name = f"localhost/debian-{int(os.stat(bare).st_mtime)}"
     folder = tmp_path_factory.mktemp("base")
-    if podman("image", "exists", name, status=None) or subprocess.call(
-        ["podman", "image", "exists", name]
-    ):
-        packed = subprocess.Popen(
-            ["tar", "-C", bare, "-c"] + SMALLER + ["."], stdout=subprocess.PIPE
-        )
-        podman("import", "-", name, stdin=packed.stdout)
-        packed.stdout.close()
-        assert packed.wait() == 0
+    if subprocess.call(["podman", "image", "exists", name]):
+        tar = ["tar", "-C", bare, "-c", *SMALLER, "."]
+        with subprocess.Popen(tar, stdout=subprocess.PIPE) as packed:
+            podman("import", "-", name, stdin=packed.stdout)
+        assert packed.returncode == 0
     for path in filter(os.path.isfile, systems.REACHED_BY):
         (folder / path[1:]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, str(folder / path[1:]))
-    variables = [
-        "{}={}".format(*pair)
-        for pair in sorted(os.environ.items())
-        if pair[0].startswith(PASSED_ON)
-    ]
-    (folder / "Dockerfile").write_text(
-        "FROM {}\nCOPY etc /etc\n{}".format(name, "".join(f"ENV {pair}\n" for pair in variables))
-    )
+    passed_on = sorted(pair for pair in os.environ.items() if pair[0].startswith(PASSED_ON))
+    lines = [f"FROM {name}", "COPY etc /etc", *("ENV {}={}".format(*pair) for pair in passed_on)]
+    (folder / "Dockerfile").write_text("\n".join(lines))
     podman("build", "--quiet", "--tag", name + ":reached", str(folder))
     return name + ":reached"
 
@@ -113,18 +100,14 @@ def base(tmp_path_factory):
 @pytest.fixture(scope="session")
 def options(base):
     """Of make image, here: its base, and the compiler, if this machine has built one."""
-    volume = (
-        f" --volume {COMPILER}:/root/.cache/pynq-tutorial:ro"
-        if list(COMPILER.glob("mb-g++-*"))
-        else ""
-    )
+    built = list(COMPILER.glob("mb-g++-*"))
+    volume = f" --volume {COMPILER}:/root/.cache/pynq-tutorial:ro" if built else ""
     return f"BUILD=--build-arg BASE={base}{volume}"
 
 
 @pytest.fixture(scope="session")
 def image(options):
     make("image", options)
-    return "pynq-tutorial"
 
 
 @pytest.fixture

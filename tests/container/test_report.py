@@ -4,6 +4,7 @@ goes on for ever."""
 import csv
 import json
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -12,63 +13,44 @@ from conftest import ROOT, make, podman
 from deploy import collect, execute, report
 
 
-def cells(path, **put):
-    """One of the kit's notebooks; put: what a cell's source becomes, by the cell's name"""
-    content = json.loads((ROOT / "notebooks" / path).read_text())
+def printed(name, *texts, words=None):
+    """One of the kit's notebooks in which this, and nothing else, is stored as what the cells of
+    its checks printed. words: the source of the cell that has `words = ...`"""
+    content = json.loads((ROOT / "notebooks" / name).read_text())
+    stored = [{"name": "stdout", "output_type": "stream", "text": [text]} for text in texts]
     for cell in content["cells"]:
-        if cell["id"] in put:
-            cell["source"] = put[cell["id"]]
-    return content
-
-
-def printed(content, *texts):
-    """With this, and nothing else, stored as what the cells of its checks printed."""
-    for cell in content["cells"]:
-        if "".join(cell["source"]).startswith("check."):
-            cell["outputs"] = [
-                {"name": "stdout", "output_type": "stream", "text": [text]} for text in texts
-            ]
+        source = "".join(cell["source"])
+        if source.startswith("check."):
+            cell["outputs"] = stored
+        if source == "words = ..." and words:
+            cell["source"] = words
     return content
 
 
 def test_forged_outputs_count_only_if_nothing_is_executed(image, tmp_path):
-    wrong = next(
-        cell["id"]
-        for cell in cells("1_memory.ipynb")["cells"]
-        if "".join(cell["source"]) == "words = ..."
-    )
-    solved = printed(cells("solutions/1_memory.ipynb"))
+    solved = printed("solutions/1_memory.ipynb")
     solved["metadata"]["kernelspec"]["name"] = ".venv"  # as VS Code writes it
-    for student, content in (
-        ("eve", printed(cells("1_memory.ipynb", **{wrong: "words = 3"}), "Right: I say so.\n")),
-        ("ada", solved),
-        ("bob", {"cells": 5}),
-    ):
+    forged = printed("1_memory.ipynb", "Right: I say so.\n", words="words = 3")
+    for student, content in ("eve", forged), ("ada", solved), ("bob", {"cells": 5}):
         (tmp_path / student).mkdir()
         (tmp_path / student / "any.ipynb").write_text(json.dumps(content))
     tables = []
     for options, source in ([], report.FORGED), (["EXECUTE=yes"], report.EXECUTED):
         said = make("report", f"DIR={tmp_path}", *options)
-        assert (
-            source in said
-            and source in (tmp_path / "report.html").read_text()
-            and "not read: bob/any.ipynb" in said
-        )
+        assert source in said and source in (tmp_path / "report.html").read_text()
+        assert "not read: bob/any.ipynb" in said
         rows = list(csv.reader((tmp_path / "report.csv").read_text().splitlines()))
         tables.append({row[0]: row[1:4] for row in rows[1:]})
-    assert tables[0] == {"ada": ["not tried"] * 3, "bob": ["not read"] * 3, "eve": ["right"] * 3}
-    assert tables[1] == {
-        "ada": ["right"] * 3,
-        "bob": ["not read"] * 3,
-        "eve": ["not yet", "not tried", "not tried"],
-    }
+    bob = ["not read"] * 3
+    assert tables == [
+        {"ada": ["not tried"] * 3, "bob": bob, "eve": ["right"] * 3},
+        {"ada": ["right"] * 3, "bob": bob, "eve": ["not yet", "not tried", "not tried"]},
+    ]
 
 
-def run(*sources):
-    """What the last of these cells printed."""
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source) for source in sources]
-    )
+def run(source):
+    """What a cell printed."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     executed = collect.notebook_of(execute.executed(nbformat.writes(notebook), "podman"))
     return "".join(
         "".join(output.get("text", output.get("ename", "")))
@@ -76,39 +58,21 @@ def run(*sources):
     )
 
 
-HARMLESS = """
-import os, socket, warnings
-warnings.simplefilter("ignore")  # of a fork beside threads
-def refused(call, *arguments):
-    try: call(*arguments)
-    except OSError: return True
-    return False
-print(refused(socket.create_connection, ("1.1.1.1", 53), 2), refused(open, "/opt/pynq_tutorial/notebooks/checks/memory.py", "a"),
-      refused(open, "/x", "w"), os.getuid(), sorted(os.listdir("/sys/class/net")))
-children = []
-try:
-    while len(children) < 1000:
-        children.append(os.fork())
-        if not children[-1]: import time; time.sleep(100)
-except OSError: print(len(children) < 256)
-finally: [os.kill(child, 9) for child in children]
-"""
-
-
 def test_code_has_no_network_no_files_and_few_processes(image):
-    assert run(HARMLESS) == "True True True 1000 ['lo']\nTrue\n"
+    harm = Path(__file__).with_name("programs") / "harm.py"
+    assert run(harm.read_text()) == "True True True 1000 ['lo']\nTrue\n"
 
 
-@pytest.mark.parametrize(
-    "source, reason",
-    [
-        ("import os; os.kill(os.getppid(), 9)", "its run did not end well"),
-        ("keep = [bytearray(1 << 28) for _ in range(20)]", "its run did not end well"),
-        ("print('x' * (21 << 20))", "more than 20 MB"),
-    ],
-    ids=["kills", "memory", "prints"],
-)
-def test_a_run_that_does_not_end_well_is_told(image, source, reason):
+BAD_ENDS = {
+    "kills": ("import os; os.kill(os.getppid(), 9)", "its run did not end well"),
+    "memory": ("keep = [bytearray(1 << 28) for _ in range(20)]", "its run did not end well"),
+    "prints": ("print('x' * (21 << 20))", "more than 20 MB"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_ENDS)
+def test_a_run_that_does_not_end_well_is_told(image, what):
+    source, reason = BAD_ENDS[what]
     with pytest.raises(ValueError, match=reason):
         run(source)
 
