@@ -1,6 +1,7 @@
 """A class: the hub as README.md of deploy/hub/ has it started, and twenty users of this machine
 (machine.sh)."""
 
+import contextlib
 import os
 import pathlib
 import pwd
@@ -29,16 +30,18 @@ c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{ports[2]}"
 """
 
 
+def home_of(name):
+    return pathlib.Path(pwd.getpwnam(name).pw_dir)
+
+
 def processes_of(name):
     """{pid: command line} of a user's processes."""
     uid, found = pwd.getpwnam(name).pw_uid, {}
     for process in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
+        with contextlib.suppress(OSError):  # it has ended
             words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             if process.stat().st_uid == uid and words:  # one that has ended has none
                 found[int(process.name)] = words
-        except OSError:
-            pass  # it has ended
     return found
 
 
@@ -66,9 +69,7 @@ class Hub:
         ports = free_ports(3)
         own = pathlib.Path("/tmp/schools_own.py")
         own.write_text(SCHOOLS_OWN.format(root=str(ROOT), ports=ports))
-        self.address, self.proxys_own = (
-            f"http://127.0.0.1:{port}/" for port in (ports[0], ports[2])
-        )
+        self.address, self.proxys_own = (f"http://127.0.0.1:{ports[n]}/" for n in (0, 2))
         with open(LOG, "w") as log:
             self.process = subprocess.Popen(
                 [ROOT / ".hub/bin/jupyterhub", "-f", own],
@@ -93,85 +94,56 @@ class Hub:
         self.process.wait(60)
 
 
+NAMES = [f"student-{number}" for number in range(STUDENTS)]
+# the students who have these troubles
+MEMORY, DISK, PROCESSES, KILLED, DEEP, OWN_KERNEL, NO_FOLDER = range(7)
+IN_THE_WAY = {  # what is in these students' homes
+    OWN_KERNEL: {
+        ".local/share/jupyter/kernels/python3/kernel.json": (
+            '{"argv": ["false"], "display_name": "mine", "language": "python"}'
+        ),
+        ".jupyter/jupyter_server_config.py": "c.ServerApp.kernel_manager_class = 'no.such'",
+    },
+    NO_FOLDER: {"pynq_tutorial": "a file of that name"},
+}
+
+
 @pytest.fixture(scope="session")
 def hub():
     hub = Hub()
     yield hub
     hub.end()
-    left = {
-        name: found
-        for name in map(student_name, range(STUDENTS))
-        for found in [processes_of(name)]
-        if found
-    }
+    left = {name: processes_of(name) for name in NAMES if processes_of(name)}
     assert not left, f"the hub has ended, and these go on: {left}"
-    private = [
-        f"/tmp/pynq_tutorial-{pwd.getpwnam(student_name(number)).pw_uid}"
-        for number in range(STUDENTS)
-    ]
+    private = [f"/tmp/pynq_tutorial-{pwd.getpwnam(name).pw_uid}" for name in NAMES]
     assert not list(filter(os.path.lexists, private))
 
 
 @pytest.fixture(scope="session")
 def students(hub):
     """They have not signed in."""
-    subprocess.run(["groupadd", "pynq-students"], check=True)
-    students = [
-        Student(hub.address, name, make_user(name, "-G", "pynq-students", *HOMES.get(number, ())))
-        for number, name in enumerate(map(student_name, range(STUDENTS)))
-    ]
-    obstruct(
-        pwd.getpwnam(students[OWN_KERNEL].name),
-        {
-            ".local/share/jupyter/kernels/python3/kernel.json": (
-                '{"argv": ["false"], "display_name": "mine", "language": "python"}'
-            ),
-            ".jupyter/jupyter_server_config.py": "c.ServerApp.kernel_manager_class = 'no.such'",
-        },
-    )
-    obstruct(pwd.getpwnam(students[NO_FOLDER].name), {"pynq_tutorial": "a file of that name"})
+    subprocess.check_call(["groupadd", "pynq-students"])
+    students = []
+    for number, name in enumerate(NAMES):
+        # a home in which a socket's path would be too long
+        deep = ["-d", "/home/" + "d" * 80] if number == DEEP else []
+        password = make_user(name, "-G", "pynq-students", *deep)
+        students.append(Student(hub.address, name, password))
+        for path, text in IN_THE_WAY.get(number, {}).items():
+            (home_of(name) / path).parent.mkdir(parents=True, exist_ok=True)
+            (home_of(name) / path).write_text(text)
+            subprocess.check_call(["chown", "-R", name, str(home_of(name))])
     # One has a full disk soon. This is in place of a quota, which not every file system has.
-    home = pwd.getpwnam(students[DISK].name)
-    subprocess.run(
-        [
-            "mount",
-            "-t",
-            "tmpfs",
-            "-o",
-            f"size=64m,mode=700,uid={home.pw_uid},gid={home.pw_gid}",
-            "home",
-            home.pw_dir,
-        ],
-        check=True,
-    )
+    user = pwd.getpwnam(NAMES[DISK])
+    size = f"size=64m,mode=700,uid={user.pw_uid},gid={user.pw_gid}"
+    subprocess.check_call(["mount", "-t", "tmpfs", "-o", size, "home", user.pw_dir])
     yield students
     for student in students:
         student.close()
 
 
-def obstruct(user, files):
-    """Puts what is in the way into a student's home."""
-    for name, text in files.items():
-        path = pathlib.Path(user.pw_dir, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    subprocess.run(["chown", "-R", user.pw_name, user.pw_dir], check=True)
-
-
-def student_name(number):
-    return f"student-{number}"
-
-
-# the students who have these troubles
-MEMORY, DISK, PROCESSES, KILLED, DEEP, OWN_KERNEL, NO_FOLDER = range(7)
-HOMES = {DEEP: ["-d", "/home/" + "d" * 80]}  # in which a socket's path would be too long
-
-
 def pytest_runtest_logreport(report):
     if report.failed and LOG.exists():
-        said = [
-            line
-            for line in LOG.read_text().splitlines()
-            if not re.match(r".*\[ConfigProxy\]|\[I |.*XSRF", line)
-        ]
+        dull = re.compile(r".*\[ConfigProxy\]|\[I |.*XSRF")
+        said = [line for line in LOG.read_text().splitlines() if not dull.match(line)]
         report.sections.append(("the hub and the students' servers", "\n".join(said)[-6000:]))

@@ -38,19 +38,14 @@ class Student:
     def enter(self):
         """Waits, as the page with the progress bar does, for the server to be there, and opens
         JupyterLab."""
-        progress = self.browser.get(
-            "{}api/users/{}/server/progress?_xsrf={}".format(
-                self.hub, self.name, self.xsrf("/hub/")
-            ),
-            stream=True,
-            timeout=self.WAITS,
-        )
+        path = f"api/users/{self.name}/server/progress?_xsrf={self.xsrf('/hub/')}"
+        progress = self.browser.get(self.hub + path, stream=True, timeout=self.WAITS)
         with progress:
             progress.raise_for_status()
             for line in progress.iter_lines():
                 said = json.loads(line[len(b"data:") :]) if line.startswith(b"data:") else {}
                 if said.get("failed"):
-                    raise RuntimeError("{}: {}".format(self.name, said["message"]))
+                    raise RuntimeError(f"{self.name}: {said['message']}")
                 if said.get("ready"):
                     break
         page = self.browser.get(self.home + "lab", timeout=self.WAITS)
@@ -59,11 +54,7 @@ class Student:
         )
 
     def xsrf(self, path):
-        return next(
-            cookie.value
-            for cookie in self.browser.cookies
-            if cookie.name == "_xsrf" and cookie.path == path
-        )
+        return self.browser.cookies.get("_xsrf", path=path)
 
     def api(self, method, path, home=None, **options):
         """A request to the student's own server, or to another one's home."""
@@ -104,30 +95,15 @@ class Kernel:
         """Runs a cell; returns its outputs as they stand in a notebook's file. The text of one
         stream is in one piece."""
         number, outputs = uuid.uuid4().hex, []
-        self.socket.send(
-            json.dumps(
-                {
-                    "channel": "shell",
-                    "parent_header": {},
-                    "metadata": {},
-                    "buffers": [],
-                    "header": {
-                        "msg_id": number,
-                        "msg_type": "execute_request",
-                        "version": "5.3",
-                        "session": number,
-                        "username": "",
-                    },
-                    "content": {
-                        "code": code,
-                        "silent": False,
-                        "store_history": True,
-                        "user_expressions": {},
-                        "allow_stdin": False,
-                    },
-                }
-            )
-        )
+        header = {"msg_id": number, "msg_type": "execute_request", "version": "5.3"}
+        message = {
+            "channel": "shell",
+            "parent_header": {},
+            "metadata": {},
+            "header": dict(header, session=number, username=""),
+            "content": {"code": code, "silent": False, "allow_stdin": False},
+        }
+        self.socket.send(json.dumps(message))
         while True:
             message = json.loads(self.socket.recv())
             kind, content = message["msg_type"], message["content"]
@@ -144,10 +120,6 @@ class Kernel:
         """Runs a cell; returns what it prints. RuntimeError if it prints anything but that."""
         outputs = self.execute(code)
         if any(output.get("name") != "stdout" for output in outputs):
-            raise RuntimeError(
-                "\n".join(
-                    output.get("text", "") + "\n".join(output.get("traceback", []))
-                    for output in outputs
-                )
-            )
+            said = [[output.get("text", ""), *output.get("traceback", [])] for output in outputs]
+            raise RuntimeError("\n".join("\n".join(lines) for lines in said))
         return "".join(output["text"] for output in outputs).strip()

@@ -3,7 +3,6 @@ own; and then they try what they should not."""
 
 import json
 import pathlib
-import pwd
 import re
 import statistics
 import subprocess
@@ -14,7 +13,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from student import Student
 
-from conftest import DISK, KILLED, MEMORY, PROCESSES, ROOT, STUDENTS, make_user, processes_of, soon
+from conftest import (
+    DISK,
+    KILLED,
+    MEMORY,
+    PROCESSES,
+    ROOT,
+    STUDENTS,
+    home_of,
+    make_user,
+    processes_of,
+    soon,
+)
 
 LESSON = [
     cell
@@ -28,6 +38,7 @@ SANITIZE = re.findall(
     (ROOT / "tests" / "notebooks" / "sanitize.cfg").read_text(),
     re.M,
 )
+PROGRAMS = pathlib.Path(__file__).with_name("programs")
 LONGEST = 10  # seconds until a cell's answer, whatever the others do
 
 
@@ -39,16 +50,12 @@ def together(work, people):
 
 def shown(outputs):
     """What a cell prints, without what must differ, and of which kinds the rest is."""
-    text = "".join(
-        "".join(output["text"]) for output in outputs if output["output_type"] == "stream"
-    )
+    texts = ["".join(output["text"]) for output in outputs if output["output_type"] == "stream"]
+    text = "".join(texts)
     for regex, replace in SANITIZE:
         text = re.sub(regex, replace, text)
-    return text, [
-        sorted(output.get("data", [output["output_type"]]))
-        for output in outputs
-        if output["output_type"] != "stream"
-    ]
+    others = [output for output in outputs if output["output_type"] != "stream"]
+    return text, [sorted(output.get("data", [output["output_type"]])) for output in others]
 
 
 def take_the_lesson(student):
@@ -58,8 +65,8 @@ def take_the_lesson(student):
     student.enter()
     student.kernel = student.start_kernel()
     for cell in LESSON:
-        outputs, stored = student.kernel.execute("".join(cell["source"])), cell["outputs"]
-        assert shown(outputs) == shown(stored), "{}, cell {}".format(student.name, cell["id"])
+        outputs = student.kernel.execute("".join(cell["source"]))
+        assert shown(outputs) == shown(cell["outputs"]), f"{student.name}, cell {cell['id']}"
         if FILLED in "".join(cell["source"]):
             filled = time.monotonic() - student.signed_in
     return filled
@@ -75,95 +82,51 @@ def memory_mb(student):
 
 def test_all_sign_in_at_once_and_run_the_lesson(students):
     seconds = together(take_the_lesson, students)
-    megabytes = [memory_mb(student) for student in students]
-    print(
-        f"\n{STUDENTS} students at once: from sign-in to the first filled buffer"
-        f" {statistics.median(seconds):.0f} s (median), {max(seconds):.0f} s (worst); memory of a"
-        f" student {statistics.median(megabytes):.0f} MB (median), {max(megabytes):.0f} MB (worst)"
-    )
+    for what, unit, numbers in (
+        ("from sign-in to the first filled buffer", "s", seconds),
+        ("memory of a student", "MB", [memory_mb(student) for student in students]),
+    ):
+        print(f"\n{what}: {statistics.median(numbers):.0f} {unit}, {max(numbers):.0f} at most")
     for student in students:
         found = "\n".join(processes_of(student.name).values())
-        assert (
-            found.count("jupyterhub-singleuser")
-            == found.count("ipykernel")
-            == found.count("qemu-system")
-            == 1
-        ), found
+        for program in "jupyterhub-singleuser", "ipykernel", "qemu-system":
+            assert found.count(program) == 1, found
 
 
 def test_nobody_else_gets_in(hub, students):
     known = students[0].name
     subprocess.run(["chpasswd"], input="root:secret", text=True, check=True)
-    for name, password in [
-        ("visitor", make_user("visitor")),
-        (known, "wrong"),
-        ("nobody", ""),
-        ("root", "secret"),
-    ]:
+    visitors = {"visitor": make_user("visitor"), known: "wrong", "nobody": "", "root": "secret"}
+    for name, password in visitors.items():
         visitor = Student(hub.address, name, password)
         assert visitor.sign_in() == 403, name
         visitor.close()
     assert not processes_of("visitor")
 
 
-# Ways to what is a student's, and what each gives. Where Linux or the hub refuses, that is an
-# exception.
-WAYS = """
-import ctypes, glob, os, signal, socket, urllib.request
-facts = {facts!r}
-def read(path):
-    with open(path, "rb") as file:
-        return file.read(1) or path.startswith("/proc")
-def connect(path):
-    with socket.socket(socket.AF_UNIX) as to:
-        to.settimeout(5)
-        to.connect(path)
-        return True
-def get(url):
-    request = urllib.request.Request(url, headers={{"Authorization": "token " + os.environ["JUPYTERHUB_API_TOKEN"]}})
-    return urllib.request.build_opener(urllib.request.ProxyHandler({{}})).open(request, timeout=30).read()
-ways = [(open, path, "rb") for path in facts["memory"]] + [(read, path) for path in facts["files"]]
-ways += [(os.listdir, path) for path in facts["folders"]] + [(connect, path) for path in facts["sockets"]]
-ways += [(get, url) for url in facts["urls"]] + [(os.kill, pid, 0) for pid in facts["processes"]]
-for way, *what in ways:
-    try:
-        result = way(*what)
-    except Exception as error:
-        print("refused", *what)
-    else:
-        print("got", *what)
-"""
-
-
 def ways_to(student):
     """What a student has, as root sees it."""
-    home, pids = pathlib.Path(pwd.getpwnam(student.name).pw_dir), sorted(processes_of(student.name))
-    files, memory = [], []
-    for pid in pids:
-        process = pathlib.Path("/proc", str(pid))
-        files += [process / "environ", process / "maps"]
-        memory += [process / "mem"] + [
-            link for link in (process / "fd").iterdir() if "memfd:" in str(link.readlink())
-        ]
+    home, processes = home_of(student.name), processes_of(student.name)
     runtime = home / ".local/share/jupyter/runtime"
-    sockets = [path for path in runtime.iterdir() if path.is_socket()]
-    files += [path for path in runtime.iterdir() if path.is_file()] + [
-        home / "pynq_tutorial" / "2_iop_example.ipynb"
+    proc = [pathlib.Path("/proc", str(pid)) for pid in processes]
+    files = [path / name for path in proc for name in ("environ", "maps")]
+    files += [
+        home / "pynq_tutorial/2_iop_example.ipynb",
+        *filter(pathlib.Path.is_file, runtime.iterdir()),
     ]
-    server = next(
-        pid for pid, words in processes_of(student.name).items() if "jupyterhub-singleuser" in words
-    )
-    environment = dict(
-        re.findall(r"(\w+)=([^\0]*)\0", pathlib.Path("/proc", str(server), "environ").read_text())
-    )
+    links = [link for path in proc for link in (path / "fd").iterdir()]
+    memory = [path / "mem" for path in proc]
+    memory += [link for link in links if "memfd:" in str(link.readlink())]
+    folders = [home, home / "pynq_tutorial", runtime, *(path / "fd" for path in proc)]
+    (server,) = [pid for pid, words in processes.items() if "jupyterhub-singleuser" in words]
+    environ = pathlib.Path(f"/proc/{server}/environ").read_text()
+    environment = dict(re.findall(r"(\w+)=([^\0]*)\0", environ))
     return {
-        "files": list(map(str, files)),
-        "memory": list(map(str, memory)),
-        "sockets": list(map(str, sockets)),
-        "folders": list(
-            map(str, [home, home / "pynq_tutorial", runtime] + [f"/proc/{pid}/fd" for pid in pids])
-        ),
-        "processes": pids,
+        "files": [str(path) for path in files],
+        "memory": [str(path) for path in memory],
+        "sockets": [str(path) for path in runtime.iterdir() if path.is_socket()],
+        "folders": [str(path) for path in folders],
+        "processes": list(processes),
         "urls": [
             environment["JUPYTERHUB_SERVICE_URL"] + "api/contents",
             environment["JUPYTERHUB_API_URL"] + "/users/" + student.name,
@@ -172,10 +135,10 @@ def ways_to(student):
 
 
 def tried(student, facts):
-    lines = student.kernel.says(WAYS.format(facts=facts)).splitlines()
-    return [line for line in lines if line.startswith("got ")], [
-        line for line in lines if line.startswith("refused ")
-    ]
+    """How the ways end: {"got"}, {"refused"} or both."""
+    program = (PROGRAMS / "ways.py").read_text().replace("facts = {}", f"facts = {facts!r}")
+    said = student.kernel.says(program)
+    return {line.split()[0] for line in said.splitlines()}, said
 
 
 def test_nobody_sees_what_is_anothers(hub, students):
@@ -183,76 +146,48 @@ def test_nobody_sees_what_is_anothers(hub, students):
     facts = ways_to(other)
     # server, kernel, QEMU and its memory; ZeroMQ's
     assert len(facts["memory"]) >= 4 and len(facts["sockets"]) == 5, facts
-    got, refused = tried(other, facts)
-    assert not refused, "these ways lead nowhere even for their owner"
-    got, refused = tried(thief, facts)
-    assert not got
+    ends, said = tried(other, facts)
+    assert ends == {"got"}, said
+    ends, said = tried(thief, facts)
+    assert ends == {"refused"}, said
     assert thief.api("GET", "contents", home=other.home).status_code in (403, 404)
-    # The hub's own
     state = pathlib.Path("/var/lib/jupyterhub")
-    hubs = [str(path) for path in state.iterdir()] + [f"/proc/{hub.pid}/environ", "/etc/shadow"]
-    assert {"jupyterhub.sqlite", "cookie_secret"} <= {path.name for path in state.iterdir()}
-    got, refused = tried(
-        thief,
-        {
-            "files": hubs,
-            "memory": [f"/proc/{hub.pid}/mem"],
-            "folders": [str(state)],
-            "sockets": [],
-            "processes": [hub.pid],
-            "urls": [hub.proxys_own + "api/routes", hub.address + "hub/api/users"],
-        },
-    )
-    assert not got
+    files = sorted(state.iterdir())
+    assert {"jupyterhub.sqlite", "cookie_secret"} <= {path.name for path in files}
+    hubs = {
+        "files": [*map(str, files), f"/proc/{hub.pid}/environ", "/etc/shadow"],
+        "memory": [f"/proc/{hub.pid}/mem"],
+        "folders": [str(state)],
+        "processes": [hub.pid],
+        "urls": [hub.proxys_own + "api/routes", hub.address + "hub/api/users"],
+    }
+    ends, said = tried(thief, hubs)
+    assert ends == {"refused"}, said
 
 
-# What a student does to himself, and what has to come of it
+REMOVE = "import os; os.remove('big'); print('room again')"
+NOTES = {"type": "file", "format": "text", "content": "what a student has written"}
 
-HOG = """
-import numpy as np
-hog = []
-while len(hog) < 24:  # 3 GB, if nothing keeps it from that
-    hog.append(np.ones(1 << 24))
-"""
-FILL = """
-import os
-try:
-    with open("big", "wb") as file:
-        while True:
-            file.write(bytes(1 << 20))
-except OSError as error:
-    print(error.strerror)
-"""
-FORK = """
-import subprocess
-sleeping = []
-try:
-    while len(sleeping) < 1000:
-        sleeping.append(subprocess.Popen(["sleep", "60"]))
-except BlockingIOError as error:
-    print(error.strerror)
-for process in sleeping:
-    process.kill()
-    process.wait()
-"""
+
+def troubles(student, call):
+    """What one of programs/troubles.py prints."""
+    return student.kernel.says((PROGRAMS / "troubles.py").read_text() + call)
 
 
 def run_out_of_memory(student):
-    outputs = student.kernel.execute(HOG)
-    assert "MemoryError" in str(outputs)
-    assert student.kernel.says("hog.clear(); print('still here')") == "still here"
+    assert troubles(student, "use_memory()") == "MemoryError"
 
 
 def run_out_of_disk(student):
-    assert student.kernel.says(FILL) == "No space left on device"
+    assert troubles(student, "fill_the_disk()") == "No space left on device"
     assert student.api("PUT", "contents/notes.txt", json=NOTES).status_code == 500
     # IPython may have something to say of its history, too.
-    assert student.kernel.says("os.remove('big'); print('room again')").endswith("room again")
+    assert student.kernel.says(REMOVE).endswith("room again")
     assert student.api("PUT", "contents/notes.txt", json=NOTES).ok
 
 
 def run_out_of_processes(student):
-    assert student.kernel.says(FORK) == "Resource temporarily unavailable"
+    assert troubles(student, "fork()") == "Resource temporarily unavailable"
 
 
 def be_killed(student):
@@ -260,7 +195,7 @@ def be_killed(student):
     server."""
     assert student.api("PUT", "contents/notes.txt", json=NOTES).ok
     student.kernel.close()
-    subprocess.run(["pkill", "-KILL", "-u", student.name], check=True)
+    subprocess.check_call(["pkill", "-KILL", "-u", student.name])
     student.close()
 
     def in_again():
@@ -275,15 +210,12 @@ def be_killed(student):
     again = soon(in_again, 60)  # the hub looks every 10 s whether a server is there
     assert again.api("GET", "contents/notes.txt").json()["content"] == NOTES["content"]
     again.kernel = again.start_kernel()
-    assert (
-        again.kernel.says("import virtual_board; print(virtual_board.activate().is_open())")
-        == "True"
-    )
+    is_open = "import virtual_board; print(virtual_board.activate().is_open())"
+    assert again.kernel.says(is_open) == "True"
     again.kernel.close()
     again.close()
 
 
-NOTES = {"type": "file", "format": "text", "content": "what a student has written"}
 TROUBLES = {
     MEMORY: run_out_of_memory,
     DISK: run_out_of_disk,
@@ -303,32 +235,24 @@ def test_the_others_do_not_notice(students):
         while not over.wait(0.5):
             rounds += 1
             begun = time.monotonic()
-            assert student.kernel.says(
-                f"iop.write_to_buffer(buffer, 10, {rounds}); print(buffer[9])"
-            ) == str(rounds + 9)
+            request = f"iop.write_to_buffer(buffer, 10, {rounds}); print(buffer[9])"
+            assert student.kernel.says(request) == str(rounds + 9)
             waited.append(time.monotonic() - begun)
             answer = student.api("PUT", "contents/notes.txt", json=NOTES)
             assert answer.ok, f"{student.name}: {answer.text}"
         return rounds
 
     with ThreadPoolExecutor(STUDENTS) as pool:
-        others = [
-            pool.submit(go_on, student)
-            for number, student in enumerate(students)
-            if number not in TROUBLES
-        ]
+        calm = [student for number, student in enumerate(students) if number not in TROUBLES]
+        others = [pool.submit(go_on, student) for student in calm]
         try:
-            for trouble in [
-                pool.submit(trouble, students[number]) for number, trouble in TROUBLES.items()
-            ]:
+            begun = [pool.submit(work, students[number]) for number, work in TROUBLES.items()]
+            for trouble in begun:
                 trouble.result()
         finally:
             over.set()
         rounds = [other.result() for other in others]
-    print(
-        f"\nmeanwhile {len(rounds)} others had {min(rounds)} to {max(rounds)} requests answered"
-        f" each, the slowest after {max(waited):.1f} s"
-    )
+    print(f"\n{min(rounds)} to {max(rounds)} requests each, the slowest in {max(waited):.1f} s")
     assert min(rounds) >= 5 and max(waited) < LONGEST
 
 
@@ -337,7 +261,8 @@ from pynq import Overlay
 from iop import cells
 cells.install()
 overlay = Overlay("./bitstream/pynq_tutorial.bit")
-get_ipython().run_cell_magic("microblaze", "overlay.iop1", "int add(int a, int b) { return a + b; }")
+source = "int add(int a, int b) { return a + b; }"
+get_ipython().run_cell_magic("microblaze", "overlay.iop1", source)
 print(add(40, 2))
 """
 
@@ -367,6 +292,5 @@ def test_a_kit_that_students_may_not_read_is_refused():
         )
     finally:
         secret.chmod(mode)
-    assert run.returncode and run.stdout.splitlines()[-1].startswith(
-        f"Students may not read all of the kit ({secret})"
-    )
+    last = run.stdout.splitlines()[-1]
+    assert run.returncode and last.startswith(f"Students may not read all of the kit ({secret})")
