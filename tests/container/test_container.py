@@ -140,7 +140,7 @@ def test_the_kits_kernel_is_used_whatever_is_in_the_home(volume):
 @pytest.mark.parametrize(
     "name, option, pins",
     [
-        ("jupyterhub", "--env=JUPYTERHUB_API_TOKEN=x", "deploy/hub/requirements.txt"),
+        ("jupyterhub", "--env=JUPYTERHUB_API_TOKEN=x", "requirements/hub.txt"),
         ("jupyterlab", "--rm", "requirements.txt"),
     ],
 )
