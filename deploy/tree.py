@@ -259,8 +259,8 @@ class _Folder:
                     if name in gone:
                         continue
                     report["kept"].append(name)
-                    name = self.beside(name, _hash(ready[name]))
-                    self.exchange(name, _hash(self.at(name)), ready[name])
+                    new, name = ready[name], self.beside(name, _hash(ready[name]))
+                    self.exchange(name, _hash(self.at(name)), new)
                 report["beside" if NEW_EDITION in name and name not in gone else word].append(name)
             except OSError as error:
                 failed = failed or error
