@@ -87,10 +87,12 @@ class Limit:
             time.sleep(0.001)
 
     def _running(self):
-        """The student's threads."""
-        frames = sys._current_frames().items()
-        new = [(thread, frame) for thread, frame in frames if thread not in self._earlier]
-        return [thread for thread, frame in new if self._runs_students_code(frame)]
+        """The student's threads. A variable with the frames would keep the student's buffers."""
+        return [
+            thread
+            for thread, frame in sys._current_frames().items()
+            if thread not in self._earlier and self._runs_students_code(frame)
+        ]
 
 
 def _refusal(end):

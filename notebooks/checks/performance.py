@@ -24,7 +24,7 @@ def tweak(board_at_least):
         case = Case(tried, f"{expected:.4g} s", rule)
         seconds = _number(case, case.of(board_at_least, words, instructions))
         right = math.isclose(seconds, expected, rel_tol=1e-6)
-        case.holds(right, f"the result is {seconds:.4g} s")
+        case.holds(right, f"the result is {float(seconds):.4g} s")
 
 
 @says(f"no more than {BLOCK:,} words at a time, in little memory, and every word has its value.")

@@ -43,7 +43,7 @@ ANSWERS = {  # what a student may put in place of the `...`, and what the check 
         ),
         (FOR.format(0, ""), "RESULT is"),
         (FOR.format(1, "break;"), "RESULT is"),
-        ("unsigned i = 0; while (buffer[i] != data) i++; " + IS_I, "RESULT is|did not answer"),
+        ("unsigned i = 0 * length; while (buffer[i] != data) i++; " + IS_I, "RESULT is|did not"),
         ("unsigned i = length; while (i-- && buffer[i] != data);" + IS_I, "RESULT is"),
     ],
 }
