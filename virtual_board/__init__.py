@@ -47,4 +47,5 @@ def _in_a_child():
     _one_at_a_time = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_in_a_child)
+if hasattr(os, "register_at_fork"):  # Python 3.7
+    os.register_at_fork(after_in_child=_in_a_child)

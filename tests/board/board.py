@@ -79,8 +79,9 @@ class Board:
 
     def __init__(self, release, environment, base, library):
         self.release = release
-        self._of_pynq_2 = release.startswith("2.6")
-        self._python = "/opt/python" if self._of_pynq_2 else "/usr/local/share/pynq-venv"
+        self._of_pynq_2 = release.startswith("2.")  # which has a server of the fabric's state
+        self._has_xrt = not release.startswith("2.6")
+        self._python = "/usr/local/share/pynq-venv" if self._has_xrt else "/opt/python"
         self.errors = tempfile.TemporaryFile("w+")
         self._linux = subprocess.Popen(
             "unshare --mount --pid --fork --kill-child --propagation private sh".split()
@@ -165,7 +166,7 @@ class Board:
             "BOARD": "Pynq-Z1",
             "PYNQ_JUPYTER_NOTEBOOKS": NOTEBOOKS,
         }
-        if not self._of_pynq_2:
+        if self._has_xrt:
             environment.update(XILINX_XRT="/usr", VIRTUAL_ENV=self._python)
             environment["PATH"] = f"{self._python}/bin:{environment['PATH']}"
         environment.update(variables)

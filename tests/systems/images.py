@@ -33,7 +33,6 @@ LIMIT = 1200  # seconds for each step
 
 OURS = "requirements.txt"
 IMAGES = [  # pynq, Python, pins
-    ("2.5.4", "3.6", "tests/systems/environments/python-3.6.txt"),
     ("2.6.2", "3.6", "tests/systems/environments/python-3.6.txt"),
     ("2.7.0", "3.8", "tests/systems/environments/pynq-2.7.0.txt"),
     ("3.0.1", "3.10", "tests/systems/environments/pynq-3.0.1.txt"),
