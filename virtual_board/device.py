@@ -125,6 +125,18 @@ class Allocation:
             self._board.cma.free(self._block)
 
 
+class Memory(MMIO):
+    """A memory of the overlay. Any thread may use it."""
+
+    def allocate(self, shape, dtype, **options):
+        """A buffer, for pynq.allocate(..., target=overlay.PSDDR), as on a board."""
+        if self.base_addr != 0:
+            raise RuntimeError(
+                f"The memory at {self.base_addr:#x} has no buffers: give overlay.PSDDR as target."
+            )
+        return self.device.allocate(shape, dtype, **options)
+
+
 class VirtualDevice(Device):
     """A Zynq with only the parts that the tutorial uses.
 
@@ -251,7 +263,7 @@ class VirtualDevice(Device):
 
     def get_memory(self, description):
         """What overlay.PSDDR and the like are, from their description."""
-        return MMIO(description["base_address"], description["size"], device=self)
+        return Memory(description["base_address"], description["size"], device=self)
 
     def get_bitfile_metadata(self, bitfile_name, partial=False):
         """The contents of the .hwh beside a .bit. RuntimeError, as on a board, if the .hwh is

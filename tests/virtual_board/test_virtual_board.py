@@ -118,6 +118,9 @@ def test_mmio_beyond_the_end_of_what_answers(board, overlay):
 
 
 def test_an_overlays_memories_are_read_and_written(board, overlay):
+    assert allocate((5,), target=overlay.PSDDR).physical_address >= 0x18000000
+    with pytest.raises(RuntimeError, match="0x40000000 has no buffers: give overlay.PSDDR"):
+        allocate((5,), target=overlay.iop1.mb_bram_ctrl)
     overlay.PSDDR.write(0x1000, 5)
     assert overlay.PSDDR.read(0x1000) == 5 and board.memory.ddr[0x1000] == 5
     overlay.iop1.mb_bram_ctrl.write(0xF010, 9)
