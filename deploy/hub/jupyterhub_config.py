@@ -1,9 +1,10 @@
 """JupyterHub on one Linux machine, for a class without boards: each student has a server and a
 virtual board of their own.
 
-Do not edit it. Load it from a configuration of your own and change there what you need:
-docs/instructors.md shows one. As it is, it lets nobody in: it asks for a password of this machine and for a
-group that you make by hand, and it listens to this machine alone."""
+Do not edit it. Load it from a configuration of your own and change there what you need, as
+docs/instructors.md shows. As it is, it lets nobody in: it asks for a password of this machine and
+for a group that you make by hand, and it listens to this machine alone.
+"""
 
 import glob
 import os

@@ -1,4 +1,4 @@
-"""Each fault of docs/faults.md, injected for real: what the user is told, and that nothing is lost."""
+"""Each fault of docs/faults.md, for real: what the user is told, and that nothing is lost."""
 
 import multiprocessing
 import os
