@@ -14,6 +14,7 @@ from .collect import LARGEST, printable
 
 IMAGE = "pynq-tutorial"
 ANSWERS_WITHIN = 60  # seconds, of the engine, to whether it has the image
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 SECONDS = 300  # for a notebook, the container's start and end included
 # Of the limits, cpu is in seconds of a process. The two beside it podman would else set to the most
 # there is, and not every machine lets it.
@@ -47,7 +48,7 @@ def find_engine():
         )
     inspect = [engine, "image", "inspect", IMAGE]
     try:
-        asked = subprocess.run(inspect, input=b"", capture_output=True, timeout=ANSWERS_WITHIN)
+        asked = subprocess.run(inspect, input=b"", **PIPES, timeout=ANSWERS_WITHIN)
     except subprocess.TimeoutExpired:
         raise NoContainer(
             f"{engine} has not answered in {ANSWERS_WITHIN} s: find out whether `{engine} image"
@@ -77,7 +78,7 @@ def executed(notebook, engine):
             ended = subprocess.run(
                 ["sh", "-c", BOUNDED, "sh", *run],
                 input=notebook.encode(),
-                capture_output=True,
+                **PIPES,
                 timeout=SECONDS,
                 cwd=folder,
             )
@@ -85,7 +86,7 @@ def executed(notebook, engine):
             raise ValueError(f"its run had not ended after {SECONDS} s") from None
         finally:
             remove = [engine, "rm", "--force", name]  # which also ends it
-            subprocess.run(remove, capture_output=True, timeout=60)
+            subprocess.run(remove, **PIPES, timeout=60)
     if not ended.stdout:
         said = ended.stderr.decode(errors="replace").strip() or "no reason"
         raise ValueError(f"its run did not end well: {said.splitlines()[-1]}")
