@@ -116,7 +116,7 @@ test: ## every notebook, and the quick tests; ONLY=test_idle chooses; on a board
 		$(if $(ONLY),-m 'not long and not deploy') $(chosen))
 
 # Of what tries the same several times, the systems and releases that differ most.
-test-all: ## what CI runs: the suites below, for half an hour; needs root and Debian
+test-all: ## what CI runs: the suites below, in under an hour; needs root and Debian
 	@$(MAKE) --no-print-directory test test-slow
 	@$(MAKE) --no-print-directory test-systems ONLY=trixie-amd64-root
 	@$(MAKE) --no-print-directory test-images ONLY=3.10
