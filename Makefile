@@ -90,15 +90,14 @@ run: ## the IOP example in the terminal
 	@$(BIN)python3 -m deploy.run $(NOTEBOOKS)/2_iop_example.ipynb
 
 # The user's own start-up files and settings are for make lab.
-run executed: export IPYTHONDIR = $(CURDIR)/.venv/ipython
 run executed: export JUPYTER_CONFIG_DIR = $(CURDIR)/.venv/etc/jupyter
 
 executed: ## every notebook, executed here and now, into executed/
 	$(SETUP)
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && trap 'exit 130' HUP INT TERM && \
 		cp -R $(NOTEBOOKS) $(LINKED) "$$copy" && rm -rf "$$copy/$(notdir $(NOTEBOOKS))/my_firmware" && \
-		$(BIN)python3 -m nbconvert --to notebook --execute --allow-errors --output-dir executed \
-			"$$copy/$(notdir $(NOTEBOOKS))"/[0-9]_*.ipynb
+		IPYTHONDIR="$$copy/ipython" $(BIN)python3 -m nbconvert --to notebook --execute \
+			--allow-errors --output-dir executed "$$copy/$(notdir $(NOTEBOOKS))"/[0-9]_*.ipynb
 
 lint: ## ruff and shellcheck, as CI runs them
 	$(SETUP) lint

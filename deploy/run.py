@@ -7,6 +7,7 @@ raises an error. (Jupyter's own commands print nothing until the whole notebook 
 
 import os
 import sys
+import tempfile
 
 import nbformat
 from nbclient import NotebookClient
@@ -41,7 +42,9 @@ def main(path):
     resources = {"metadata": {"path": folder}}
     client = PrintingClient(notebook, timeout=CELL_TIMEOUT, resources=resources)
     try:
-        client.execute()
+        with tempfile.TemporaryDirectory() as profile:  # not the user's: that is for make lab
+            os.environ["IPYTHONDIR"] = profile
+            client.execute()
     except CellExecutionError:
         sys.exit(1)  # the traceback has been printed
     except BrokenPipeError:  # whoever reads the output has enough, as in make run | head

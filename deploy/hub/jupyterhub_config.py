@@ -19,10 +19,8 @@ SYSTEMD = os.path.isdir("/run/systemd/system")  # sd_booted(3): whether it runs 
 STATE = os.environ.get("STATE_DIRECTORY", "/var/lib/jupyterhub")  # systemd sets it for a service
 COMPILER = glob.glob("/var/cache/pynq-tutorial/mb-g++-*")  # XDG_CACHE_HOME=/var/cache make compiler
 
-# find's options for the first file or folder that a user may not read; `make run` has a profile of
-# IPython's in .venv, for who types it
-FIND = "( -name __pycache__ -o -path */.venv/ipython ) -prune".split()
-FIND += "-o ( ! -readable -o -type d ! -executable ) -print -quit".split()
+# find's options for the first file or folder that a user may not read
+FIND = "-name __pycache__ -prune -o ( ! -readable -o -type d ! -executable ) -print -quit".split()
 NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
 
 c = get_config()
