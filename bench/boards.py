@@ -79,7 +79,8 @@ def memory_of(number):
 
 
 def cpu_seconds(pid):
-    """What Linux has charged to a process so far, to the nanosecond."""
+    """What Linux has charged to a process so far, to the nanosecond: /proc counts in hundredths of
+    a second."""
     # how Linux numbers the clock of a process: clock_getcpuclockid(3)
     return time.clock_gettime(~pid << 3 | 2)
 

@@ -13,6 +13,7 @@ import pytest
 
 from deploy import collect
 from helpers.kit import ROOT
+from helpers.programs import programs
 from helpers.waiting import soon
 
 pytestmark = pytest.mark.deploy
@@ -131,9 +132,7 @@ def test_whatever_boards_answer_nothing_leaves_their_folders(a_class):
     (board / "x\n").mkdir()
     a_class.board("no_list", "\x1b[2J\u202e", fine=NOTEBOOK)
     a_class.board("many", ["fine.ipynb"] * 10 + ["x.sh"] * 99990, fine=NOTEBOOK)
-    ssh = a_class.folder / "ssh"
-    ssh.write_text("#!/bin/sh\nexec yes\n")
-    ssh.chmod(0o755)
+    ssh = programs(a_class.folder / "bin", ssh="exec yes") + "/ssh"
     a_class.board("endless", connection=f"ssh, ansible_ssh_executable: {ssh}")
     said, well = a_class.collect()
     assert not well, said

@@ -13,6 +13,7 @@ import pytest
 from deploy import EDITION
 from helpers import checkout
 from helpers.kit import ROOT, make
+from helpers.programs import programs
 from helpers.waiting import soon
 
 pytestmark = [pytest.mark.deploy, pytest.mark.usefixtures("nothing_is_left")]
@@ -167,12 +168,9 @@ def test_a_board_that_falls_silent(boards, servers, start, waits):
     assert soon(lambda: not copies()), copies()
 
 
-def only(folder, *programs):
+def only(folder, *names):
     """A line of sshd_config, with which a board has these programs."""
-    folder.mkdir()
-    for program in ("sh", "mkdir", "head", "rm", "cat", *programs):
-        (folder / program).symlink_to(shutil.which(program))
-    return f"SetEnv PATH={folder}\n"
+    return f"SetEnv PATH={programs(folder, 'sh', 'mkdir', 'head', 'rm', 'cat', *names)}\n"
 
 
 def with_tmp(servers, options):
@@ -188,14 +186,13 @@ def with_tmp(servers, options):
 
 
 def login_shell(servers, commands):
-    path = servers.folder / f"login.{len(servers.processes)}"
-    path.write_text(f"#!/bin/sh\n{commands}\n")
-    path.chmod(0o755)
-    return path
+    name = f"login.{len(servers.processes)}"
+    programs(servers.folder, **{name: commands})
+    return servers.folder / name
 
 
 @pytest.mark.parametrize(
-    "tmp, programs, shell, said",
+    "tmp, names, shell, said",
     [
         ("rw", None, "/bin/sh", "No space left on device"),
         ("ro", None, "/bin/sh", "Read-only file system"),
@@ -205,8 +202,8 @@ def login_shell(servers, commands):
         (None, None, "/nowhere", "was not reached"),
     ],
 )
-def test_a_board_that_cannot_take_the_kit(boards, servers, start, tmp, programs, shell, said):
-    settings = "" if programs is None else only(boards[0].root / "bin", *programs)
+def test_a_board_that_cannot_take_the_kit(boards, servers, start, tmp, names, shell, said):
+    settings = "" if names is None else only(boards[0].root / "bin", *names)
     within = with_tmp(servers, tmp) if tmp else ()
     port = servers.start(settings=settings, shell=shell, within=within)
     heard = start(port).communicate(timeout=300)[0]

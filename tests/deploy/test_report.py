@@ -14,6 +14,7 @@ import pytest
 
 from deploy import collect, execute, report
 from helpers.kit import ROOT, make
+from helpers.programs import programs
 
 ANSWER, WRONG = "Right: so it is.\n", "Not yet: 3 came.\n"
 IMPORT = "from checks import memory as check"
@@ -338,9 +339,7 @@ def test_nothing_hostile_reaches_a_page_a_spreadsheet_or_a_terminal(collected):
 )
 def test_an_engine_that_does_not_work(tmp_path, monkeypatch, program, reason):
     """It is not taken for one without the image."""
-    (tmp_path / "podman").write_text(f"#!/bin/sh\n{program}\n")
-    (tmp_path / "podman").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{programs(tmp_path, podman=program)}:{os.environ['PATH']}")
     monkeypatch.setattr(execute, "ANSWERS_WITHIN", 1 if "sleep" in program else 60)
     with pytest.raises(execute.NoContainer, match=reason):
         execute.find_engine()

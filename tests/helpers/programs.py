@@ -1,5 +1,6 @@
 """Programs in place of the machine's."""
 
+import os
 import shutil
 
 
@@ -18,3 +19,9 @@ def programs(folder, *links, **scripts):
         (folder / name).write_text(f"#!/bin/sh\n{lines}\n")
         (folder / name).chmod(0o755)
     return str(folder)
+
+
+def path_without(program):
+    """This process's PATH, without the folders that have a program."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    return os.pathsep.join(f for f in folders if not os.path.exists(os.path.join(f, program)))

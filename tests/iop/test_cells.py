@@ -18,6 +18,7 @@ from pynq.lib.pynqmicroblaze.rpc import MicroblazeError
 from helpers.drivers import in_a_loop
 from helpers.kit import OVERLAY, run_python
 from helpers.processes import sleeps_within
+from helpers.programs import path_without, programs
 from iop import cells, firmware
 from iop.pynq_tutorial import PROGRAM, Pynq_Tutorial
 from iop.sharing import board_lock
@@ -398,20 +399,14 @@ def test_a_function_that_cannot_be_called_is_named(cell, capsys):
 
 
 def test_without_a_compiler(cell, tmp_path, monkeypatch):
-    def compiler(name):
-        (tmp_path / name).write_text("#!/bin/sh\n")
-        (tmp_path / name).chmod(0o755)
-
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folders = os.environ["PATH"].split(os.pathsep)
-    without = [path for path in folders if not os.path.exists(os.path.join(path, "mb-gcc"))]
-    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), *without]))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{path_without('mb-gcc')}")
     with pytest.raises(RuntimeError, match="no mb-gcc here: type `make compiler`"):
         cell(ONE)
-    compiler("mb-gcc")
+    programs(tmp_path, **{"mb-gcc": ""})
     with pytest.raises(RuntimeError, match="mb-gcc in .* has no mb-g[+][+].*`make compiler`"):
         cell(ONE)
-    compiler("mb-g++")  # as on an image
+    programs(tmp_path, **{"mb-g++": ""})  # as on an image
     path = os.environ["PATH"]
     firmware.put_on_path()
     assert os.environ["PATH"] == path

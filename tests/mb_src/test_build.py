@@ -14,6 +14,7 @@ from pynq import MMIO
 
 from helpers.kit import ROOT
 from helpers.processes import soon
+from helpers.programs import path_without, programs
 from iop import firmware, pynq_tutorial
 from iop.firmware import BuildError, build
 from iop.pynq_tutorial import PROGRAM, Pynq_Tutorial
@@ -206,10 +207,7 @@ def test_a_program_that_calls_none_has_none_of_them(source):
 def compiler_that(does, folder, monkeypatch):
     """An mb-gcc that comes first, in a folder with an inconvenient name."""
     tools = folder / 'Ada\'s  "tools" & more'
-    tools.mkdir()
-    for name in ("mb-gcc", "mb-ar", "mb-objcopy"):
-        (tools / name).write_text("#!/bin/sh\n" + does)
-        (tools / name).chmod(0o755)
+    programs(tools, **dict.fromkeys(("mb-gcc", "mb-ar", "mb-objcopy"), does))
     monkeypatch.setenv("PATH", str(tools) + os.pathsep + os.environ["PATH"])
 
 
@@ -301,19 +299,19 @@ def test_a_compiler_in_a_folder_with_a_space(tmp_path, monkeypatch):
     [("exit 100", "apt-get finds no binutils-source"), (None, "there is no apt-get here")],
 )
 def test_where_the_pinned_compiler_cannot_be_built(tmp_path, apt_get, why):
-    programs = tmp_path / "bin"
-    programs.mkdir()
+    folder = tmp_path / "bin"
+    folder.mkdir()
     for name in ("sh", "dpkg", "g++"):
-        (programs / name).symlink_to(shutil.which("sh"))
+        (folder / name).symlink_to(shutil.which("sh"))
     if apt_get:
         script = f"#!{shutil.which('sh')}\n[ $1 = update ] || {apt_get}\n"
-        (programs / "apt-get").write_text(script)
-        (programs / "apt-get").chmod(0o755)
+        (folder / "apt-get").write_text(script)
+        (folder / "apt-get").chmod(0o755)
     run = subprocess.run(
         [sys.executable, str(ROOT / "mb_src" / "compiler.py")],
         stderr=subprocess.PIPE,
         universal_newlines=True,
-        env={"PATH": str(programs), "XDG_CACHE_HOME": str(tmp_path)},
+        env={"PATH": str(folder), "XDG_CACHE_HOME": str(tmp_path)},
     )
     assert run.returncode == 1 and why in run.stderr
     assert "binutils-source (2.40 or 2.44), gcc-12-source" in run.stderr
@@ -325,9 +323,7 @@ def test_where_the_pinned_compiler_cannot_be_built(tmp_path, apt_get, why):
 def no_compiler(tmp_path, monkeypatch):
     """As on a PC where nobody built one."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folders = os.environ["PATH"].split(os.pathsep)
-    rest = [path for path in folders if not os.path.exists(os.path.join(path, "mb-gcc"))]
-    monkeypatch.setenv("PATH", os.pathsep.join(rest))
+    monkeypatch.setenv("PATH", path_without("mb-gcc"))
 
 
 def test_without_a_compiler_the_remedy_is_one_sentence(no_compiler, tmp_path):

@@ -15,6 +15,7 @@ import virtual_board
 from helpers import waiting
 from helpers.kit import OVERLAY, ROOT, run_python
 from helpers.processes import PROGRAM_THAT, soon
+from helpers.programs import programs
 from iop.pynq_tutorial import STATUS_READY, Pynq_Tutorial
 from virtual_board import qemu
 from virtual_board.gdb import PC, Stub
@@ -300,11 +301,7 @@ def path(monkeypatch, tmp_path):
     """A folder that is the PATH, and a function that writes shell scripts into it."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    def write(name, script):
-        (tmp_path / name).write_text("#!/bin/sh\n" + script)
-        (tmp_path / name).chmod(0o755)
-
-    return write
+    return lambda name, script: programs(tmp_path, **{name: script})
 
 
 def test_qemu_missing_is_one_sentence(board, path):
