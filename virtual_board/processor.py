@@ -22,10 +22,11 @@ RESET_CODE = (
 )
 
 # Seconds. QUIET: without a write before a program is looked at, so that requests in a row are never
-# delayed. SETTLED: after it used a peripheral before it is looked at. LONGEST: of a look. Nobody
-# tells of a request on the board stand-in, and it has to wait for the look's end. WATCH: between
-# two looks at the words that a sleeping program waits for.
-QUIET, SETTLED, LONGEST, WATCH = 0.1, 0.005, 0.2, 0.005
+# delayed. SETTLED: after it used a peripheral before it is looked at. LOOK: that a look takes at
+# most, which is half of a short request's timeout, because on the board stand-in nobody tells of a
+# request, and it waits for the look's end. WATCH: between two looks at the words that a sleeping
+# program waits for.
+QUIET, SETTLED, LOOK, WATCH = 0.1, 0.005, 1.0, 0.005
 
 
 class Processor:
@@ -201,7 +202,7 @@ class Processor:
             self._next_look = time.monotonic() + 9 * (time.monotonic() - started)
 
     def _look(self):
-        stub, last_write, end = self._qemu.stub, self.last_write, time.monotonic() + LONGEST
+        stub, last_write, end = self._qemu.stub, self.last_write, time.monotonic() + LOOK
 
         def interrupted():
             written = self.last_write != last_write
