@@ -113,6 +113,8 @@ def hub():
     hub = Hub()
     yield hub
     hub.end()
+    # A server that is too slow to end is killed; its kernel sees that within seconds and ends.
+    soon(lambda: not any(map(processes_of, NAMES)), 60)
     left = {name: processes_of(name) for name in NAMES if processes_of(name)}
     assert not left, f"the hub has ended, and these go on: {left}"
     private = [f"/tmp/pynq_tutorial-{pwd.getpwnam(name).pw_uid}" for name in NAMES]
