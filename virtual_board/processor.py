@@ -22,9 +22,10 @@ RESET_CODE = (
 )
 
 # Seconds. QUIET: without a write before a program is looked at, so that requests in a row are never
-# delayed. SETTLED: after it used a peripheral before it is looked at. WATCH: between two looks at
-# the words that a sleeping program waits for.
-QUIET, SETTLED, WATCH = 0.1, 0.005, 0.005
+# delayed. SETTLED: after it used a peripheral before it is looked at. LONGEST: of a look. Nobody
+# tells of a request on the board stand-in, and it has to wait for the look's end. WATCH: between
+# two looks at the words that a sleeping program waits for.
+QUIET, SETTLED, LONGEST, WATCH = 0.1, 0.005, 0.2, 0.005
 
 
 class Processor:
@@ -183,10 +184,11 @@ class Processor:
             self._next_look = time.monotonic() + 9 * (time.monotonic() - started)
 
     def _look(self):
-        stub, last_write = self._qemu.stub, self.last_write
+        stub, last_write, end = self._qemu.stub, self.last_write, time.monotonic() + LONGEST
 
         def interrupted():
-            return self.last_write != last_write or self._is_wanted() or self._is_due()
+            written = self.last_write != last_write
+            return written or self._is_wanted() or self._is_due() or time.monotonic() > end
 
         try:
             if not self._serve(stub.stop()):

@@ -200,3 +200,25 @@ def test_a_program_that_works_is_never_taken_for_idle(load, board, name, words):
     while time.monotonic() < deadline:
         assert not board.microblaze.is_asleep, name
         time.sleep(0.02)
+
+
+def test_a_look_at_a_busy_machine_ends_early(load, board, monkeypatch):
+    """A request that nobody told of waits for the end of a look: its steps do not add up to longer
+    than the request's timeout, however long each takes."""
+    looks = []
+
+    def look_slowly(debugger, words, steps, interrupted, served):
+        def late():
+            done.append(time.sleep(0.01))
+            return interrupted()
+
+        done = []
+        found = find_wait(debugger, words, steps, late, served)
+        looks.append((len(done), steps))
+        return found
+
+    monkeypatch.setattr(processor, "find_wait", look_slowly)
+    load(COUNTS)
+    assert soon(lambda: looks and looks[-1][1] >= 1024)
+    monkeypatch.setattr(processor, "find_wait", find_wait)
+    assert max(done for done, _ in looks) <= processor.LONGEST / 0.01 + 1
