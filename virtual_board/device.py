@@ -197,6 +197,8 @@ class VirtualDevice(Device):
             TypeError, ValueError: There is no such array. After an error no memory is in use."""
         shape, dtype = (shape,) if np.isscalar(shape) else tuple(shape), np.dtype(dtype)
         size = dtype.itemsize
+        if dtype.hasobject:
+            raise TypeError(f"dtype is {dtype}, and a buffer cannot hold Python's objects.")
         for dimension in map(operator.index, shape):
             size *= max(dimension, 0)
         self._board.check_open()
