@@ -3,7 +3,6 @@
 An IOP writes wherever it is told, and Linux is in the same DDR memory. So every request is checked
 against the buffers of this Python process, which Python's garbage collector can list."""
 
-import bisect
 import functools
 import gc
 import itertools
@@ -18,9 +17,7 @@ ADVICE = "give a buffer from xlnk.cma_array() or pynq.allocate(), or its physica
 UNREACHABLE = f"whose memory the IOP cannot reach: {ADVICE}."
 FREED = "buffer was freed, and its memory may belong to something else now: allocate a new one."
 
-# The buffers that the last look found: their addresses in order, and weak references to them. The
-# first entry stands for no buffer. A thread replaces both in one step.
-_known = [0], [lambda: None]
+_known = []  # weak references to the buffers that the last look found
 
 
 def locate(buffer):
@@ -97,10 +94,9 @@ def _locate_address(address):
             f"address must be a multiple of 4 from 0x4 to {DDR_SIZE - 4:#x}, where DDR memory ends,"
             f" and is {address:#x}: {ADVICE}."
         )
-    starts, references = _known
-    found = references[bisect.bisect_right(starts, address) - 1]()
-    if found is None or not _lies_in(address, found):
-        found = next((buffer for buffer in reversed(_look()) if _lies_in(address, buffer)), None)
+    found = _holding(address, _known)
+    if found is None:
+        found = _holding(address, _look())
     if found is None:
         raise ValueError(
             f"address is {address:#x}, which lies in no buffer that is allocated now; Linux itself"
@@ -110,22 +106,24 @@ def _locate_address(address):
     return address, found.physical_address + found.nbytes - address, found
 
 
-def _lies_in(address, buffer):
-    # Asked anew at each call: since the last one the buffer may have been freed.
-    return is_allocated(buffer) and 0 <= address - buffer.physical_address < buffer.nbytes
+def _holding(address, references):
+    """The allocated buffer that has an address, or None."""
+    for reference in references:
+        buffer = reference()
+        # Asked anew at each call: since the last one the buffer may have been freed.
+        if buffer is not None and is_allocated(buffer):
+            if 0 <= address - buffer.physical_address < buffer.nbytes:
+                return buffer
+    return None
 
 
 def _look():
-    """Lists this process's allocated buffers, whoever allocated them, in the order of their
-    addresses, and remembers them."""
+    """Weak references to this process's allocated buffers, whoever allocated them."""
     global _known
-    # Xlnk of pynq 2 can hand out the same memory twice: of buffers that begin at one address, the
-    # longest comes last.
-    found = list(filter(is_allocated, _all_buffers()))
-    found.sort(key=lambda buffer: (buffer.physical_address, buffer.nbytes))
-    starts = [0] + [buffer.physical_address for buffer in found]
-    _known = starts, [lambda: None] + [weakref.ref(buffer) for buffer in found]
-    return found
+    # Xlnk of pynq 2 can hand out the same memory twice: the longest buffer comes first.
+    found = sorted(filter(is_allocated, _all_buffers()), key=lambda buffer: -buffer.nbytes)
+    _known = [weakref.ref(buffer) for buffer in found]
+    return _known
 
 
 def _all_buffers():

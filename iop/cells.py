@@ -13,11 +13,10 @@ pynq compiles the cell's C, loads the program, and calls its functions. install(
 It replaces names of the imported package; pynq's files stay as they are.
 """
 
-import asyncio
 import os
 import shutil
 import types
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import numpy as np
 from pynq.lib.pmod import BSP_LOCATION
@@ -28,11 +27,10 @@ from pynq.lib.pynqmicroblaze.rpc import FuncDefVisitor, MicroblazeFunction
 from pynq.lib.pynqmicroblaze.streams import InterruptMBStream
 
 from . import firmware
-from .sharing import LONGEST_PAUSE, Session, board_lock, check_iop, wait
+from .sharing import Session, board_lock, check_iop, wait
 
 # The address of the mark. pynq's linker script leaves it free, between vectors and program.
 MARK = 0x4C
-OF_A_CELL = "cell_magic"  # the file name that pynq gives to a cell's C
 RUN_AGAIN = "run the cell that begins with %%microblaze again."
 
 
@@ -131,12 +129,6 @@ class Stream(InterruptMBStream):
         written, read = self.write_channel.control_array.tolist()
         return (read - written - 1) % self.write_channel.length
 
-    async def wait_for_data_async(self):
-        # pynq's own waits for an interrupt, but the program raises one only when it prints.
-        while not self.bytes_available():
-            self.program.check()
-            await asyncio.sleep(LONGEST_PAUSE)
-
 
 class Function(MicroblazeFunction):
     """A function of a cell. A call raises RuntimeError if the program is gone. If Ctrl-C, the stop
@@ -144,79 +136,42 @@ class Function(MicroblazeFunction):
     taken for the next call's."""
 
     def call(self, *args):
-        lock = self.stream.program.lock
-        with lock.threads, lock, self._to_its_end():
-            return super().call(*args)
-
-    async def call_async(self, *args):
-        """As pynq's own, which never returns from a function without a result."""
-        with self._to_its_end():
-            self._call_function(*args)
-            value, done = None, not self.function.blocks
-            while not done:
-                await self.stream.wait_for_data_async()
-                value, done = self._handle_stream(*args)
-            return self.return_type(value) if self.return_type else value
-
-    @contextmanager
-    def _to_its_end(self):
         stream, program = self.stream, self.stream.program
-        program.check()
-        calls = stream.calls
-        try:
-            try:
-                yield
-            except Exception:
-                program.check()
-                raise
-            # A download or another program clears the answer, too: what was read means nothing.
+        with program.lock.threads, program.lock:
             program.check()
-        except rpc.MicroblazeError:  # the function's own answer
-            raise
-        except BaseException:
-            if stream.calls != calls:
-                with suppress(RuntimeError):
-                    program.session.check()
-                    program.reset()
-            raise
+            calls = stream.calls
+            try:
+                try:
+                    answer = super().call(*args)
+                except Exception:
+                    program.check()
+                    raise
+                # A download or another program clears the answer, too: what was read means nothing.
+                program.check()
+                return answer
+            except rpc.MicroblazeError:  # the function's own answer
+                raise
+            except BaseException:
+                if stream.calls != calls:
+                    with suppress(RuntimeError):
+                        program.session.check()
+                        program.reset()
+                raise
 
 
 class Visitor(FuncDefVisitor):
     """Finds the functions to call, and the constants, except those of the C library. pynq knows the
     library's headers by the folder of the image's compiler, and the kit's own compiler is in
-    another. It prints which functions of a cell cannot be called: pynq leaves them out silently."""
+    another."""
 
     def __init__(self):
         super().__init__()
-        self._is_for_python = False
         compiler = os.path.realpath(shutil.which("mb-cpp"))
         self._compiler = os.path.dirname(os.path.dirname(compiler)) + os.sep
-
-    def visit_Decl(self, node):
-        self._is_for_python = "static" not in node.storage and hasattr(node.type, "args")
-        self.generic_visit(node)
 
     def visit_FuncDecl(self, node):
         if not self._in_c_library(node):
             super().visit_FuncDecl(node)
-            if node.coord.file == OF_A_CELL and self._is_for_python:
-                self._tell_if_left_out(node)
-
-    def _tell_if_left_out(self, node):
-        result, why = node.type, "it returns a pointer"
-        while not hasattr(result, "declname"):
-            result = result.type
-        if result is node.type:
-            try:
-                rpc.FuncAdapter(node, self.typedefs)
-                return
-            except RuntimeError as error:
-                why = error
-        print(
-            f"Python cannot call {result.declname} (line {node.coord.line}), because pynq does not"
-            f" know all of its types ({why}). It knows int, unsigned int, char, short, long long,"
-            " float, arrays of these as pointers, and void * for a buffer."
-        )
 
     def visit_Enum(self, node):
         if not self._in_c_library(node):

@@ -1,5 +1,5 @@
 """Xlnk, which allocates physically contiguous memory: pynq's own class where the image has it (up
-to v2.6), otherwise the same calls over pynq.allocate, which replaced it."""
+to v2.6), otherwise the calls that notebooks need, over pynq.allocate, which replaced it."""
 
 import os
 
@@ -7,7 +7,8 @@ import pynq
 
 from . import pynq_state
 
-pynq_state.use(os.path.dirname(pynq.__file__))  # now, because the next step asks pynq for memory
+# Also for a notebook that downloads the overlay and makes no Pynq_Tutorial.
+pynq_state.use(os.path.dirname(pynq.__file__))
 
 try:
     from pynq import Xlnk
@@ -15,7 +16,6 @@ except ImportError:
     import re
     import weakref
 
-    import cffi
     import numpy as np
     from pynq import Device, allocate
 
@@ -28,9 +28,7 @@ except ImportError:
         Any thread may call any method; on a board with pynq 2.7 one at a time, because there all
         threads share one connection to pynq's server."""
 
-        ffi = cffi.FFI()
         _all_buffers = []  # weak references to every buffer of every Xlnk
-        _allocated = {}  # by cma_alloc(), until cma_free(): {virtual address: buffer of bytes}
 
         def __init__(self):
             self._buffers = []  # weak references to the buffers of this one
@@ -55,48 +53,6 @@ except ImportError:
                 buffers.append(weakref.ref(buffer, buffers.remove))
             return buffer
 
-        def cma_alloc(self, length, cacheable=0, data_type="void"):
-            """A cffi pointer to new memory for `length` elements of data_type, or bytes. It stays
-            allocated until cma_free(); nothing checks what is written through it."""
-            size = length * (1 if data_type == "void" else self.ffi.sizeof(data_type))
-            buffer = self.cma_array((size,), np.uint8, cacheable)
-            self._allocated[buffer.virtual_address] = buffer
-            return self.ffi.cast(data_type + "*", buffer.virtual_address)
-
-        def cma_free(self, pointer):
-            """Frees what cma_alloc() returned. RuntimeError if it is something else."""
-            self._allocated.pop(self._address(pointer)).freebuffer()
-
-        def cma_get_buffer(self, pointer, length):
-            """A Python buffer of `length` bytes at a pointer of cma_alloc()."""
-            self._address(pointer)
-            return self.ffi.buffer(pointer, length)
-
-        @classmethod
-        def cma_memcopy(cls, dest, src, nbytes):
-            """Copies bytes from one pointer of cma_alloc() to another."""
-            cls.ffi.memmove(dest, src, nbytes)
-
-        @classmethod
-        def cma_cast(cls, data, data_type="void"):
-            """The same pointer, to another C type."""
-            return cls.ffi.cast(data_type + "*", data)
-
-        def cma_get_phy_addr(self, buffer):
-            """The physical address, in DDR, of a buffer or of what cma_alloc() returned."""
-            if isinstance(buffer, self.ffi.CData):
-                buffer = self._allocated[self._address(buffer)]
-            return buffer.physical_address
-
-        def _address(self, pointer):
-            if isinstance(pointer, self.ffi.CData):
-                address = int(self.ffi.cast("uintptr_t", pointer))
-                if address in self._allocated:
-                    return address
-            raise RuntimeError(
-                f"{pointer!r} is not what cma_alloc() returned, or it was freed: give that pointer."
-            )
-
         def cma_stats(self):
             """A dictionary: 'CMA Memory Available' in the whole system, and of this Xlnk 'CMA
             Memory Usage', both in bytes, and 'Buffer Count'.
@@ -112,7 +68,6 @@ except ImportError:
 
         def xlnk_reset(self):
             """Frees every buffer that any Xlnk of this process allocated."""
-            self._allocated.clear()
             for buffer in _living(self._all_buffers):
                 buffer.freebuffer()
 

@@ -12,24 +12,6 @@ SYSTEM_RESET = b"qRcmd," + b"system_reset".hex().encode()
 PC = 32  # in the tuple of registers
 
 
-class OutOfStep(ConnectionError):
-    """An exchange was cut off, so replies can no longer be matched to commands."""
-
-
-class _Exchange:
-    """`with` this, one exchange is carried out; if it is not completed, none can follow."""
-
-    _in_step = True
-
-    def __enter__(self):
-        if not self._in_step:
-            raise OutOfStep("an earlier exchange with QEMU was cut off")
-        self._in_step = False
-
-    def __exit__(self, error, *_):
-        self._in_step = error is None
-
-
 class Stub:
     """QEMU's GDB stub at the other end of a socket, with a timeout. For one thread at a time.
 
@@ -38,31 +20,24 @@ class Stub:
     it. While it stands, each command is answered by one reply. So it is always known whether a
     packet is a report or a reply.
 
-    Every call raises OSError if the connection broke or a wait took too long. An exchange that was
-    cut off, by that or by a KeyboardInterrupt, leaves the stub unusable: every call raises
-    OutOfStep from then on."""
+    Every call raises OSError if the connection broke or a wait took too long. The next reply would
+    then be taken for another command's, so the caller has to end QEMU."""
 
     def __init__(self, connection):
         self.running = False
         # of the registers' values, as struct writes it; QEMU 11 has ">", whatever the processor has
         self.byte_order = "<"
         self._connection = connection
-        self._exchange = _Exchange()
         self._received = b""
         # of the last packet, sent with the next command: one call instead of two
         self._acknowledgement = b""
 
-    def command(self, text, is_reply=lambda packet: True):
-        """Sends a command (bytes) to the stub of a standing processor, and returns the reply: the
-        first packet for which is_reply() is true."""
+    def command(self, text):
+        """Sends a command (bytes) to the stub of a standing processor, and returns the reply."""
         if self.running:
             raise RuntimeError("The processor runs: stop() it first.")
-        with self._exchange:
-            self._send(text)
-            reply = self._packet()
-            while not is_reply(reply):
-                reply = self._packet()
-        return reply
+        self._send(text)
+        return self._packet()
 
     def registers(self):
         """The registers of the standing processor as a tuple of words: r0 to r31, pc, and then the
@@ -85,27 +60,26 @@ class Stub:
     def reset(self):
         """Resets the whole machine. The processor has to stand, and then stands at its reset
         address."""
-        # before its reply comes the output of QEMU's monitor
-        reply = self.command(SYSTEM_RESET, lambda packet: packet == b"OK" or packet[:1] != b"O")
+        reply = self.command(SYSTEM_RESET)
+        while reply[:1] == b"O" and reply != b"OK":  # the output of QEMU's monitor comes first
+            reply = self._packet()
         if reply != b"OK":
             raise OSError(f"QEMU answered a reset with {reply!r}")
 
     def go(self):
         """Lets the processor run. Does nothing if it does already."""
-        with self._exchange:
-            if not self.running:
-                self._send(b"c")
-                self.running = True
+        if not self.running:
+            self._send(b"c")
+            self.running = True
 
     def stop(self):
         """Stops the processor, and returns the report, which is a watchpoint's if the last
         instruction accessed a watched word. None if the processor was standing."""
-        with self._exchange:
-            if not self.running:
-                return None
-            self._transmit(STOP)  # the stub drops it if it has just sent the report of another stop
-            report = self._packet()
-            self.running = False
+        if not self.running:
+            return None
+        self._transmit(STOP)  # the stub drops it if it has just sent the report of another stop
+        report = self._packet()
+        self.running = False
         if b"watch:" in report:
             return report
         # If it is told to stop just after an access, QEMU does not report the access, and takes the
@@ -120,11 +94,10 @@ class Stub:
     def report(self):
         """Reads once from the connection of a running processor, and waits if nothing has come.
         Returns the report if the processor stopped on its own, or None for an acknowledgement."""
-        with self._exchange:
-            self._receive()
-            report = self._take()
-            if report is not None:
-                self.running = False
+        self._receive()
+        report = self._take()
+        if report is not None:
+            self.running = False
         return report
 
     def _send(self, text):

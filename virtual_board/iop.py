@@ -3,13 +3,12 @@
 
 import functools
 import re
-import traceback
 
 from .axi import Gpio, Iic, IoSwitch, Spi, Timer
 from .memory import SIZE
 from .messages import tell
 
-GPIO, INTERRUPT, IIC, INTC = 0x40000000, 0x40010000, 0x40800000, 0x41200000
+GPIO, INTERRUPT, IIC = 0x40000000, 0x40010000, 0x40800000
 TIMER, SPI, IO_SWITCH = 0x41C00000, 0x44A10000, 0x44A20000
 BLOCK = 0x10000  # bytes of each
 
@@ -39,21 +38,18 @@ class PmodIop:
         self.serving = False
         self._told = set()
 
-        def make(peripheral, base, *arguments, **options):
-            return peripheral(words, base, self._not_modelled, *arguments, **options)
-
-        self.io_switch = make(IoSwitch, IO_SWITCH)
-        self.gpio = make(Gpio, GPIO, 8, self._pins_changed, PULLED_UP, connector.inputs)
-        self.interrupt = make(Gpio, INTERRUPT, 1, lambda level, _: raised(level), all_outputs=True)
-        self.iic = make(Iic, IIC, connector)
-        self.timer = make(Timer, TIMER, connector.capture_period)
-        self.spi = make(Spi, SPI, connector)
+        self.io_switch = IoSwitch(words, IO_SWITCH)
+        self.gpio = Gpio(words, GPIO, 8, self._pins_changed, PULLED_UP, connector.inputs)
+        self.interrupt = Gpio(words, INTERRUPT, 1, lambda level, _: raised(level), all_outputs=True)
+        self.iic = Iic(words, IIC, connector)
+        self.timer = Timer(words, TIMER, connector.capture_period)
+        self.spi = Spi(words, SPI, connector)
         # (whether it is a read, address where it begins): (length in bytes, the function to call)
         self._served = {}
-        modelled = self.io_switch, self.gpio, self.interrupt, self.iic, self.timer, self.spi
-        for peripheral in modelled:
+        peripherals = self.io_switch, self.gpio, self.interrupt, self.iic, self.timer, self.spi
+        for peripheral in peripherals:
             self._watch(peripheral)
-        self._watch_gaps([peripheral.base for peripheral in modelled])
+        self._watch_gaps([peripheral.base for peripheral in peripherals])
         self.configure()
 
     @property
@@ -68,10 +64,7 @@ class PmodIop:
         if found is None:
             return False
         self.serving = True
-        try:
-            self._served[found.group(1) == b"r", int(found.group(2), 16)][1]()
-        except BaseException:  # from a device, in a way that Connector does not catch
-            self._tell_once(traceback.format_exc())
+        self._served[found.group(1) == b"r", int(found.group(2), 16)][1]()
         return True
 
     def configure(self):
@@ -102,45 +95,32 @@ class PmodIop:
         def on_write(offset):
             peripheral.written(offset, peripheral[offset])
 
-        def on_lack(name, offset, read):
-            if read or peripheral[offset]:
-                peripheral.lacks(name)
-
-        def serve(read, offset, function, *arguments):
-            served = functools.partial(function, *arguments)
+        def serve(read, offset, function):
+            served = functools.partial(function, offset)
             self._served[read, peripheral.base + offset] = 4, served
 
         for offset in peripheral.WRITTEN:
-            serve(False, offset, on_write, offset)
+            serve(False, offset, on_write)
         for offset in peripheral.READ:
-            serve(True, offset, peripheral.was_read, offset)
-        for offset, name in peripheral.NOT_MODELLED.items():
-            for read in False, True:
-                serve(read, offset, on_lack, name, offset, read)
+            serve(True, offset, peripheral.was_read)
 
-    def _watch_gaps(self, modelled):
-        """Watches the addresses without a peripheral, and those of one that is not modelled."""
-        gaps = [(INTC, INTC + BLOCK, f"AXI INTC ({INTC:#x})")]
-        blocks = sorted([*modelled, INTC, SIZE])
+    def _watch_gaps(self, peripherals):
+        """Watches the addresses between the peripherals, among them those of the IOP's INTC."""
+        blocks = sorted([*peripherals, SIZE])
         for start, end in zip([block + BLOCK for block in blocks], blocks[1:]):
             if start < end:
-                name = f"an address where nothing is ({start:#x} to {end - 1:#x})"
-                gaps.append((start, end, name))
-        for start, end, name in gaps:
-            for read in False, True:
-                self._served[read, start] = end - start, functools.partial(self._not_modelled, name)
+                told = functools.partial(self._tell_nothing_is, start, end)
+                for read in False, True:
+                    self._served[read, start] = end - start, told
 
     def _pins_changed(self, levels, driven):
         of_gpio = self.io_switch.pins(IoSwitch.GPIO)
         self._connector.pins(levels & of_gpio, driven & of_gpio)
 
-    def _not_modelled(self, name):
-        self._tell_once(
-            f"The IOP's program uses {name}, which the virtual board does not have: there it is"
-            " memory that does nothing.\n"
-        )
-
-    def _tell_once(self, text):
-        if text not in self._told:
-            self._told.add(text)
-            tell(text)
+    def _tell_nothing_is(self, start, end):
+        if start not in self._told:
+            self._told.add(start)
+            tell(
+                f"The IOP's program uses an address from {start:#x} to {end - 1:#x}, where the"
+                " virtual board has nothing but memory.\n"
+            )

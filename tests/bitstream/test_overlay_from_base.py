@@ -74,11 +74,9 @@ def test_the_iop_example_runs_on_it(board, xlnk, buffer, derived):
 def test_it_holds_just_what_the_tutorial_needs(board, base, derived):
     """... and says the same of it as the kit's own description, which the notebooks' outputs are
     from. The interrupt has the number that the base overlay gives it."""
-    from pynq import Overlay
+    from pynq import Device, Overlay
 
-    from virtual_board import pynq_versions
-
-    pins = pynq_versions.read_hwh(str(base.with_suffix(".hwh"))).interrupt_pins
+    pins = Device.active_device.get_bitfile_metadata(str(base)).interrupt_pins
     interrupt = pins["iop_pmoda/dff_en_reset_vector_0/q"]
 
     def described(bit):

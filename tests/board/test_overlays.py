@@ -18,10 +18,6 @@ BOOTS = [  # the image's boot script or none, and what is loaded then
 ]
 
 
-def last_line(done):
-    return done.stderr.strip().splitlines()[-1]
-
-
 def test_every_order_over_three_boots(board):
     """Twice each, and each of them as the first of a boot."""
     for state, boot, order in BOOTS:
@@ -95,34 +91,18 @@ BROKEN = {
 }
 
 
-def test_a_state_file_that_pynq_cannot_read_is_named(board, release):
+def test_a_state_file_that_pynq_cannot_read_is_mended(board, release):
     if release.startswith("2."):
         pytest.skip(f"pynq {release} has no state file")
-    for how, make in BROKEN.items():
+    for make in BROKEN.values():
         board.power_up("operating", boot=BOOT)
         (path,) = board.state_files()
         broken = make(path.read_text())
         path.write_text(broken)
-        done = board.kernel("example.py")
-        if how == "of a file that is gone" and release != "3.0.1":  # only 3.0 opens it
-            assert done.returncode == 0, done.stderr
-        else:
-            assert last_line(done).startswith("RuntimeError: pynq's state file"), done.stderr
-            assert "sudo rm /" in last_line(done) and path.read_text() == broken
-            assert "sudo rm" in board.run("make", "doctor").stdout
+        assert "sudo rm" in board.run("make", "doctor").stdout and path.read_text() == broken
         board.output("make", "install")
         board.python("example.py")
         board.python("base.py")
-
-
-def test_a_state_file_of_another_user_is_named(board, release):
-    if release.startswith("2."):
-        pytest.skip(f"pynq {release} has no state file")
-    board.power_up("operating", boot=BOOT)
-    (path,) = board.state_files()
-    path.chmod(0o600)
-    said = last_line(board.kernel("example.py", user="xilinx"))
-    assert said.startswith("RuntimeError: pynq's state file") and "is another user's" in said
 
 
 def test_metadata_that_is_cut_off_is_read_again(board):

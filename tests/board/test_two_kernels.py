@@ -106,8 +106,6 @@ def test_a_cell_of_c_and_a_thermometer(board):
     assert board.python("cell.py").splitlines() == [
         "adding",
         "42 [2, 4, 6] 50 [49, 50, 0, 0] 21.5",
-        "adding",
-        "3",
         " to end that program, load the overlay again, with overlay = Overlay(...).",
         "[7, 8, 9, 4]",
         "An overlay was downloaded",

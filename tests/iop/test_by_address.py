@@ -9,7 +9,6 @@ import pytest
 from pynq import Device, allocate
 from pynq.buffer import PynqBuffer
 
-from helpers.kit import run_python
 from iop import buffers
 from iop.buffers import locate
 from iop.xlnk import Xlnk
@@ -60,21 +59,6 @@ def test_whoever_allocated_it_at_any_word_and_with_one_look(iop, looks, by):
     assert locate(new.physical_address)[2] is new
 
 
-def test_allocated_by_another_module_before_the_kit_was_imported():
-    run = run_python("""
-import virtual_board
-board = virtual_board.activate()
-import pynq
-buffer = pynq.allocate((10,))
-from iop.pynq_tutorial import Pynq_Tutorial
-iop = Pynq_Tutorial(pynq.Overlay("bitstream/pynq_tutorial.bit").iop1.mb_info)
-iop.write_to_buffer(buffer.physical_address, 10, 1)
-print(buffer.tolist())
-board.close()
-""")
-    assert run.stdout == str(list(range(1, 11))) + "\n", run.stderr
-
-
 def in_a_cycle(holder):
     cycle = [holder.pop()]
     cycle.append(cycle)
@@ -82,15 +66,8 @@ def in_a_cycle(holder):
     gc.collect()
 
 
-def at_the_end_of_a_block(holder):
-    with holder[0]:
-        pass
-
-
 FREE = {
     "freebuffer()": lambda holder: holder[0].freebuffer(),
-    "a block's end": at_the_end_of_a_block,
-    "its last reference": lambda holder: holder.clear(),
     "the garbage collector": in_a_cycle,
     "the board's end": lambda holder: holder[0].device.free_all(),
 }
@@ -123,15 +100,6 @@ def test_a_second_buffer_where_the_first_one_was(iop):
     with pytest.raises(ValueError, match="length is 11, and there is room for 0 to 10 words"):
         iop.write_to_buffer(address, 11, 5)
     assert not found(address + 40)
-
-
-def test_a_buffer_that_is_somewhere_else_now(board):
-    buffer = new_buffer()
-    old = buffer.physical_address
-    assert locate(old)[2] is buffer
-    buffer.device_address += 0x10000
-    assert not found(old)
-    assert locate(buffer.physical_address + 4) == (old + 0x10004, 196, buffer)
 
 
 def test_two_buffers_over_the_same_memory(board):

@@ -1,7 +1,6 @@
 """Cells of C that begin with %%microblaze: pynq's own means, the real compiler, the real
 MicroBlaze."""
 
-import asyncio
 import os
 import signal
 import struct
@@ -11,18 +10,15 @@ import time
 import numpy as np
 import pytest
 from pynq import Overlay, allocate
-from pynq.lib import MicroblazeLibrary, MicroblazeRPC, PynqMicroblaze
-from pynq.lib.pmod.constants import BIN_LOCATION
+from pynq.lib import MicroblazeRPC
 from pynq.lib.pynqmicroblaze.rpc import MicroblazeError
 
-from helpers.drivers import in_a_loop
 from helpers.kit import OVERLAY, run_python
-from helpers.processes import sleeps_within
 from helpers.programs import path_without, programs
-from iop import cells, firmware
-from iop.pynq_tutorial import PROGRAM, Pynq_Tutorial
+from iop import firmware
+from iop.pynq_tutorial import Pynq_Tutorial
 from iop.sharing import board_lock
-from virtual_board.pmods import Als, Led8, Tmp2
+from virtual_board.pmods import Als, Tmp2
 
 pytestmark = pytest.mark.slow
 
@@ -136,58 +132,7 @@ def test_prints_and_errors(cell, capsys):
     assert c.refuse(4) == 4
 
 
-def test_asynchronous_functions(cell):
-    c = cell("""
-        #include <yield.h>
-        #include <timer.h>
-        static int n;
-        int get(void) { return n; }
-        int count(int to) { for (n = 0; n < to; n++) { delay_ms(2); yield(); } return n; }
-        void twice(int *number) { *number *= 2; }
-    """)
-
-    async def both():
-        counting = asyncio.ensure_future(c.count.call_async(50))
-        seen = []
-        while len(seen) < 4:
-            await asyncio.sleep(0.005)
-            seen.append(c.get())
-        number = [21]
-        assert await counting == 50
-        await c.twice.call_async(number)
-        return seen, number[0]
-
-    seen, number = in_a_loop(both())
-    assert seen == sorted(seen) and 0 < seen[-1] < 50
-    assert number == 42
-
-
 # The peripherals
-
-
-def test_gpio_and_timer(board, cell):
-    led8 = board.plug(Led8())
-    c = cell("""
-        #include <gpio.h>
-        #include <timer.h>
-        #include <pmod_grove.h>
-        gpio led(unsigned int pin) {
-            gpio led = gpio_open(pin);
-            gpio_set_direction(led, GPIO_OUT);
-            return led;
-        }
-        int blink(gpio led) {
-            for (int i = 20; i--;) { gpio_write(led, i & 1); delay_ms(4); delay_us(1000); }
-            return PMOD_G1_B;
-        }
-    """)
-    led = c.led(3)
-    led.write(0)
-    seen, started = set(), time.monotonic()
-    led8.pins = lambda levels, driven: seen.add(levels & driven)
-    assert c.blink(led) == 4
-    assert time.monotonic() - started >= 0.09
-    assert seen == {0, 0b1000}
 
 
 def test_i2c_and_spi(board, cell):
@@ -218,17 +163,6 @@ def test_i2c_and_spi(board, cell):
     assert c.light() == 200
 
 
-def test_a_library_without_c_of_ones_own(board, overlay):
-    led8 = board.plug(Led8())
-    library = MicroblazeLibrary(overlay.iop1, ["gpio", "timer"])
-    led = library.gpio_open(5)
-    led.set_direction(library.GPIO_OUT)
-    led.write(1)
-    library.delay_ms(1)
-    assert library.gpio_get_num_devices() >= 1
-    assert led8.leds == 1 << 5
-
-
 # Beside the kit's own program, and others
 
 
@@ -252,33 +186,6 @@ def test_it_ends_the_kits_program_and_is_ended_by_it(overlay, iop, buffer, cell)
         c.one()
 
 
-def test_it_ends_a_program_of_the_kit_anywhere_and_no_driver(mb_info, cell):
-    """pynq itself ends whatever lies in /tmp, where this checkout may be; a path that begins with
-    // is another one."""
-    Pynq_Tutorial(mb_info, "/" + PROGRAM)
-    assert cell(ONE).one() == 1
-    overlay = Overlay(OVERLAY)
-    PynqMicroblaze(overlay.iop1.mb_info, "/" + os.path.join(BIN_LOCATION, "pmod_timer.bin"))
-    with pytest.raises(RuntimeError, match=r"iop1 runs .*\.bin: to end that program"):
-        MicroblazeRPC(overlay.iop1, ONE)
-
-
-def test_an_answer_that_a_download_has_cleared_is_none(cell, monkeypatch):
-    c = cell(ONE)
-    read = cells.Stream.read
-
-    def read_too_late(stream, length):
-        data = read(stream, length)
-        if length == 4:  # the value, after the byte that announces it
-            Overlay(OVERLAY)
-            data = bytes(length)
-        return data
-
-    monkeypatch.setattr(cells.Stream, "read", read_too_late)
-    with pytest.raises(RuntimeError, match="downloaded since this function was compiled"):
-        c.one()
-
-
 def test_it_waits_for_the_iop(overlay, iop, cell):
     """Whoever else in this process or another one has the IOP."""
     for wanted in cell(ONE).one, lambda: cell(ONE):
@@ -289,13 +196,6 @@ def test_it_waits_for_the_iop(overlay, iop, cell):
             assert thread.is_alive()
         thread.join(60)
         assert not thread.is_alive()
-
-
-def test_a_program_that_waits_for_a_call_sleeps(board, cell):
-    c = cell(ONE)
-    for _ in range(3):
-        assert sleeps_within(board)
-        assert c.one() == 1
 
 
 # Bad input
@@ -347,10 +247,6 @@ def test_a_function_that_never_returns(cell):
             c.one()
         c = cell(NEVER)
         assert c.one() == 1
-    with pytest.raises(asyncio.TimeoutError):
-        in_a_loop(asyncio.wait_for(c.never.call_async([1]), 0.2))
-    with pytest.raises(RuntimeError, match="was stopped: run the cell"):
-        c.one()
 
 
 def test_a_program_that_is_replaced_while_it_is_waited_for(board, cell):
@@ -380,31 +276,10 @@ def test_what_is_wrong_in_a_cell_is_said_with_its_own_line(cell, source, said):
     assert working.one() == 1
 
 
-def test_a_function_that_cannot_be_called_is_named(cell, capsys):
-    c = cell(
-        ONE
-        + """
-        unsigned int half(unsigned number) { return number / 2; }
-        int *address(int number) { return 0; }
-        typedef struct { int x, y; } point;
-        static int area(point *p) { return p->x * p->y; }
-        typedef double (*function)(double);
-    """
-    )
-    half, address = capsys.readouterr().out.splitlines()
-    assert half.startswith("Python cannot call half (line 3)") and "Unknown type unsigned" in half
-    assert address.startswith("Python cannot call address (line 4)")
-    assert "returns a pointer" in address
-    assert c.one() == 1 and not hasattr(c, "half")
-
-
 def test_without_a_compiler(cell, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", f"{tmp_path}:{path_without('mb-gcc')}")
     with pytest.raises(RuntimeError, match="no mb-gcc here: type `make compiler`"):
-        cell(ONE)
-    programs(tmp_path, **{"mb-gcc": ""})
-    with pytest.raises(RuntimeError, match="mb-gcc in .* has no mb-g[+][+].*`make compiler`"):
         cell(ONE)
     programs(tmp_path, **{"mb-g++": ""})  # as on an image
     path = os.environ["PATH"]

@@ -14,7 +14,7 @@ from iop.buffers import is_allocated
 from iop.pynq_tutorial import Pynq_Tutorial
 
 
-@pytest.mark.parametrize("length", [1, 2, 9, 63, 64, 65, 99, 100])
+@pytest.mark.parametrize("length", [0, 1, 2, 63, 64, 65, 100])
 def test_writes_length_words_and_no_more(iop, buffer, length):
     buffer[:] = -7
     iop.write_to_buffer(buffer.physical_address, length, 1)
@@ -30,21 +30,6 @@ def test_writes_length_words_and_no_more(iop, buffer, length):
 def test_counts_modulo_32_bits(iop, buffer, data, words):
     iop.write_to_buffer(buffer, 2, data)
     assert buffer[:2].tolist() == words
-
-
-def test_length_0_writes_nothing_and_asks_nothing(iop, by_hand, buffer):
-    by_hand.reset()  # it cannot even answer
-    iop.write_to_buffer(buffer, 0, 5)
-    assert not buffer.any()
-
-
-@pytest.mark.parametrize("dtype", ["i4", "u4", "<u4", np.intc])
-def test_integers_of_32_bits(board, iop, dtype):
-    buffer = allocate((4,), dtype)
-    for target in buffer, buffer.physical_address:
-        buffer[:] = 0
-        iop.write_to_buffer(target, 4, 1)
-        assert buffer.tolist() == [1, 2, 3, 4]
 
 
 NO_WORDS = [">u4", ">i4", "f4", "U1", "S4", "V4", "u1", "u2", "i8", "f8", "c8", "M8[s]"]
@@ -106,7 +91,6 @@ BAD = [
     (lambda b: (b, 1, 2**32), "ValueError: data is 4294967296.*4294967295"),
     (lambda b: (b, 1, -(2**31) - 1), "ValueError: data is -2147483649.*-2147483648"),
     (lambda b: (0, 1, 0), "ValueError: address.*0x1ffffffc.*and is 0x0"),
-    (lambda b: (-4, 1, 0), "ValueError: address.*0x1ffffffc.*and is -0x4"),
     (lambda b: (b.physical_address + 2, 1, 0), "ValueError: address.*multiple of 4"),
     (lambda b: (b.physical_address | 0x20000000, 1, 0), "ValueError: address.*0x1ffffffc"),
     (lambda b: (0x1000, 1, 0), "ValueError: address is 0x1000.*no buffer"),
@@ -116,16 +100,8 @@ BAD = [
     (lambda b: (b.copy(), 1, 0), "TypeError: .*copy.*cma_array"),
     (lambda b: (b + 1, 1, 0), "TypeError: .*computation.*cma_array"),
     (lambda b: (b[::2], 1, 0), "ValueError: .*gaps.*one piece"),
-    (lambda b: (b[::-1], 1, 0), "ValueError: .*gaps.*one piece"),
     (lambda b: (b.view("u1")[2:10].view("u4"), 1, 0), "ValueError: .*multiple of 4"),
     (lambda b: (b.view("i2"), 1, 0), "ValueError: .*int16.*np.int32"),
-    (lambda b: (b.view("i8"), 1, 0), "ValueError: .*int64.*np.int32"),
-    (lambda b: (b, 1, 0, "2"), "TypeError: timeout is '2'.*seconds"),
-    (lambda b: (b, 1, 0, True), "TypeError: timeout is True.*seconds"),
-    (lambda b: (b, 1, 0, 0), "ValueError: timeout is 0.*more than 0"),
-    (lambda b: (b, 1, 0, float("nan")), "ValueError: timeout is nan.*has an end"),
-    (lambda b: (b, 1, 0, float("inf")), "ValueError: timeout is inf.*has an end"),
-    (lambda b: (b, 1, 0, 10**400), "ValueError: timeout is 1000.*has an end"),
 ]
 
 

@@ -13,7 +13,6 @@ from nbval.plugin import pytest_collect_file
 from pynq import MMIO
 
 from helpers.kit import ROOT
-from helpers.processes import soon
 from helpers.programs import path_without, programs
 from iop import firmware, pynq_tutorial
 from iop.firmware import BuildError, build
@@ -233,29 +232,6 @@ def test_a_compiler_in_a_folder_with_an_inconvenient_name(source, tmp_path, monk
     compiler_that(f'exec "{real}/${{0##*/}}" "$@"', tmp_path, monkeypatch)
     assert firmware.compiler() != real
     assert open(build(source()), "rb").read() == open(PROGRAM, "rb").read()
-
-
-def test_a_build_that_does_not_end(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(firmware, "LONGEST", 0.5)
-    does = f"echo $$ > '{tmp_path}/pid'; sleep 100 & sleep 100"
-    compiler_that(does, tmp_path, monkeypatch)
-    with pytest.raises(BuildError, match="had not ended after 0.5 s"):
-        build(source())
-    assert soon(int((tmp_path / "pid").read_text()), "ZX")
-
-
-def test_without_make(source, tmp_path, monkeypatch):
-    compiler_that("", tmp_path, monkeypatch)
-    monkeypatch.setenv("PATH", os.environ["PATH"].split(os.pathsep)[0])
-    with pytest.raises(BuildError, match="no make here.*apt-get install make"):
-        build(source())
-
-
-@needs_compiler
-def test_a_place_that_cannot_be_written(source, tmp_path):
-    says = "/nowhere/x.bin cannot be written .No such file.*give another path"
-    with pytest.raises(BuildError, match=says):
-        build(source(), str(tmp_path / "nowhere/x.bin"))
 
 
 @needs_compiler

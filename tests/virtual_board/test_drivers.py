@@ -9,7 +9,6 @@ import time
 
 import pytest
 from pynq.lib import pmod
-from pynq.lib.pmod import PMOD_GROVE_G1, PMOD_GROVE_G3, PMOD_GROVE_G4
 
 from helpers.waiting import soon
 from virtual_board.axi.counter import ARHT, ENT, TINT
@@ -127,40 +126,6 @@ def test_io(board, mb_info):
     assert [pin.read() for pin in inputs] == [0, 0, 1, 0, 0, 0, 0, 0]
 
 
-def test_grove_buzzer(board, mb_info):
-    device = board.plug(Pins())
-    buzzer = pmod.Grove_Buzzer(mb_info, PMOD_GROVE_G1)
-    device.seen.clear(), device.times.clear()
-    buzzer.play_tone(4000, 5)  # microseconds, periods
-    assert device.seen == [1, 0] * 5
-    for begun, ended in zip(device.times, device.times[1:]):
-        assert ended - begun > 0.001  # of 2 ms, of which the timer may give back half a one
-
-
-def test_grove_ledbar(board, mb_info):
-    def frame():
-        """Decodes what the bar's MY9221 gets: 13 words of 16 bits, one with each edge of the
-        clock."""
-        data, clock = PMOD_GROVE_G1
-        levels = device.take()
-        edges = [now for before, now in zip([0] + levels, levels) if (before ^ now) >> clock & 1]
-        bits = "".join(str(now >> data & 1) for now in edges)
-        words = [int(bits[place : place + 16], 2) for place in range(0, len(bits), 16)]
-        assert len(words) == 13 and words[0] == words[11] == words[12] == 0
-        return words[1:11]
-
-    device = board.plug(Pins())
-    bar = pmod.Grove_LEDbar(mb_info, PMOD_GROVE_G1)
-    device.take()
-    bar.write_level(3, 1, 1)
-    assert frame() == [0] * 7 + [1] * 3
-    bar.write_binary(0b1000100011)
-    assert frame() == [0xFF, 0xFF, 0, 0, 0, 0xFF, 0, 0, 0, 0xFF] and bar.read() == "1000100011"
-    bar.write_brightness(0b0000000011, list(range(1, 11)))
-    # pmod_grove_ledbar.c takes the brightness of the last one first
-    assert frame() == [10, 9] + [0] * 8
-
-
 # SPI
 
 
@@ -264,27 +229,6 @@ def test_tmp2(board, mb_info):
     assert thermometer.read() == 0.5
 
 
-def test_tmp2_logs(board, mb_info):
-    class Warming(Tmp2):
-        """The program reads each sample twice (pmod_tmp2.c, 55: "to clear stale data")."""
-
-        count = 0
-
-        def start(self, reading):
-            self.celsius = min(2 + self.count // 2, 8)
-            self.count += reading
-            super().start(reading)
-
-    device = board.plug(Warming())
-    thermometer = pmod.Pmod_TMP2(mb_info)
-    assert thermometer.get_log() is None
-    thermometer.set_log_interval_ms(1)
-    thermometer.start_log()
-    assert soon(lambda: device.count >= 14)
-    log = thermometer.get_log()
-    assert log[:6] == [2, 3, 4, 5, 6, 7] and set(log[6:]) <= {8}
-
-
 def test_adc(board, mb_info):
     class Ad7991(I2c):
         """raw: 12 bits of each channel. It converts those that its configuration names, in turn."""
@@ -339,46 +283,6 @@ def test_iic(board, mb_info):
         iic.send([0x10])
         assert iic.receive(len(data)) == data
         assert device.take() == ["W 10" + bytes(data).hex(), "W 10", "R " + bytes(data).hex()]
-
-
-def test_grove_tmp(board, mb_info):
-    class Adc121c021(I2c):
-        def answer(self):
-            return struct.pack(">H", 1024)
-
-    device = board.plug(Adc121c021(0x50))
-    thermometer = pmod.Grove_TMP(mb_info, PMOD_GROVE_G4)
-    assert device.take() == ["W 0220"]  # pmod_grove_adc.c: REG_ADDR_CONFIG
-    assert thermometer.read_raw() == 2048  # of 4096: the program doubles it
-    # at half the voltage the thermistor has its resistance of 25 degrees
-    assert thermometer.read() == 25.01
-    assert device.take() == 2 * ["W 00", "R 0400"]
-
-
-def test_grove_oled(board, mb_info):
-    def commands(*data):
-        return [f"W 80{byte:02x}" for byte in data]
-
-    def columns(data):
-        return [f"W 40{byte:02x}" for byte in bytes.fromhex(data)]
-
-    def xy(row, column):
-        return commands(0xB0 + row, 8 * column & 0x0F, 0x10 + (8 * column >> 4))
-
-    device = board.plug(I2c(0x3C))
-    oled = pmod.Grove_OLED(mb_info, PMOD_GROVE_G3)
-    rows = sum((xy(row, 0) + columns("00" * 128) for row in range(8)), [])
-    clear = commands(0xAE) + rows + commands(0xAF) + xy(0, 0)
-    init = commands(0xFD, 0x12, 0xAE, 0xAF, 0xA4)
-    assert device.take() == 2 * init + clear + commands(0x20, 0x00) + clear
-    oled.set_position(3, 5)
-    oled.write("Hi")
-    oled.set_contrast(200)
-    oled.set_inverse_mode()
-    oled.set_page_mode()
-    # pmod_grove_oled.c: BasicFont
-    text = columns("007f0808087f0000" + "00007d0000000000")
-    assert device.take() == xy(3, 5) + text + commands(0x81, 200, 0xA7, 0x20, 0x02)
 
 
 # The timer

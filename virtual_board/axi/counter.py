@@ -8,7 +8,7 @@ NEVER = math.inf  # a tick
 TCSR, TLR, TCR = 0x0, 0x4, 0x8
 # TCSR
 MDT, UDT, GENT, CAPT, ARHT, LOAD = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
-ENIT, ENT, TINT, PWMA, ENALL, CASC = 0x40, 0x80, 0x100, 0x200, 0x400, 0x800
+ENT, TINT, PWMA = 0x80, 0x100, 0x200
 
 
 class Counter:
@@ -30,10 +30,6 @@ class Counter:
     def written(self, value, now):
         """TCSR was written."""
         self._control(value & ~TINT | self._status & ~value & TINT, now)  # writing 1 clears TINT
-
-    def enable(self, now):
-        """The other counter's ENALL was written."""
-        self._control(self._status | ENT, now)
 
     def count(self, now):
         """The value of TCR."""

@@ -4,7 +4,7 @@ from .peripheral import Peripheral
 
 
 class Gpio(Peripheral):
-    """The first channel of a GPIO; the second only stores values. Pins are numbered bit by bit.
+    """The first channel of a GPIO. Pins are numbered bit by bit.
 
     Args:
         width: Pins of the first channel.
@@ -14,16 +14,11 @@ class Gpio(Peripheral):
         inputs: A function that returns (which pins are driven from outside, their levels).
         all_outputs: Whether it has no inputs, so that GPIO_TRI does nothing."""
 
-    NAME = "AXI GPIO"
     GPIO_DATA, GPIO_TRI = 0x0, 0x4
-    GPIO2_DATA, GPIO2_TRI = 0x8, 0xC
     WRITTEN = GPIO_DATA, GPIO_TRI
-    NOT_MODELLED = {0x11C: "GIER", 0x120: "IP ISR", 0x128: "IP IER"}
 
-    def __init__(
-        self, words, base, not_modelled, width, changed, pulled_up=0, inputs=None, all_outputs=False
-    ):
-        super().__init__(words, base, not_modelled)
+    def __init__(self, words, base, width, changed, pulled_up=0, inputs=None, all_outputs=False):
+        super().__init__(words, base)
         self._all, self._all_outputs = 2**width - 1, all_outputs
         self._pulled_up, self._changed = pulled_up, changed
         self._inputs = inputs or (lambda: (0, 0))
@@ -32,7 +27,6 @@ class Gpio(Peripheral):
     def reset(self):
         self._output = 0
         self[self.GPIO_TRI] = self._all
-        self[self.GPIO2_DATA] = self[self.GPIO2_TRI] = 0
         self.refresh()
 
     def written(self, offset, value):

@@ -1,19 +1,24 @@
 """AXI IIC (PG090) as a polled master, by the control register and in dynamic mode."""
 
-from .i2c_master import FIFO_DEPTH, READING, I2cMaster
 from .peripheral import Peripheral
+
+FIFO_DEPTH = 16
+START, STOP = 0x100, 0x200  # bits of a word in TX_FIFO, in dynamic mode
+# the next step of a transfer
+ADDRESS, WRITING, READING, REFUSED = "address", "writing", "reading", "refused"
 
 
 class Iic(Peripheral):
-    """The only master on its bus. bus: as for an I2cMaster"""
+    """The only master on its bus. It carries out the words in TX_FIFO as soon as it can.
 
-    NAME = "AXI IIC"
-    GIE, ISR, IER, SOFTR, CR, SR = 0x1C, 0x20, 0x28, 0x40, 0x100, 0x104
-    TX_FIFO, RX_FIFO, ADR, TX_FIFO_OCY, RX_FIFO_OCY = 0x108, 0x10C, 0x110, 0x114, 0x118
-    TEN_ADR, RX_FIFO_PIRQ, GPO = 0x11C, 0x120, 0x124
+    Args:
+        bus: Has i2c_start(address, reading) -> acknowledged, i2c_write(byte) -> acknowledged,
+            i2c_read(acknowledged) -> byte, and i2c_stop()."""
+
+    ISR, IER, SOFTR, CR, SR = 0x20, 0x28, 0x40, 0x100, 0x104
+    TX_FIFO, RX_FIFO, TX_FIFO_OCY, RX_FIFO_OCY, RX_FIFO_PIRQ = 0x108, 0x10C, 0x114, 0x118, 0x120
     WRITTEN = ISR, SOFTR, CR, TX_FIFO
     READ = (RX_FIFO,)
-    NOT_MODELLED = {GIE: "GIE", IER: "IER", ADR: "ADR", TEN_ADR: "TEN_ADR", GPO: "GPO"}
 
     # ISR
     TX_ERROR, TX_EMPTY, RX_FULL = 0x2, 0x4, 0x8
@@ -23,17 +28,17 @@ class Iic(Peripheral):
     # SR
     BB, SRW, SR_RX_FIFO_FULL, RX_FIFO_EMPTY, TX_FIFO_EMPTY = 0x4, 0x8, 0x20, 0x40, 0x80
 
-    def __init__(self, words, base, not_modelled, bus):
-        super().__init__(words, base, not_modelled)
+    def __init__(self, words, base, bus):
+        super().__init__(words, base)
         self._bus = bus
-        self._master = I2cMaster(bus)
+        self._phase = None  # the bus is free
+        self._dynamic = False  # words in TX_FIFO began the transfer, and will end it
 
     def reset(self):
-        self._master.stop()
-        self._master = I2cMaster(self._bus)
+        self._stop()
+        self._sent, self._received = [], []  # what is in the FIFOs
         self._latched = self.NOT_ADDRESSED
-        for offset in [self.CR, self.RX_FIFO_PIRQ, *self.NOT_MODELLED]:
-            self[offset] = 0
+        self[self.CR] = self[self.RX_FIFO_PIRQ] = 0
         self._show()
 
     def written(self, offset, value):
@@ -45,36 +50,96 @@ class Iic(Peripheral):
                 self.reset()
         elif offset == self.CR:
             self._control(value)
-        elif len(self._master.tx_fifo) < FIFO_DEPTH:
-            self._master.tx_fifo.append(value & 0x3FF)
+        elif len(self._sent) < FIFO_DEPTH:
+            self._sent.append(value & 0x3FF)
         self._advance()
 
     def was_read(self, offset):
-        del self._master.rx_fifo[:1]
+        del self._received[:1]
         self._advance()
 
     def _control(self, value):
         if value & self.TX_FIFO_RESET:
-            self._master.tx_fifo.clear()
+            self._sent.clear()
         if not value & self.EN:
-            self._master.stop()
-        elif not value & self.MSMS:
-            self._master.finish()
-        elif self._master.phase is None or value & self.RSTA:
-            self._master.start()
+            self._stop()
+        elif not value & self.MSMS:  # the program ends the transfer
+            if self._phase == WRITING and not self._sent:
+                self._stop_after_byte = True
+            elif self._phase == READING or not self._dynamic:
+                self._stop()
+        elif self._phase is None or value & self.RSTA:
+            self._start()
+
+    def _start(self):
+        """A START, or a repeated one. The next word is an address."""
+        self._phase, self._last_read, self._stop_after_byte = ADDRESS, False, False
+        self._left = None  # bytes still to be read, if dynamic mode has given their number
+
+    def _stop(self):
+        if self._phase is not None:
+            self._bus.i2c_stop()
+            self._phase, self._dynamic = None, False
 
     def _advance(self):
-        control = self[self.CR]
-        if control & self.EN and not self._master.advance(
-            not control & self.TXAK, self[self.RX_FIFO_PIRQ] & 0xF
-        ):
-            self._latched |= self.TX_ERROR
+        """Carries out the words in TX_FIFO, and reads bytes until RX_FIFO has one more than
+        RX_FIFO_PIRQ says: then the bus is held until the program has taken some."""
+        if self[self.CR] & self.EN:
+            self._obey_words()
+            self._read()
         self._show()
 
+    def _obey_words(self):
+        acknowledged = True
+        while self._sent and acknowledged:
+            if self._sent[0] & START and self._phase != ADDRESS:
+                self._start()
+                self._dynamic = True
+            if self._phase in (None, REFUSED):
+                break
+            acknowledged = self._obey(self._sent.pop(0))
+        if not acknowledged:
+            # the rest of TX_FIFO is dropped, and the program has to end the transfer
+            self._latched |= self.TX_ERROR
+            self._sent.clear()
+            self._phase = REFUSED
+            if self._dynamic or self._stop_after_byte:
+                self._stop()
+
+    def _obey(self, word):
+        """Carries out one word of TX_FIFO. Returns whether the device acknowledged it."""
+        acknowledged = True
+        if self._phase == ADDRESS:
+            self._dynamic |= bool(word & START)
+            acknowledged = self._bus.i2c_start(word >> 1 & 0x7F, bool(word & 1))
+            self._phase = READING if word & 1 else WRITING
+        elif self._phase == READING:
+            self._left = word & 0xFF
+        else:
+            acknowledged = self._bus.i2c_write(word & 0xFF)
+            if acknowledged and (word & STOP or self._stop_after_byte):
+                self._stop()
+        return acknowledged
+
+    def _read(self):
+        while (
+            self._phase == READING
+            and not self._last_read
+            and len(self._received) <= self[self.RX_FIFO_PIRQ] & 0xF
+            and not (self._dynamic and self._left is None)
+        ):
+            if self._left is None:
+                self._last_read = bool(self[self.CR] & self.TXAK)
+            else:
+                self._left -= 1
+                self._last_read = self._left <= 0
+            self._received.append(self._bus.i2c_read(not self._last_read))
+            if self._dynamic and self._last_read:
+                self._stop()
+
     def _show(self):
-        master = self._master
-        sent, received, busy = len(master.tx_fifo), len(master.rx_fifo), master.phase is not None
-        if master.dynamic:
+        sent, received, busy = len(self._sent), len(self._received), self._phase is not None
+        if self._dynamic:
             self[self.CR] |= self.MSMS
         self[self.CR] &= ~(self.TX_FIFO_RESET | self.RSTA | (0 if busy else self.MSMS))
         self._shown = (
@@ -89,7 +154,7 @@ class Iic(Peripheral):
             | (not received and self.RX_FIFO_EMPTY)
             | (busy and self.BB)
             | (received == FIFO_DEPTH and self.SR_RX_FIFO_FULL)
-            | (master.phase == READING and self.SRW)
+            | (self._phase == READING and self.SRW)
         )
-        self[self.RX_FIFO] = master.rx_fifo[0] if received else 0
+        self[self.RX_FIFO] = self._received[0] if received else 0
         self[self.TX_FIFO_OCY], self[self.RX_FIFO_OCY] = max(sent - 1, 0), max(received - 1, 0)

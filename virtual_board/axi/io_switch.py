@@ -10,7 +10,6 @@ class IoSwitch(Peripheral):
     """A byte for each pin says what the pin is connected to. Writing one takes effect with the next
     change of a pin."""
 
-    NAME = "IO switch"
     REG0, REG1 = 0x0, 0x4  # pins 0 to 3 and 4 to 7
     # some of the signals
     GPIO, SS0, SDA0, PWM0, TIMER_G0, TIMER_IC0 = 0x0, 0x7, 0xC, 0x10, 0x18, 0x38

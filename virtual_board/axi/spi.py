@@ -13,21 +13,19 @@ class Spi(Peripheral):
     Args:
         bus: Has spi_select(selected) and spi_transfer(byte) -> byte."""
 
-    NAME = "AXI SPI"
     SRR, SPICR, SPISR, SPI_DTR, SPI_DRR, SPISSR = 0x40, 0x60, 0x64, 0x68, 0x6C, 0x70
     TX_FIFO_OCY, RX_FIFO_OCY = 0x74, 0x78
     WRITTEN = SRR, SPICR, SPI_DTR, SPISSR
     READ = (SPI_DRR,)
-    NOT_MODELLED = {0x1C: "DGIER", 0x20: "IPISR", 0x28: "IPIER"}
 
     # SPICR
-    LOOP, SPE, MASTER = 0x1, 0x2, 0x4
-    TX_FIFO_RESET, RX_FIFO_RESET, MASTER_TRANSACTION_INHIBIT, LSB_FIRST = 0x20, 0x40, 0x100, 0x200
+    SPE, MASTER = 0x2, 0x4
+    TX_FIFO_RESET, RX_FIFO_RESET, MASTER_TRANSACTION_INHIBIT = 0x20, 0x40, 0x100
     # SPISR
     RX_EMPTY, RX_FULL, TX_EMPTY, TX_FULL, SLAVE_MODE_SELECT = 0x1, 0x2, 0x4, 0x8, 0x20
 
-    def __init__(self, words, base, not_modelled, bus):
-        super().__init__(words, base, not_modelled)
+    def __init__(self, words, base, bus):
+        super().__init__(words, base)
         self._bus = bus
         self._sent, self._received = [], []
         self._selected = False
@@ -47,8 +45,6 @@ class Spi(Peripheral):
                 self._sent = []
             if value & self.RX_FIFO_RESET:
                 self._received = []
-            if value & self.LSB_FIRST:
-                self.lacks("SPICR.LSB_FIRST")
             self[self.SPICR] = value & ~(self.TX_FIFO_RESET | self.RX_FIFO_RESET)
             self._transfer()
         elif offset == self.SPISSR:
@@ -73,10 +69,7 @@ class Spi(Peripheral):
         on = self.SPE | self.MASTER
         if control & (on | self.MASTER_TRANSACTION_INHIBIT) == on:
             for byte in self._sent:
-                if control & self.LOOP:
-                    answer = byte
-                else:
-                    answer = self._bus.spi_transfer(byte) if self._selected else NO_ANSWER
+                answer = self._bus.spi_transfer(byte) if self._selected else NO_ANSWER
                 if len(self._received) < FIFO_DEPTH:
                     self._received.append(answer)
             self._sent = []

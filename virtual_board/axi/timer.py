@@ -2,7 +2,7 @@
 
 import time
 
-from .counter import CAPT, CASC, ENALL, ENIT, ENT, GENT, MDT, NEVER, PWMA, TINT, Counter
+from .counter import CAPT, ENT, GENT, MDT, NEVER, PWMA, TINT, Counter
 from .peripheral import Peripheral
 
 HZ = 100 * 10**6
@@ -22,13 +22,12 @@ class Timer(Peripheral):
         capture_period: A function that returns the ticks between rising edges on the capture pin of
             the first counter, 0 if there are none; the second counter's has no pin (base.tcl)."""
 
-    NAME = "AXI Timer"
     TCSR0, TLR0, TCR0, TCSR1, TLR1, TCR1 = 0x00, 0x04, 0x08, 0x10, 0x14, 0x18
     WRITTEN = TCSR0, TCSR1
     READ = TCR0, TCR1
 
-    def __init__(self, words, base, not_modelled, capture_period, clock=time.monotonic):
-        super().__init__(words, base, not_modelled)
+    def __init__(self, words, base, capture_period, clock=time.monotonic):
+        super().__init__(words, base)
         self._capture_period, self._clock = capture_period, clock
 
     def reset(self):
@@ -59,9 +58,6 @@ class Timer(Peripheral):
             due, counter = self._next()
 
     def written(self, offset, value):
-        for bit, name in (ENIT, "TCSR.ENIT"), (CASC, "TCSR.CASC"):
-            if value & bit:
-                self.lacks(name)
         counter, other = self._counters if offset == self.TCSR0 else self._counters[::-1]
         ticks = self._ticks()
         captures = value & CAPT and value & ENT and not counter.has(ENT | TINT)
@@ -71,8 +67,6 @@ class Timer(Peripheral):
             # events that are due come after this write
             self._now = max(self._now, min(ticks, self._next()[0]))
         counter.written(value, self._now)
-        if value & ENALL:
-            other.enable(self._now)
         self.catch_up()
 
     def was_read(self, offset):

@@ -1,6 +1,5 @@
 """A cell of C with pynq's own compiler and libraries, then pynq's own driver of a thermometer."""
 
-import asyncio
 import os
 
 os.environ["PATH"] += ":/opt/microblazeel-xilinx-elf/bin"
@@ -33,7 +32,6 @@ c = MicroblazeRPC(overlay.iop1, SOURCE)
 numbers = [1, 2, 3]
 c.twice(numbers, 3)
 print(c.add(40, 2), numbers, c.fill(buffer, 50), buffer[48:52].tolist(), c.sixteenths() / 16)
-print(asyncio.get_event_loop().run_until_complete(c.add.call_async(1, 2)))
 try:
     Pynq_Tutorial(overlay.iop1.mb_info)
 except RuntimeError as error:
