@@ -18,6 +18,7 @@ from . import Case, Untouched, allocated, count, says
 RESULT = 4  # the word of the mailbox where the exercises' programs put their result
 ANSWERS_WITHIN = 5  # seconds; of a busy machine, too
 AROUND = 8  # words before and after those that a program is asked for, which it must leave alone
+OUTSIDE = 0xA5A5A5A5  # what these words hold; no program has a reason to write just this
 LIMIT = 2**32  # which no word reaches
 
 
@@ -103,13 +104,13 @@ def built(source, folder):
         raise case.wrong((errors or [text])[0]) from None
 
 
-def is_intact(tried, memory, length, outside):
+def is_intact(tried, memory, length):
     """Wrong if a word changed before or behind those that a program was asked for."""
     rule = "The last word is number length - 1: behind it may be Linux, and nobody checks in C."
     case = Case(tried, "they stay as they were", rule)
     around = np.concatenate([memory[:AROUND], memory[AROUND + length :]])
     came = f"it wrote words before or behind the {count(length, 'word')}"
-    case.holds((around == outside).all(), came)
+    case.holds((around == OUTSIDE).all(), came)
 
 
 @contextlib.contextmanager
@@ -123,12 +124,12 @@ def running(source, mb_info):
     with allocated((100,), np.uint32) as memory, tempfile.TemporaryDirectory() as folder:
 
         def request(tried, words, data):
-            memory[:] = outside = data ^ (LIMIT - 1)
+            memory[:] = OUTSIDE
             part = memory[AROUND : AROUND + len(words)]
             part[:] = words
             tries.append(tried)
             iop.write_to_buffer(part, len(words), data, timeout=ANSWERS_WITHIN)
-            is_intact(tried, memory, len(words), outside)
+            is_intact(tried, memory, len(words))
             return part.copy(), iop.read_mailbox(RESULT)
 
         try:

@@ -21,7 +21,8 @@ def tweak(iop, buffer):
     rule = "The first word is -500, and each is one more, to the end."
     _compare("your request", buffer, np.arange(-500, -500 + buffer.size), rule)
     length, data = iop.read_mailbox(LENGTH), iop.read_mailbox(DATA)
-    case = Case("the IOP's last request", f"one for {buffer.size} words from -500 on", NUMPY)
+    rule = "The words are right, but one request is to have the IOP write all of them."
+    case = Case("the IOP's last request", f"one for {buffer.size} words from -500 on", rule)
     came = f"it was for {length} words from {data - (data >> 31 << 32)} on"
     case.holds((length, data) == (buffer.size, 2**32 - 500), came)
 

@@ -22,9 +22,10 @@ FILM = [0, 1, 2, 3, 4, 5, 6, 7, 6, 5, 4, 3, 2, 1]  # LEDs
 
 @says("the light runs there and back, one LED at a time.")
 def tweak(film):
-    words = list(film)
     rule = "At each end the light turns round and stays for one word only."
-    case = Case("the film", "14: LEDs 0 to 7, and then 6 to 1", rule)
+    case = Case("the film", "14 words: LEDs 0 to 7, and then 6 to 1", rule)
+    case.holds(hasattr(film, "__iter__"), f"it is {shown(film)}")
+    words = list(film)
     case.holds(len(words) == len(FILM), f"it has {len(words)} words")
     for number, (word, led) in enumerate(zip(words, FILM)):
         wanted = f"{1 << led:#x}, LED {led} alone"
