@@ -17,6 +17,7 @@ import inspect
 import numbers
 import reprlib
 
+import numpy as np
 from pynq.buffer import PynqBuffer
 
 from iop.buffers import is_allocated
@@ -101,6 +102,13 @@ def allocated(shape, dtype, cacheable=0):
         yield buffer
     finally:
         buffer.freebuffer()
+
+
+def compare(tried, words, expected, rule):
+    """Raises Wrong for the first word that is not as expected."""
+    words = words.ravel().astype(np.int64)
+    for word in np.flatnonzero(words != expected)[:1]:
+        raise Case(tried, f"{expected[word]} there", rule).wrong(f"word {word} is {words[word]}")
 
 
 def count(number, noun):

@@ -68,7 +68,7 @@ def test_the_compilers_message_and_no_more(source, tmp_path, old, new, says):
     text = str(error.value)
     assert says in text
     assert error.value._render_traceback_() == text.splitlines()  # what IPython prints
-    for noise in ("make", "collect2", "cc1", str(tmp_path), "/tmp"):
+    for noise in ("make", "collect2", "cc1:", str(tmp_path), "/tmp"):
         assert noise not in text
     assert os.listdir(os.path.dirname(path)) == ["mine.c"]
 

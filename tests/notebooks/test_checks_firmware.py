@@ -13,9 +13,9 @@ ANSWERS = {  # what a student may put in place of the `...`, and what the check 
     "tweak": [
         ("i % 4 == 3 ? 0 : data", RIGHT),
         ("...", UNTOUCHED),
-        ("data", "in word 3"),
-        ("i < 3 ? data : i == 3 ? 0 : data", "in word 7"),
-        ("i % 4 < 3 ? data & 0x7FFFFFFF : 0", "the value [0-9]+: the IOP left"),
+        ("data", "word 3 is"),
+        ("i < 3 ? data : i == 3 ? 0 : data", "word 7 is"),
+        ("i % 4 < 3 ? data & 0x7FFFFFFF : 0", "the value [0-9]+: word 0 is"),
         ("lenght", "tweak.c:19:22: error: 'lenght' undeclared"),
         ("i % 4 < 3 ? data : 0;\nbuffer[length] = 0", "before or behind"),
         ("(buffer[i | 3] = 0, i % 4 < 3 ? data : 0)", "before or behind"),
