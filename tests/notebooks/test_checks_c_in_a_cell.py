@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_buffer_stays")]
 # What a student may put in place of the last line of the loop
 RAMPS = [
     ("words[i] = i ? words[i - 1] + step : data", RIGHT),
-    ("words[i] = data", r"ramp\(buffer, 10, 1000, -3\): word 1 is 1000. Expected: 997 there. "),
-    ("words[i] = data + step", "word 0 is 997. Expected: 1000 there. "),
+    ("words[i] = data", r"ramp\(buffer, 10, 1000, -3\): word 1 is 1000. Expected: 997. "),
+    ("words[i] = data + step", "word 0 is 997. Expected: 1000. "),
     ("words[i] = data + i * (step ? step : 1)", r"\(buffer, 10, 5, 0\): word 1 is 6. Expected: 5"),
     ("words[i] = data + i * step; words[length] = 0", "wrote words before or behind the 10 words"),
     ("while (1)", "the function had not returned after 1 s, and the IOP was stopped"),
