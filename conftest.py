@@ -2,7 +2,6 @@
 a copy of the notebooks. So runs may overlap, and a student's files stay as they are. Tests that
 need a compiler for the MicroBlaze are skipped if there is none."""
 
-import fcntl
 import os
 import re
 import shutil
@@ -40,13 +39,11 @@ def pytest_configure(config):
     if hasattr(config, "workerinput"):
         config.run_folder = Path(config.workerinput["run_folder"])
     else:
-        config.run_folder = _folder_of_a_run(config)
+        RUNS.mkdir(exist_ok=True)
+        config.run_folder = Path(tempfile.mkdtemp(prefix="run-", dir=str(RUNS)))
+        config.add_cleanup(lambda: shutil.rmtree(str(config.run_folder), ignore_errors=True))
         if config.option.basetemp is None:
             config.option.basetemp = str(config.run_folder / "tmp")
-        _on_signals(lambda number, frame: pytest.exit(f"ended by signal {number}"))
-        # A child that a test forks would otherwise not end while it waits for a lock.
-        if hasattr(os, "register_at_fork"):  # Python 3.7
-            os.register_at_fork(after_in_child=lambda: _on_signals(signal.SIG_DFL))
     # A user's own start-up files and settings would change what the notebooks print.
     os.environ["IPYTHONDIR"] = str(config.run_folder / "ipython")
     os.environ["JUPYTER_CONFIG_DIR"] = str(config.run_folder / "jupyter")
@@ -65,40 +62,6 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if NEED_A_COMPILER.match(item.path.name):
                 item.add_marker(pytest.mark.skip(reason=firmware.NO_COMPILER))
-
-
-def _on_signals(handler):
-    for number in signal.SIGHUP, signal.SIGTERM:
-        signal.signal(number, handler)
-
-
-def _folder_of_a_run(config):
-    """A new folder, locked while this process lives. Removes those of killed processes."""
-    RUNS.mkdir(exist_ok=True)
-    # Until the new folder has its lock, nobody may take it for an old one.
-    everybody = os.open(str(RUNS), os.O_RDONLY)
-    fcntl.flock(everybody, fcntl.LOCK_EX)
-    for old in RUNS.glob("run-*"):
-        lock = _locked(old)
-        if lock is not None:
-            shutil.rmtree(str(old), ignore_errors=True)
-            os.close(lock)
-    folder = Path(tempfile.mkdtemp(prefix="run-", dir=str(RUNS)))
-    _locked(folder)
-    os.close(everybody)
-    config.add_cleanup(lambda: shutil.rmtree(str(folder), ignore_errors=True))
-    return folder
-
-
-def _locked(folder):
-    """The lock of a folder, as a file descriptor; None if another process has it."""
-    lock = os.open(str(folder), os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        return None
-    return lock
 
 
 def _copy_of_the_notebooks(folder):

@@ -1,13 +1,9 @@
 """What a call of write_to_buffer and one of a C function take, beside other ways to do the same.
 
 A call names the buffer by its physical address, as the notebooks' do, or gives the buffer itself.
-The process has as many objects as a notebook's kernel, because what an address takes could depend
-on that.
 """
 
 import contextlib
-import gc
-import time
 import timeit
 
 import numpy as np
@@ -16,13 +12,10 @@ import virtual_board
 
 from .measure import OVERLAY, Skipped
 
-OBJECTS = 300000  # that Python's garbage collector lists in a kernel that has drawn something
-LONGEST = 10**7  # words
 LOOPED = 10**5  # words; a Python loop over more is measured on these and counted in proportion
 CALLS = 20  # a sample: so few that most are over before Linux gives the core to something else
 LOOKS = 10**7  # at the mailbox before a poll by hand gives up
-NO_BUFFER = 0x1000  # an address of Linux's
-BY_ADDRESS, BY_BUFFER, BY_HAND = "by address", "by buffer", "3 MMIO writes and a poll loop"
+BY_ADDRESS = "by address"
 CELL = "int add(int a, int b) { return a + b; }"
 CELL_BUDGET = 0.5  # seconds to compile and load a cell
 
@@ -50,24 +43,17 @@ def seconds(function, calls=CALLS):
     return sample
 
 
-def by_hand(mailbox, mmio, address, words):
-    """The same request as write_to_buffer makes, without its checks."""
-    mmio.write(mailbox.ARRAY_LENGTH, words)
-    mmio.write(mailbox.INIT_DATA, 1)
-    mmio.write(mailbox.BUFFER_ADDR, address)
-    for _ in range(LOOKS):
-        if not mmio.read(mailbox.BUFFER_ADDR):
-            return
-    raise TimeoutError("the IOP did not answer")
+def by_hand(write, read, start, address):
+    """The same request as write_to_buffer makes for 10 words, without its checks.
 
-
-def by_pmod(pmod, address, words):
-    """The mailbox calls of pynq's own class for a Pmod, and a loop that waits."""
-    pmod.write_mailbox(4, words)
-    pmod.write_mailbox(8, 1)
-    pmod.write_mailbox(0, address)
+    Args:
+        write, read: a word of the mailbox, which begins at start.
+    """
+    write(start + 4, 10)
+    write(start + 8, 1)
+    write(start, address)
     for _ in range(LOOKS):
-        if not pmod.read_mailbox(0):
+        if not read(start):
             return
     raise TimeoutError("the IOP did not answer")
 
@@ -78,78 +64,46 @@ def rows(quick):
         from pynq import allocate
         from pynq.lib import Pmod
 
-        from iop import pynq_tutorial as mailbox
+        from iop.pynq_tutorial import MAILBOX, PROGRAM, Pynq_Tutorial
 
-        pmod = Pmod(overlay.iop1.mb_info, mailbox.PROGRAM)
-        iop = mailbox.Pynq_Tutorial(overlay.iop1.mb_info)  # the last to start the program
-        buffer = allocate((LONGEST,), np.uint32)
+        pmod = Pmod(overlay.iop1.mb_info, PROGRAM)
+        iop = Pynq_Tutorial(overlay.iop1.mb_info)  # the last to start the program
+        buffer = allocate((10**7,), np.uint32)
         address = buffer.physical_address
-        kept = [[] for _ in range(OBJECTS - len(gc.get_objects()))]
-        runs = 2 if quick else 51
+        mmio = pmod.mmio
+        mailbox = pmod.write_mailbox, pmod.read_mailbox
 
-        def call(words, place=address):
-            return seconds(
-                lambda: iop.write_to_buffer(place, words, 1), min(CALLS, max(1, LOOPED // words))
-            )
-
-        def first_call():
-            """By address, for a buffer after which other objects have come."""
-            small = allocate((10,), np.uint32)
-            where = small.physical_address
-            gc.collect(0)
-            taken = timeit.timeit(lambda: iop.write_to_buffer(where, 10, 1), number=1)
-            small.freebuffer()
-            return taken
-
-        def refused():
-            with contextlib.suppress(ValueError):
-                iop.write_to_buffer(NO_BUFFER, 1, 1)
-                raise RuntimeError("an address in no buffer was not refused")
-
-        def loop(words=LOOPED):
-            for i in range(words):
-                buffer[i] = 1 + i
-
-        def arange(words):
-            buffer[:words] = np.arange(1, 1 + words, dtype=np.uint32)
-
-        def core_in_use(function):
-            def share():
-                began, used = time.perf_counter(), time.process_time()
-                for _ in range(2 if quick else 10):
-                    function(LONGEST)
-                return (time.process_time() - used) / (time.perf_counter() - began)
-
-            return share
-
-        beside = {
-            BY_BUFFER: call(10, buffer),
-            BY_HAND: seconds(lambda: by_hand(mailbox, pmod.mmio, address, 10)),
-            "Pmod's mailbox calls": seconds(lambda: by_pmod(pmod, address, 10)),
+        ways = {
+            BY_ADDRESS: seconds(lambda: iop.write_to_buffer(address, 10, 1)),
+            "by buffer": seconds(lambda: iop.write_to_buffer(buffer, 10, 1)),
+            "3 MMIO writes and a poll loop": seconds(
+                lambda: by_hand(mmio.write, mmio.read, MAILBOX, address)
+            ),
+            "Pmod's mailbox calls": seconds(lambda: by_hand(*mailbox, 0, address)),
         }
-        yield "write_to_buffer, 10 words", "s", {BY_ADDRESS: call(10), **beside}, runs
-        yield "first call for an address", "s", {"first": first_call, "a later one": call(10)}, runs
-        yield "refusal of an address", "s", {"refusal": seconds(refused), "a call": call(10)}, runs
-        for words in 1000, LONGEST:
-            looped = min(words, LOOPED)
-            python = seconds(lambda looped=looped: loop(looped), 1)
-            ways = {
-                BY_ADDRESS: call(words),
-                f"Python loop, {looped:,} words x {words // looped}": (
-                    lambda python=python, times=words / looped: python() * times
-                ),
-                "numpy.arange": seconds(lambda words=words: arange(words), 3),
-            }
-            yield f"filling {words:,} words", "s", ways, min(runs, 15)
-            if buffer[words - 1] != words:
-                raise RuntimeError("the buffer does not hold what was to be written")
-        waiting = {
-            BY_ADDRESS: core_in_use(lambda words: iop.write_to_buffer(address, words, 1)),
-            BY_HAND: core_in_use(lambda words: by_hand(mailbox, pmod.mmio, address, words)),
-        }
-        yield f"core in use, {LONGEST:,} words", "cores", waiting, 2 if quick else 5
+        yield "write_to_buffer, 10 words", "s", ways, 2 if quick else 51
+        for words in 1000, buffer.size:
+            yield f"filling {words:,} words", "s", filling(iop, buffer, words), 2 if quick else 15
         buffer.freebuffer()
-        del kept
+
+
+def filling(iop, buffer, words):
+    """The ways to fill so many words."""
+    looped = min(words, LOOPED)
+
+    def loop():
+        for i in range(looped):
+            buffer[i] = 1 + i
+
+    def arange():
+        buffer[:words] = np.arange(1, 1 + words, dtype=np.uint32)
+
+    python = seconds(loop, 1)
+    return {
+        BY_ADDRESS: seconds(lambda: iop.write_to_buffer(buffer.physical_address, words, 1), 3),
+        f"Python loop, {looped:,} words x {words // looped}": lambda: python() * words / looped,
+        "numpy.arange": seconds(arange, 3),
+    }
 
 
 def cells(quick):

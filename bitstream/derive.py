@@ -281,23 +281,12 @@ def derive(bit):
 
 def main(bit, folder):
     try:
-        overlay = derive(bit)
-    except OverlayError as error:
-        sys.exit(str(error))
-    try:
-        for name, contents in sorted(overlay.items(), reverse=True):  # no .bit without a .hwh
-            path = os.path.join(folder, name)
-            with open(path + ".part", "wb") as file:
+        for name, contents in sorted(derive(bit).items(), reverse=True):  # no .bit without a .hwh
+            with open(os.path.join(folder, name), "wb") as file:
                 file.write(contents)
-            os.replace(path + ".part", path)
-            print(path)
-    except OSError as error:
-        if os.path.exists(path + ".part"):
-            os.remove(path + ".part")
-        sys.exit(
-            f"The overlay cannot be written into {folder} ({error.strerror}): give a folder with"
-            " room for it."
-        )
+            print(file.name)
+    except (OverlayError, OSError) as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

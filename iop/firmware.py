@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -18,6 +19,7 @@ NO_COMPILER = (
     "There is no mb-gcc here: type `make compiler` in the kit's folder, which builds it once, in"
     " about six minutes, and shows its progress."
 )
+LONGEST = 60  # seconds that a build may take
 # Lines that make and GCC's driver add to the message itself
 BESIDE_THE_POINT = ("make: ", "cc1: all warnings", "collect2: ")
 
@@ -54,7 +56,13 @@ def put_on_path():
         return
     folder = _pinned()
     if folder is None:
-        raise RuntimeError(NO_COMPILER)
+        found = shutil.which("mb-gcc")
+        raise RuntimeError(
+            f"The mb-gcc in {os.path.dirname(found)} has no mb-g++ beside it, with which pynq"
+            " compiles a cell: type `make compiler` in the kit's folder, which builds one."
+            if found
+            else NO_COMPILER
+        )
     path = os.environ.get("PATH", os.defpath), str(folder / "bin"), str(folder / "unprefixed")
     os.environ["PATH"] = os.pathsep.join(path)
 
@@ -77,6 +85,11 @@ def build(source, program=None):
     tools = compiler()
     if tools is None:
         raise BuildError(NO_COMPILER)
+    if shutil.which("make") is None:
+        raise BuildError(
+            "There is no make here, which calls the compiler: install it, as in sudo apt-get"
+            " install make."
+        )
     if not os.path.isfile(source):
         raise BuildError(f"{source} is not there: run the cell that writes it.")
     with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +102,14 @@ def build(source, program=None):
                 f" ({said.splitlines()[-1] if said else f'status {failed}'}): has it enough memory,"
                 " and room on the disk?"
             )
-        shutil.copyfile(out + ".bin", program)
+        try:
+            shutil.copyfile(out + ".bin", program + ".part")
+            os.replace(program + ".part", program)
+        except OSError as error:
+            raise BuildError(
+                f"{program} cannot be written ({error.strerror}): give another path for the"
+                " program, in a folder of your own."
+            ) from None
     return program
 
 
@@ -113,19 +133,32 @@ def read_program(path):
 
 
 def _make(tools, folder, *variables):
-    """Runs make with these tools; returns its status, and what it printed."""
+    """Runs make with these tools, at most LONGEST seconds; returns its status, and what it
+    printed."""
     # Without the variables of an outer make, such as `make test`. LC_ALL: plain quotation marks.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     environment.update(LC_ALL="C", TMPDIR=folder)
     environment["PATH"] = tools + os.pathsep + os.environ.get("PATH", os.defpath)
-    run = subprocess.run(
+    process = subprocess.Popen(
         ["make", "--silent", "--no-print-directory", "-C", MB_SRC, "program", *variables],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=environment,
+        start_new_session=True,  # it can be ended with all that it starts
     )
-    return run.returncode, run.stdout.decode("utf-8", errors="replace").strip()
+    try:
+        said = process.communicate(timeout=LONGEST)[0]
+    except subprocess.TimeoutExpired:
+        raise BuildError(
+            f"The compiler had not ended after {LONGEST} s, and was stopped: does the program"
+            " include a file that has no end?"
+        ) from None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    return process.returncode, said.decode("utf-8", errors="replace").strip()
 
 
 def _essence(said, *folders):

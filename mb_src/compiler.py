@@ -19,7 +19,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 TARGET = "microblazeel-xilinx-elf"
@@ -97,7 +96,6 @@ FOR_PYNQS_PARSER = """
 #define _Noreturn
 #endif
 """
-SILENCE = 20  # seconds at most from one percentage to the next
 
 
 class BuildError(Exception):
@@ -108,36 +106,16 @@ def say(text):
     print("compiler: " + text, file=sys.stderr, flush=True)
 
 
-def run(step, command, folder, environment, log, objects=0):
-    """Runs a command to its end, with its output in `log`, and prints a percentage meanwhile.
-
-    Args:
-        objects: how many object files the command makes.
-
-    Raises:
-        BuildError: with the log's last lines, if the command fails.
-    """
-    start = told_at = time.time()
-    told = 0
-    with open(str(log), "ab") as out:
-        process = subprocess.Popen(
-            command, cwd=str(folder), env=environment, stdout=out, stderr=subprocess.STDOUT
-        )
-        try:
-            while process.poll() is None:
-                time.sleep(0.2 if not objects else 2)
-                if objects:
-                    done = min(99, 100 * sum(1 for _ in folder.rglob("*.o")) // objects)
-                    if done >= told + 5 or time.time() > told_at + SILENCE:
-                        say(f"{step}: {done} % ({time.time() - start:.0f} s)")
-                        told, told_at = done, time.time()
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-    if process.returncode:
-        tail = log.read_text(errors="replace").splitlines()[-15:]
-        raise BuildError("\n  ".join([f"{step} failed:"] + tail))
+def run(step, command, folder, environment=None):
+    """Runs a command to its end. Raises BuildError, with the last lines of its output, if it
+    fails."""
+    say(step)
+    try:
+        pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        subprocess.run(command, cwd=folder, env=environment, check=True, **pipes)
+    except subprocess.CalledProcessError as error:
+        tail = error.stdout.decode(errors="replace").splitlines()[-15:]
+        raise BuildError("\n  ".join([f"{step} failed:"] + tail)) from None
 
 
 def prepare(build):
@@ -145,35 +123,30 @@ def prepare(build):
     for program in ("apt-get", "dpkg"):
         if not shutil.which(program):
             raise BuildError(UNPINNED.format("there is no " + program + " here"))
-    root = os.geteuid() == 0
-    log = build / "download.log"
-    if root:
-        run("apt-get update", ["apt-get", "update"], build, None, log)
-    if not shutil.which("g++"):
-        if not root:
-            raise BuildError(
-                "There is no C++ compiler to build the MicroBlaze's with; type: sudo apt-get"
-                " install g++"
-            )
-        say("installing g++")
-        quietly = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-        command = "apt-get install -y --no-install-recommends g++".split()
-        run("apt-get install g++", command, build, quietly, log)
+    if os.geteuid() == 0:
+        run("apt-get update", ["apt-get", "update"], build)
+    if shutil.which("g++"):
+        return
+    if os.geteuid() != 0:
+        raise BuildError(
+            "There is no C++ compiler to build the MicroBlaze's with; type: sudo apt-get install"
+            " g++"
+        )
+    command = "apt-get install -y --no-install-recommends g++".split()
+    run("installing g++", command, build, dict(os.environ, DEBIAN_FRONTEND="noninteractive"))
 
 
 def fetch(build):
     """Downloads and unpacks the source packages and the helpers. Returns the environment that the
     build needs, and the folders of binutils' and GCC's sources."""
-    log = build / "download.log"
     for package in list(SOURCES) + HELPERS:
-        say("downloading " + package)
         try:
-            run("apt-get download", ["apt-get", "download", package], build, None, log)
+            run("downloading " + package, ["apt-get", "download", package], build)
         except BuildError as error:
             reason = UNPINNED.format(f"apt-get finds no {package}")
             raise BuildError(f"{reason}\n{error}") from None
     for package in build.glob("*.deb"):
-        run("unpacking", ["dpkg", "-x", str(package), str(build / "root")], build, None, log)
+        run("unpacking " + package.name, ["dpkg", "-x", package, build / "root"], build)
     usr = build / "root/usr"
     library = next(usr.glob("lib/*/libgmp.a")).parent
     environment = dict(
@@ -190,11 +163,10 @@ def fetch(build):
         there = [path for path in (build / "root/usr/src").glob("*/*.tar.*") if path.name in pins]
         if not there or hashlib.sha256(there[0].read_bytes()).hexdigest() != pins[there[0].name]:
             raise BuildError(UNPINNED.format(f"its {package} is not one of these"))
-        say("unpacking " + there[0].name)
         folders.append(build / re.match(r"\w+-[\d.]+\d", there[0].name).group())
         folders[-1].mkdir()
-        unpack = ["tar", "xf", str(there[0]), "--strip-components=1"]
-        run("unpacking " + there[0].name, unpack, folders[-1], environment, log)
+        unpack = ["tar", "xf", there[0], "--strip-components=1"]
+        run("unpacking " + there[0].name, unpack, folders[-1], environment)
     return environment, folders
 
 
@@ -210,19 +182,19 @@ def c_library(newlib, installed, step):
     """Installs the parts of newlib that pynq's programs need: headers, and two start-up files.
     pynq's package brings the library itself, so none is built."""
     there = installed / TARGET
-    shutil.copytree(str(newlib / "newlib/libc/include"), str(there / "include"))
+    shutil.copytree(newlib / "newlib/libc/include", there / "include")
     headers = newlib / "headers"
     headers.mkdir()
-    configure = ["env", "CC=mb-gcc", str(newlib / "newlib/configure")]
+    configure = ["env", "CC=mb-gcc", newlib / "newlib/configure"]
     step("configure newlib", configure + ["--host=" + TARGET, "--no-recursion"], headers)
     for name in "newlib.h", "_newlib_version.h":
-        shutil.copy(str(headers / name), str(there / "include"))
-    with open(str(there / "include/newlib.h"), "a") as file:  # which all the others include
+        shutil.copy(headers / name, there / "include")
+    with open(there / "include/newlib.h", "a") as file:  # which all the others include
         file.write(FOR_PYNQS_PARSER)
     (there / "lib").mkdir(exist_ok=True)
     for name in "crt0", "crtinit":
-        source = str(newlib / "libgloss/microblaze" / (name + ".S"))
-        compiled = str(there / "lib" / (name + ".o"))
+        source = newlib / "libgloss/microblaze" / (name + ".S")
+        compiled = there / "lib" / (name + ".o")
         step(f"compile {name}.S", ["mb-gcc", "-c", "-o", compiled, source], newlib)
     # GCC uses this as the linker's script. newlib's own names sections for which pynq's memory has
     # no place: an error.
@@ -238,20 +210,20 @@ def build_all(build):
     common = COMMON + ["--prefix=" + str(installed)]
     make = ["make", "MAKEINFO=true"]  # no manuals: Debian strips their sources
 
-    def step(name, command, folder, objects=0):
-        say(f"building {name} with {jobs}" if objects else name)
-        run(name, command, folder, environment, build / "build.log", objects)
+    def step(name, command, folder):
+        run(name, command, folder, environment)
 
     binutils, gcc = build / "build-binutils", build / "build-gcc"
     binutils.mkdir()
     gcc.mkdir()
     teach_32_none(binutils_source)
-    configure = [str(binutils_source / "configure")] + common
+    configure = [binutils_source / "configure"] + common
     step("configure binutils", configure + BINUTILS + FAST, binutils)
-    step(binutils_source.name, make + [jobs, "all-gas", "all-ld", "all-binutils"], binutils, 270)
+    parts = [jobs, "all-gas", "all-ld", "all-binutils"]
+    step(f"building {binutils_source.name}, about a minute", make + parts, binutils)
     step("install binutils", make + ["install-gas", "install-ld", "install-binutils"], binutils)
-    step("configure gcc", [str(gcc_source / "configure")] + common + GCC + FAST, gcc)
-    step(gcc_source.name, make + [jobs, "all-gcc"], gcc, 850)
+    step("configure gcc", [gcc_source / "configure"] + common + GCC + FAST, gcc)
+    step(f"building {gcc_source.name}, about four minutes", make + [jobs, "all-gcc"], gcc)
     # otherwise installing stops at a chapter of a manual that Debian left out
     (gcc / "gcc/s-tm-texi").touch()
     step("libgcc", make + [jobs, "all-target-libgcc"], gcc)
@@ -266,8 +238,8 @@ def build_all(build):
     # The OLED's driver of PYNQ_Peripherals includes this header, and no other of the standard
     # library.
     shutil.copy(
-        str(gcc_source / "libstdc++-v3/include/c_global/cstring"),
-        str(installed / TARGET / "include/c++" / gcc_source.name.partition("-")[2]),
+        gcc_source / "libstdc++-v3/include/c_global/cstring",
+        installed / TARGET / "include/c++" / gcc_source.name.partition("-")[2],
     )
     # pynq calls these two by their plain names, although it does not use their output.
     (installed / "unprefixed").mkdir()
@@ -275,7 +247,7 @@ def build_all(build):
         (installed / "unprefixed" / name).symlink_to("../bin/mb-" + name)
     # on the file system of the final folder, so that one step renames it
     whole = cache() / "installed"
-    shutil.rmtree(str(whole), ignore_errors=True)
+    shutil.rmtree(whole, ignore_errors=True)
     shutil.move(str(installed), str(whole))
     prefix = cache() / gcc_source.name.replace("gcc-", "mb-g++-")
     whole.rename(prefix)
@@ -296,7 +268,7 @@ def compiler():
     prefix = built()
     if prefix is None:
         cache().mkdir(parents=True, exist_ok=True)
-        with open(str(cache() / "lock"), "w") as lock:
+        with open(cache() / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             prefix = built() or build_here()
     return prefix / "bin"
@@ -304,18 +276,11 @@ def compiler():
 
 def build_here():
     say(f"building the MicroBlaze compiler into {cache()}, once; about six minutes on two cores")
-    start, build = time.time(), cache() / "build"
-    if re.search(r"[^\w./+-]", str(build)):  # with a space, for example, GCC cannot be built
-        build = Path(tempfile.mkdtemp(prefix="mb-gcc-", dir="/var/tmp")) / "build"
-    shutil.rmtree(str(build), ignore_errors=True)  # a killed run may have left it
-    build.mkdir()
-    try:
+    # where no folder's name has a space, with which GCC cannot be built
+    with tempfile.TemporaryDirectory(prefix="mb-gcc-", dir="/var/tmp") as folder:
+        build = Path(folder)
         prepare(build)
-        prefix = build_all(build)
-    finally:
-        shutil.rmtree(str(build if build.parent == cache() else build.parent), ignore_errors=True)
-    say(f"done in {time.time() - start:.0f} s")
-    return prefix
+        return build_all(build)
 
 
 if __name__ == "__main__":

@@ -5,16 +5,18 @@ The first two call the student's C in the IOP, as a cell with %%microblaze has l
 import numbers
 import random
 import threading
+import types
 
 import numpy as np
 from pynq.lib.pynqmicroblaze import magic
 
 from . import Case, Wrong, allocated, raised, says, shown, whole
-from .firmware import AROUND, is_intact
+from .firmware import AROUND, OUTSIDE, is_intact
 from .pins import STEP, plugged, thermometer
 
 WORD = 2**32
-ANSWER = 2  # seconds that a function of a cell may take
+LONGEST = 2  # seconds that a function of a cell may take
+ANSWER = random.randrange(1000, 2000)  # of a fill
 REFUSALS = TypeError, ValueError
 ROOM = "A word has 4 bytes, and there is room for as many as the buffer has bytes for."
 
@@ -32,14 +34,14 @@ def tweak(ramp):
 
 def _ramps(ramp, memory, length, data, step):
     tried = f"ramp(buffer, {length}, {data}, {step})"
-    memory[:] = outside = ~data % WORD
+    memory[:] = OUTSIDE
     case = Case(tried, "a number", "The function has a result, so that Python waits for it.")
     _call(case, ramp, memory[AROUND:], length, data, step)
     rule = "Word 0 is data, and each word is the one before it plus step."
     for i, word in enumerate(memory[AROUND : AROUND + length].tolist()):
         expected = (data + i * step) % WORD
         Case(tried, expected, rule).holds(word == expected, f"word {i} is {word}")
-    is_intact(tried, memory, length, outside)
+    is_intact(tried, memory, length)
 
 
 @says("it is right above zero and below.")
@@ -70,8 +72,8 @@ def write(fill_safely):
         any_other,
     ):
         with allocated(shape, dtype) as buffer:
-            _passes(fill_safely, buffer, 1)
-            _passes(fill_safely, buffer, words)
+            for length in 1, words, 0:
+                _passes(fill_safely, buffer, length)
             _refuses(fill_safely, buffer, buffer.size + 1)
             _refuses(fill_safely, buffer, -1, "No buffer has room for fewer words than none.")
     with allocated((20,), np.uint32) as buffer:
@@ -83,26 +85,15 @@ def write(fill_safely):
             _refuses(fill_safely, buffer, 16)
             _refuses(fill_safely, buffer, words + 1)
     rule = "Memory that the IOP can reach comes from allocate() or cma_array(), as a PynqBuffer."
-    for other in np.zeros(20, np.uint32), [0] * 20, bytearray(80), 0x8000, _Nothing():
+    looks_like_one = types.SimpleNamespace(physical_address=0x8000, nbytes=80, size=20)
+    for other in np.zeros(20, np.uint32), [0] * 20, bytearray(80), 0x8000, looks_like_one:
         _refuses(fill_safely, other, 10, rule)
-
-
-class _Nothing:
-    """Has what pynq asks for, and is no buffer."""
-
-    physical_address, nbytes, size = 0x8000, 80, 20
-
-    def __len__(self):
-        return self.size
-
-    def __repr__(self):
-        return "an object that has a physical_address"
 
 
 def _passes(fill_safely, buffer, length):
     wanted = "one call of fill with the same arguments, and its result"
     case = Case(_tried(buffer, length), wanted, ROOM)
-    fill, calls, answer = _recorder()
+    fill, calls = _recorder()
     result = case.of(fill_safely, fill, buffer, length, 1)
     case.holds(calls, "fill was not called")
     case.holds(len(calls) == 1, f"fill was called {len(calls)} times")
@@ -110,27 +101,27 @@ def _passes(fill_safely, buffer, length):
     same = getattr(given, "physical_address", None) == buffer.physical_address
     same = same and (whole(words), whole(data)) == (length, 1)
     case.holds(same, "fill was called with other arguments")
-    came = f"fill returned {answer}, and fill_safely {shown(result)}"
-    case.holds(result == answer, came)
+    came = f"fill returned {ANSWER}, and fill_safely {shown(result)}"
+    case.holds(result == ANSWER, came)
 
 
 def _refuses(fill_safely, buffer, length, rule=ROOM):
     case = Case(_tried(buffer, length), "a ValueError or a TypeError, and no call of fill", rule)
-    fill, calls, _ = _recorder()
+    fill, calls = _recorder()
     result = case.of(fill_safely, fill, buffer, length, 1, raises=REFUSALS)
     case.holds(not calls, "fill was called")
     case.holds(result is REFUSALS, f"it returned {shown(result)}")
 
 
 def _recorder():
-    """A fill that notes its calls and writes nothing, the list of these, and what it returns."""
-    calls, answer = [], random.randrange(1000, 2000)
+    """A fill that notes its calls and writes nothing, and the list of these."""
+    calls = []
 
     def fill(buffer, length, data):
         calls.append((buffer, length, data))
-        return answer
+        return ANSWER
 
-    return fill, calls, answer
+    return fill, calls
 
 
 def _tried(buffer, length):
@@ -155,12 +146,12 @@ def _call(case, function, *given):
         late.set()
         function.reset()
 
-    timer = threading.Timer(ANSWER, stop)
+    timer = threading.Timer(LONGEST, stop)
     timer.start()
     try:
         result = function(*given)
     except RuntimeError as error:  # the program is not there any more
-        came = f"the function had not returned after {ANSWER} s, and the IOP was stopped"
+        came = f"the function had not returned after {LONGEST} s, and the IOP was stopped"
         raise case.wrong(came) if late.is_set() else Wrong(str(error)) from None
     except Exception as error:
         raise case.wrong(raised(error)) from None

@@ -24,12 +24,12 @@ def tweak(microblaze, buffer, request):
 
     wanted = "7, 8 and 9 in words 20, 21 and 22, and 0 in all others"
     rule = "BUFFER_ADDR is the first word's byte, ARRAY_LENGTH counts words, INIT_DATA is a value."
-    case = Case(f"request = {shown(request)}", wanted, rule)
     try:
-        address, length, data = numbers = [whole(word) for word in request]
+        address, length, data = map(whole, request)
+        case = Case(f"request = ({address:#x}, {length:d}, {data:d})", wanted, rule)
     except (TypeError, ValueError):
-        numbers = [None]
-    case.holds(None not in numbers, "those are not three whole numbers")
+        case = Case(f"request = {shown(request)}", wanted, rule)
+        raise case.wrong("those are not three whole numbers") from None
     first = address - buffer.physical_address
     inside = first % 4 == 0 and 0 <= first < first + 4 * length <= buffer.nbytes
     came = f"{length} words at {address:#x} are not words of the buffer, so the IOP was not told"
@@ -170,7 +170,7 @@ def _fills(microblaze, mailbox, write_words, buffer, length, when="", rule=None)
         raise case.wrong("it returned before the IOP was done")
     words = buffer.nonzero()[0]
     others = ", and the buffer's words are not the IOP's" if words.size else ""
-    case.holds(asked, f"it made no request{others}")
+    case.holds(asked, f"it made no request by the mailbox that it was given{others}")
     case.holds(words.size, "it left the buffer as it was")
     right = words.size == length and (buffer[:length] == np.arange(data, data + length)).all()
     came = f"it left {words.size} words that are not 0, the first of them {buffer[words[0]]}"

@@ -7,7 +7,7 @@ import tracemalloc
 
 import numpy as np
 
-from . import Case, count, says, shown
+from . import Case, compare, count, says, shown
 
 BLOCK = 1000  # words
 MEMORY = 100000  # bytes for a block and its numbers: twelve times 1000 numbers of 8 bytes
@@ -38,7 +38,8 @@ def _fills(fill_in_blocks, words):
     buffer = np.full(words + BLOCK, 7, np.uint32).view(Watched)
     tried = f"fill_in_blocks(buffer, {words})"
     wanted = f"1, 2, 3, ... in the first {count(words, 'word')}, and all others as they were"
-    case = Case(tried, wanted, "The last block has only the words that are left.")
+    rule = "The last block has only the words that are left."
+    case = Case(tried, wanted, rule)
     Watched.writes = []
     tracemalloc.start()
     try:
@@ -47,8 +48,7 @@ def _fills(fill_in_blocks, words):
     finally:
         tracemalloc.stop()
     values = np.asarray(buffer)
-    for word in np.flatnonzero(values[:words] != np.arange(1, words + 1))[:1]:
-        raise case.wrong(f"word {word} is {values[word]}")
+    compare(tried, values[:words], np.arange(1, words + 1), rule)
     case.holds((values[words:] == 7).all(), "it wrote more words than that")
 
     writes = [size for size in Watched.writes if size]  # one of no words at all does no harm

@@ -5,7 +5,6 @@ Two of them need the virtual board: they plug modules of their own into the IOP'
 import contextlib
 import random
 import struct
-import tempfile
 
 import numpy as np
 from pynq import Overlay
@@ -13,8 +12,8 @@ from pynq.lib.pmod import Pmod_TMP2
 
 from iop.pynq_tutorial import Pynq_Tutorial
 
-from . import Case, Untouched, Wrong, allocated, is_untouched, says, shown, whole
-from .firmware import ANSWERS_WITHIN, RESULT, built, is_filled_in
+from . import Case, Untouched, Wrong, is_untouched, says, shown, whole
+from .firmware import is_filled_in, running
 
 STEP = 1 / 128  # degrees, of the thermometer's 16 bits
 FILM = [0, 1, 2, 3, 4, 5, 6, 7, 6, 5, 4, 3, 2, 1]  # LEDs
@@ -22,9 +21,10 @@ FILM = [0, 1, 2, 3, 4, 5, 6, 7, 6, 5, 4, 3, 2, 1]  # LEDs
 
 @says("the light runs there and back, one LED at a time.")
 def tweak(film):
-    words = list(film)
     rule = "At each end the light turns round and stays for one word only."
-    case = Case("the film", "14: LEDs 0 to 7, and then 6 to 1", rule)
+    case = Case("the film", "14 words: LEDs 0 to 7, and then 6 to 1", rule)
+    case.holds(hasattr(film, "__iter__"), f"it is {shown(film)}")
+    words = list(film)
     case.holds(len(words) == len(FILM), f"it has {len(words)} words")
     for number, (word, led) in enumerate(zip(words, FILM)):
         wanted = f"{1 << led:#x}, LED {led} alone"
@@ -37,24 +37,14 @@ def tweak(film):
 @says("the IOP counts the pins that are high.")
 def change(source):
     is_filled_in(source)
-    with _plugged(_pmods().PmodDevice()) as module, tempfile.TemporaryDirectory() as folder:
-        iop = Pynq_Tutorial(_new_iop(), built(source, folder))
-        with allocated((1,), np.uint32) as buffer:
-            for levels in [0x00, 0xFF, 0x01, 0x80] + [random.randrange(256) for _ in range(4)]:
-                _counts(iop, buffer, module, levels)
-
-
-def _counts(iop, buffer, module, levels):
-    for pin in range(8):
-        module.drive(pin, levels >> pin & 1)
-    high = bin(levels).count("1")
-    case = Case(f"the levels {levels:08b}, pin 7 first", high, "Each bit that is 1 counts once.")
-    try:
-        iop.write_to_buffer(buffer, 1, 0, timeout=ANSWERS_WITHIN)
-    except TimeoutError:
-        raise case.wrong(f"the IOP did not answer within {ANSWERS_WITHIN} seconds") from None
-    result = iop.read_mailbox(RESULT)
-    case.holds(result == high, f"RESULT is {result}")
+    rule = "Each bit that is 1 counts once."
+    with _plugged(_pmods().PmodDevice()) as module, running(source, _new_iop()) as request:
+        for levels in [0x00, 0xFF, 0x01, 0x80] + [random.randrange(256) for _ in range(4)]:
+            for pin in range(8):
+                module.drive(pin, levels >> pin & 1)
+            tried, high = f"the levels {levels:08b}, pin 7 first", bin(levels).count("1")
+            _, result = request(tried, np.zeros(1, np.uint32), 0)
+            Case(tried, high, rule).holds(result == high, f"RESULT is {result}")
 
 
 @says("pynq's driver reads your thermometer.")

@@ -71,9 +71,3 @@ def test_check_fails_for_a_changed_byte(tmp_path):
     (tmp_path / "changed.bin").write_bytes(program)
     with pytest.raises(SystemExit, match="is not what the source makes"):
         check.main(str(TOOLS / "mb-objdump"), PROGRAM, str(tmp_path / "changed.bin"))
-
-
-@needs_compiler
-def test_linker_refuses_a_program_that_would_reach_the_mailbox(tmp_path):
-    with pytest.raises(subprocess.CalledProcessError):
-        compile_c("char big[0xF000]; int main(void) { return big[0]; }", tmp_path)

@@ -19,19 +19,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_buffer_stays")]
 
 # What a student may put in place of the last line of the loop
 RAMPS = [
-    ("words[i] = data + i * step", RIGHT),
-    ("words[i] = data, data += step", RIGHT),
     ("words[i] = i ? words[i - 1] + step : data", RIGHT),
-    ("((volatile int *)words)[length - 1 - i] = data + (length - 1 - i) * step", RIGHT),
     ("words[i] = data", r"ramp\(buffer, 10, 1000, -3\): word 1 is 1000. Expected: 997. "),
     ("words[i] = data + step", "word 0 is 997. Expected: 1000. "),
-    ("words[i] = data + (i > 0) * step", "word 2 is 997. Expected: 994. "),
     ("words[i] = data + i * (step ? step : 1)", r"\(buffer, 10, 5, 0\): word 1 is 6. Expected: 5"),
     ("words[i] = data + i * step; words[length] = 0", "wrote words before or behind the 10 words"),
-    ("words[i] = data + i * step; words[-1] = 0", "it wrote words before or behind"),
     ("while (1)", "the function had not returned after 1 s, and the IOP was stopped"),
-    ("{ words[i] = data + i * step; if (!i) length--; }", "word 9 is [0-9]+. Expected: 973. "),
-    ("{ words[i] = data + i * step; return 1; }", "word 1 is [0-9]+. Expected: 997. "),
 ]
 # Another first line; what it returns
 TYPES = "void *buffer, unsigned int length, unsigned int data"
@@ -39,29 +32,16 @@ SIGNATURES = [
     (f"void ramp({TYPES}, int step)", "", "the function returns nothing, so Python does not wait"),
     (f"int ramp({TYPES}, unsigned int step)", "length", "your code raised error: argument out"),
     (f"int ramp({TYPES})", "length", "raised TypeError: .*takes 4 positional arguments but 5"),
-    (f"int ramp({TYPES}, int step)", "data", RIGHT),
-    (f"char ramp({TYPES.replace('int length', 'char length')}, int step)", "length", RIGHT),
     (f"float ramp({TYPES}, int step)", "length", RIGHT),
 ]
 # What a student may have it return
 THERMOMETERS = [
-    ("(short)(bytes[0] << 8 | bytes[1]) / 128.0f", RIGHT),
     ("(signed char)bytes[0] * 2.0f + bytes[1] / 128.0f", RIGHT),
-    ("(((bytes[0] ^ 0x80) * 256 + bytes[1]) - 32768) / 128.0f", RIGHT),
-    ("(bytes[0] * 256 + bytes[1]) / 128.0f - (bytes[0] > 127 ? 512 : 0)", RIGHT),
     ("(bytes[0] * 256 + bytes[1]) / 128.0f", "-12.5 degrees: it says 499.5. Expected: -12.5. The"),
-    ("(signed char)(bytes[0] * 256 + bytes[1]) / 128.0f", "21.5 degrees: it says -0.5. Expected"),
     ("(short)(bytes[1] << 8 | bytes[0]) / 128.0f", "21.5 degrees: it says -127.9.*. Expected: 21"),
-    ("(short)(bytes[0] << 8 | bytes[1]) / 16.0f", "it says 172.0. Expected: 21.5. "),
     ("(short)(bytes[0] << 8 | bytes[1]) / 128", "it says 21.0. Expected: 21.5. "),
-    (
-        "(bytes[0] & 0x7F) * 2.0f + bytes[1] / 128.0f - (bytes[0] >> 7)",
-        "it says 242.5. Expected: -",
-    ),
-    ("(signed char)bytes[0] * 2.0f + (signed char)bytes[1] / 128.0f", "it says 19.5. Expected: 2"),
 ]
 # The guard of fill_safely: its condition, what it does otherwise, and before
-PLACE = r"fill_safely\(fill, buffer, {}, 1\), where buffer is {} \({}\): "
 GUARD = "if not ({}): raise ValueError('no')\nreturn fill(buffer, length, data)"
 IS_BUFFER = "isinstance(buffer, PynqBuffer) and "
 GUARDS = [
@@ -71,50 +51,29 @@ GUARDS = [
         "    raise TypeError\nreturn fill(buffer, length=length, data=data)",
         RIGHT,
     ),
-    (GUARD.format(IS_BUFFER + "length in range(buffer.size * buffer.itemsize // 4 + 1)"), RIGHT),
     ("...", UNTOUCHED),
-    (
-        "fill(buffer, length, data)",
-        PLACE.format(21, "20 elements of uint32", "PynqBuffer") + "fill",
-    ),
+    ("fill(buffer, length, data)", "buffer, 21, 1.*20 elements of uint32 .*: fill was called"),
     (
         GUARD.format(IS_BUFFER + "0 <= length <= len(buffer)"),
-        PLACE.format(15, "3 x 5 elements of int32", "PynqBuffer") + "your code raised Val",
+        r"15, 1\), where buffer is 3 x 5 elements of int32 \(PynqBuffer\): your code raised Val",
     ),
-    (
-        GUARD.format(IS_BUFFER + "0 <= length <= buffer.size"),
-        "16 elements of uint8 .*: fill was called. Expected: a ValueError or a TypeError, and",
-    ),
-    (
-        GUARD.format(IS_BUFFER + "0 <= length < buffer.nbytes // 4"),
-        PLACE.format(20, "20 .*", "PynqBuffer") + "your code raised ValueError: no .*Expected: one",
-    ),
+    (GUARD.format(IS_BUFFER + "0 <= length <= buffer.size"), "16 elements of uint8 .*: fill was"),
+    (GUARD.format(IS_BUFFER + "0 <= length < buffer.nbytes // 4"), "20, 1.*raised ValueError: no"),
+    (GUARD.format(IS_BUFFER + "0 < length <= buffer.nbytes // 4"), r"buffer, 0, 1.*raised Value"),
     (
         GUARD.format("isinstance(buffer, np.ndarray) and 0 <= length <= buffer.nbytes // 4"),
         r"uint32 \(ndarray\): fill was called. Expected: .*Memory that the IOP can reach comes",
     ),
     (
         GUARD.format("hasattr(buffer, 'physical_address') and 0 <= length <= buffer.nbytes // 4"),
-        r"is an object that has a physical_address \(_Nothing\): fill was called. Expected",
+        r"\(SimpleNamespace\): fill was called. Expected",
     ),
-    (
-        GUARD.format(IS_BUFFER + "length <= buffer.nbytes // 4"),
-        r"\(fill, buffer, -1, 1\), .*: fill",
-    ),
+    (GUARD.format(IS_BUFFER + "length <= buffer.nbytes // 4"), r"buffer, -1, 1\), .*: fill was"),
     ("fill(buffer, length, data); right(fill, buffer, length, data)", "fill was called 2 times"),
-    (
-        "try: return right(fill, buffer, length, data)\nexcept ValueError: pass",
-        "it returned None. ",
-    ),
     (
         "right(fill, buffer, length, data); return",
         "fill returned [0-9]+, and fill_safely None. Exp",
     ),
-    (
-        "right(fill, buffer, min(max(length, 0), buffer.nbytes // 4), data)",
-        "21, 1.*fill was called",
-    ),
-    ("right(fill, buffer, length, data.nbytes)", "AttributeError: 'int' object has no attribute"),
 ]
 
 
@@ -122,7 +81,7 @@ GUARDS = [
 def path_as_it_was(monkeypatch):
     """A cell's compiler comes onto the PATH, which is not what the tests after these expect."""
     monkeypatch.setenv("PATH", os.environ["PATH"])
-    monkeypatch.setattr(check, "ANSWER", 1)
+    monkeypatch.setattr(check, "LONGEST", 1)
 
 
 @pytest.fixture
@@ -170,12 +129,10 @@ def test_a_thermometer_below_zero(answer, says, defined, told, board):
 
 
 @pytest.mark.parametrize(
-    "check, answer, says",
-    answers(check.write, "fill_safely(fill, buffer, length, data)", GUARDS)
-    + [(check.write, 7, "your code raised TypeError: 'int' object is not callable")],
+    "check, answer, says", answers(check.write, "fill_safely(fill, buffer, length, data)", GUARDS)
 )
 def test_a_guard(check, answer, says, told):
-    getattr(answer, "__globals__", {}).update(PynqBuffer=PynqBuffer, locate=locate)
+    answer.__globals__.update(PynqBuffer=PynqBuffer, locate=locate)
     told(says, check, answer)
 
 
@@ -190,11 +147,10 @@ def test_a_function_whose_cell_was_not_the_last_one(exercise, name, loaded, defi
     told(says, getattr(check, exercise), first)
 
 
-@pytest.mark.parametrize("exercise", ["tweak", "change"])
-@pytest.mark.parametrize("answer", [lambda: 1, 7, "ramp"], ids=["in Python", "number", "name"])
-def test_what_is_no_function_of_a_cell(exercise, answer, told, overlay):
+def test_what_is_no_function_of_a_cell(told, overlay):
     says = "Expected: a function that the cell of C above defined. The IOP is to do the work."
-    told(says, getattr(check, exercise), answer)
+    for exercise in check.tweak, check.change:
+        told(says, exercise, lambda: 1)
 
 
 def test_below_zero_needs_a_virtual_thermometer(defined, told, monkeypatch):

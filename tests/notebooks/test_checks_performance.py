@@ -6,27 +6,13 @@ from checks import performance as check
 from helpers.exercises import RIGHT, answers
 
 TWEAK = [
-    ("words * instructions / 100e6", RIGHT),
     ("np.float64(words) * instructions * 10 / 1e9", RIGHT),
-    ("__import__('fractions').Fraction(words) * instructions / 10**8", RIGHT),
     ("'0.2 s'", "'0.2 s', and should be a number"),
     ("words * 2.375 * 1e-8", r"word of \S+ instructions each: the result is"),
-    ("words * instructions * 1e-5", "the result is"),
     ("words * round(instructions) * 1e-8", "the result is"),
     ("words * instructions * 10", "the result is"),  # nanoseconds
 ]
 CHANGE = [
-    (
-        """
-        base = np.arange(1, 1001, dtype=np.uint32)
-        while words > 0:
-            here = min(words, 1000)
-            buffer[:here] = base[:here]
-            buffer, words = buffer[here:], words - here
-            base += 1000
-        """,
-        RIGHT,
-    ),
     (
         """
         for start in range(0, words + 1, 1000):  # the last block may have no words
@@ -50,24 +36,11 @@ CHANGE = [
         """,
         "bytes of memory",
     ),
-    (
-        """
-        for start in range(0, words, 500):
-            end = min(start + 500, words)
-            buffer[start:end] = np.arange(start, end) + 1
-        """,
-        "it made 2 assignments",
-    ),
     ("np.asarray(buffer)[:words] = np.arange(1, words + 1)", "in another way"),
-    (
-        "buffer[:words] = np.arange(1, words + 1)",
-        r"fill_in_blocks\(buffer, 1001\): it wrote 1,001 in one go",
-    ),
+    ("buffer[:words] = np.arange(1, words + 1)", r"\(buffer, 1001\): it wrote 1,001 in one go"),
     ("for i in range(words): buffer[i] = 1 + i", "it made 999 assignments"),
     ("right(buffer, words); buffer[:words] -= 1", "word 0 is 0"),
-    ("if words >= 1000: right(buffer, words // 1000 * 1000)", "word 0 is 7"),
     ("right(buffer, -(-words // 1000) * 1000)", "wrote more words than that"),
-    ("right(buffer)", "TypeError"),
 ]
 CROSSING = "(b[0] - a[0]) / (1 / a[1] - 1 / b[1])"
 WRITE = [
@@ -80,14 +53,9 @@ WRITE = [
         RIGHT,
     ),
     ("None if right(a, b) is None else math.ceil(right(a, b))", RIGHT),
-    ("None if right(a, b) is None else np.float32(right(a, b))", RIGHT),
-    (CROSSING, "the result is"),
     (f"max(0, {CROSSING})", "the result is"),
     (f"None if {CROSSING} < 0 else {CROSSING}", "the result is None. Expected: 0"),
-    ("a[0] * a[1]", "the result is"),
-    ("right(a, b) or None", "the result is None. Expected: 0"),
     ("0 if b[0] < a[0] else right(a, b)", "the result is 0. Expected: None"),
-    ("1e6 * (right(a, b) or 0)", "the result is"),
     ("'never'", "'never', and should be a number"),
 ]
 

@@ -11,25 +11,20 @@ pytestmark = pytest.mark.slow
 
 FILM = [1 << led for led in (0, 1, 2, 3, 4, 5, 6, 7, 6, 5, 4, 3, 2, 1)]
 FILMS = [
-    (FILM, RIGHT),
     (np.array(FILM, np.uint32), RIGHT),
-    (FILM[:8] + [64.0] + FILM[9:], RIGHT),
-    (FILM + [1], "the film: it has 15 words. Expected: 14: "),
-    (FILM[:8] * 2, "the film: it has 16 words"),
+    (FILM + [1], "the film: it has 15 words. Expected: 14 words: "),
+    (5, "the film: it is 5. Expected: 14 words: "),
     (FILM[:8] + FILM[7:1:-1], "word 8 .*: it is 0x80, which lights LED 7. Expected: 0x40, LED 6"),
     (list(range(14)), "word 0 .*: it is 0x0, which lights no LED. Expected: 0x1, LED 0 alone"),
-    ([2**led - 1 for led in range(1, 15)], "word 1 .*: it is 0x3, which lights LED 0 and 1. "),
     (list("there and back"), "word 0 of the film: it is 't'. Expected: 0x1"),
     (..., UNTOUCHED),
 ]
 PROGRAMS = [
     ("levels >> i & 1", RIGHT),
-    ("(levels & 1 << i) != 0", RIGHT),
     ("levels & 1, levels >>= 1", RIGHT),
     ("...", UNTOUCHED),
     ("1 + 0 * levels", "the levels 00000000, pin 7 first: RESULT is 8. Expected: 0."),
     ("levels & 1 << i", "the levels 11111111, pin 7 first: RESULT is 255. Expected: 8."),
-    ("levels & i", "the levels 11111111, pin 7 first: RESULT is 28. Expected: 8."),
     ("levels >> (i + 1) & 1", "the levels 11111111, pin 7 first: RESULT is 7. Expected: 8."),
     ("i-- && levels", "the levels 00000000, pin 7 first: the IOP did not answer"),
     ("level >> i & 1", "building pins.c: pins.c:21:18: error: 'level' undeclared"),
@@ -58,28 +53,17 @@ class Device(I2cDevice):
 def nothing(*_): ...
 
 
-def takes_it_anew(self):
-    self.bytes.append(self.word & 0xFF)
-    return self.word >> 8 if len(self.bytes) == 3 else self.bytes[-1]
-
-
 SENT = r"20.0 degrees: your device sent the bytes "
 DEVICES = [  # what is another than in Device
     ({}, RIGHT),
-    ({"read": takes_it_anew}, RIGHT),
     ({"start": nothing, "read": nothing}, UNTOUCHED),
     (
         {"start": lambda self, _: setattr(self, "bytes", [*self.word.to_bytes(2, "little")])},
         SENT + "000a, which .* Expected: 0a00",
     ),
-    (
-        {"start": lambda self, _: setattr(self, "bytes", [0, int(self.celsius)])},
-        SENT + "0014, .* Expected: 0a00",
-    ),
     ({"read": lambda self: self.bytes[0]}, SENT + "0a0a, .* Expected: 0a00"),
     ({"address": 0x48}, SENT + r"\(none\)"),
     ({"read": lambda self: str(self.celsius)}, SENT + "ffff"),
-    ({"start": lambda self, _: setattr(self, "bytes", [])}, SENT + "ffff"),
 ]
 
 

@@ -4,15 +4,13 @@ no board gets it."""
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 
 import nbformat
 import pytest
 
-from helpers.kit import ROOT, make
-from helpers.waiting import soon
+from helpers.kit import ROOT, make, run_program
 
 pytestmark = pytest.mark.slow
 
@@ -79,14 +77,11 @@ def test_clean_removes_what_the_kit_made_by_name(kit):
 
 
 WRITES = """
-import os, time
-os.makedirs("my_firmware", exist_ok=True)
-with open("my_firmware/square.c", "w") as file:
-    file.write("a test's")
-open({!r}, "w").close()
-while not os.path.exists({!r}):
-    time.sleep(0.02)
+import os
+os.makedirs('my_firmware', exist_ok=True)
+open('my_firmware/square.c', 'w').close()
 """
+MINE = {name: "notebooks/my_firmware/" + name for name in ("mine.c", "square.c")}
 
 
 def put_notebook(path, source):
@@ -94,100 +89,25 @@ def put_notebook(path, source):
     nbformat.write(notebook, str(path))
 
 
-@pytest.fixture
-def long_run(kit, tmp_path):
-    """A function that starts pytest on a notebook that writes what notebook 4 does, and then waits:
-    (process, go on)."""
-    put(kit, "notebooks/my_firmware/mine.c", "notebooks/my_firmware/square.c")
-    processes = []
-
-    def start():
-        started, go_on = (tmp_path / f"{word}{len(processes)}" for word in ("started", "go_on"))
-        source = WRITES.format(str(started), str(go_on))
-        put_notebook(kit / "notebooks" / "9_writes.ipynb", source)
-        process = pytest_in(kit, "notebooks/9_writes.ipynb")
-        processes.append(process)
-        assert soon(lambda: started.exists() or process.poll() is not None)
-        assert process.poll() is None, process.communicate()[0]
-        return process, go_on.touch
-
-    yield start
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-
-
-def pytest_in(kit, *arguments):
-    # In the kit, and not here: the environment's own path to a kit comes later than PYTHONPATH.
-    return subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", *arguments],
-        cwd=str(kit),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,
-        env=dict(os.environ, PYTHONPATH=str(kit)),
-    )
-
-
 def students(kit):
     return {path.name: path.read_text() for path in (kit / "notebooks" / "my_firmware").iterdir()}
 
 
-MINE = {name: "notebooks/my_firmware/" + name for name in ("mine.c", "square.c")}
-
-
-def runs_in(kit):
-    return [path.name for path in (kit / ".pytest_tmp").iterdir()]
-
-
-def test_runs_that_overlap_disturb_neither_each_other_nor_a_student(kit, long_run):
-    put(kit, "tests/test_uses_tmp_path.py")
-    (kit / "tests/test_uses_tmp_path.py").write_text(
-        "def test(tmp_path):\n    assert tmp_path.exists()\n"
-    )
-    first, go_on = long_run()
-    assert students(kit) == MINE and len(runs_in(kit)) == 1
-    # an IDE's, a student's
-    collects = "--collect-only", "tests/setup/test_links.py"
-    for second in collects, ["tests/test_uses_tmp_path.py"]:
-        other = pytest_in(kit, *second)
-        assert "error" not in other.communicate(timeout=300)[0] and other.returncode == 0
-    (kit / "notebooks/my_firmware/mine.c").write_text("saved during a run")
-    go_on()
-    said = first.communicate(timeout=300)[0]
-    assert first.returncode == 0 and "1 passed" in said, said
-    assert students(kit) == dict(MINE, **{"mine.c": "saved during a run"}) and runs_in(kit) == []
-
-
-@pytest.mark.long
-def test_a_run_that_is_cut_off_costs_a_student_nothing(kit, long_run):
-    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
-        run, _ = long_run()
-        run.send_signal(number)
-        said = run.communicate(timeout=300)[0]
-        assert (
-            run.returncode not in (0, -number) and students(kit) == MINE and runs_in(kit) == []
-        ), said
-    run, _ = long_run()
-    run.kill()
-    run.communicate()
-    assert students(kit) == MINE and len(runs_in(kit)) == 1
-    # the next run removes what is left of it
-    assert pytest_in(kit, "--collect-only", "tests/setup/test_links.py").wait(60) == 0
-    assert runs_in(kit) == []
+def test_a_test_run_leaves_a_students_programs_alone(kit):
+    put(kit, *MINE.values())
+    put_notebook(kit / "notebooks" / "9_writes.ipynb", WRITES)
+    # In the kit, and not here: the environment's own path to a kit comes later than PYTHONPATH.
+    words = sys.executable, "-m", "pytest", "-q", "notebooks/9_writes.ipynb"
+    run = run_program(*words, cwd=str(kit), PYTHONPATH=str(kit))
+    assert run.returncode == 0 and "1 passed" in run.stdout, run.stdout
+    assert students(kit) == MINE and list((kit / ".pytest_tmp").iterdir()) == []
 
 
 def test_executed_leaves_a_students_programs_alone(kit, tmp_path):
     put(kit, "notebooks/my_firmware/square.c")
     for path in (kit / "notebooks").glob("[0-9]_*.ipynb"):
         path.unlink()
-    source = """
-import os
-os.makedirs('my_firmware', exist_ok=True)
-open('my_firmware/square.c', 'w').close()
-"""
-    put_notebook(kit / "notebooks/9_my own.ipynb", source)
+    put_notebook(kit / "notebooks/9_my own.ipynb", WRITES)
     (kit / "setup.sh").write_text("")
     (kit / ".venv").symlink_to(os.path.dirname(os.path.dirname(sys.executable)))
     run = make("executed", cwd=str(kit), TMPDIR=str(tmp_path))
