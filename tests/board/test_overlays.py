@@ -13,8 +13,6 @@ POWER_UPS = "unknown", "operating"
 BOOTS = [  # the image's boot script or none, and what is loaded then
     ("unknown", None, "base tutorial tutorial base"),
     ("operating", BOOT, "tutorial base base tutorial"),
-    ("operating", None, "base base tutorial tutorial"),
-    ("unknown", BOOT, "tutorial tutorial base base"),
 ]
 
 
@@ -22,8 +20,8 @@ def last_line(done):
     return done.stderr.strip().splitlines()[-1]
 
 
-def test_every_order_over_three_boots(board):
-    """Twice each, and each of them as the first of a boot."""
+def test_every_order_over_two_boots(board):
+    """Each of them as the first of a boot."""
     for state, boot, order in BOOTS:
         board.power_up(state, boot)
         for load in order.split():
@@ -31,10 +29,7 @@ def test_every_order_over_three_boots(board):
 
 
 def test_the_examples_own_order_where_nothing_was_downloaded(board):
-    """Whether an image's metadata was cached when it was built or not."""
     for state in POWER_UPS:
-        board.power_up(state)
-        board.python("example.py")
         board.power_up(state)
         for path in board.state_files():
             path.unlink()
@@ -59,8 +54,6 @@ def test_install_use_uninstall_leave_the_base_overlay_as_it_was(board):
     assert "removed" in board.output("make", "uninstall")
     assert not board.path(NAME).exists()
     board.python("base.py", folder=NOTEBOOKS)
-    board.power_up("operating")
-    board.python("base.py", folder=NOTEBOOKS)
 
 
 def test_a_notebook_that_is_left_then_the_folder_is_renamed(board):
@@ -76,14 +69,11 @@ def test_a_folder_that_a_student_renames_or_deletes_after_use(board):
     board.power_up("operating")
     board.python("tutorial.py")
     board.output("mv", NAME, NOTEBOOKS + "/mine")
-    board.python("base.py", folder=NOTEBOOKS)
     board.power_up("operating")
     board.python("base.py", folder=NOTEBOOKS)
     board.python("tutorial.py", folder=NOTEBOOKS + "/mine")
     board.output("rm", "-rf", NOTEBOOKS + "/mine")
     board.python("base.py", folder=NOTEBOOKS)
-    board.output("make", "install")
-    board.python("tutorial.py")
 
 
 BROKEN = {
@@ -91,7 +81,6 @@ BROKEN = {
         dict(json.loads(text), bitfile_name="/home/xilinx/gone.bit")
     ),
     "cut off": lambda text: text[: len(text) // 2],
-    "empty": lambda text: "",
 }
 
 
@@ -112,7 +101,6 @@ def test_a_state_file_that_pynq_cannot_read_is_named(board, release):
             assert "sudo rm" in board.run("make", "doctor").stdout
         board.output("make", "install")
         board.python("example.py")
-        board.python("base.py")
 
 
 def test_a_state_file_of_another_user_is_named(board, release):
@@ -136,9 +124,10 @@ def test_metadata_that_is_cut_off_is_read_again(board):
 def test_a_base_overlay_of_another_image_is_refused(board):
     shutil.rmtree(str(board.path(NAME)))
     hwh = board.pynq / "overlays/base/base.hwh"
-    text = hwh.read_text(encoding="utf-8-sig")
-    hwh.write_text(text.replace('DEVICE="7z020"', 'DEVICE="7z010"'), encoding="utf-8")
+    own = hwh.read_bytes()
+    hwh.write_bytes(own.replace(b'DEVICE="7z020"', b'DEVICE="7z010"'))
     done = board.run("make", "install", folder=HOME_KIT)
+    hwh.write_bytes(own)
     assert done.returncode, done.stdout
     assert "describes 7z010, and a PYNQ-Z1 or PYNQ-Z2 has a 7z020" in done.stderr
     assert not board.path(NAME).exists()

@@ -98,7 +98,11 @@ def _set_up(folder, python):
     run("setting up", ["sh", "setup.sh"], folder, PYTHON=python, PATH=path)
     for path in glob.glob(f"{folder}/.venv/lib/python*/site-packages/pynq_tutorial.pth"):
         os.remove(path)  # nor is a kit on its path
-    return os.path.join(folder, ".venv", "bin", "python")
+    own, compiled = os.path.join(folder, ".venv/bin/python"), os.path.join(folder, ".venv/compiled")
+    if not os.path.exists(compiled):  # as an image's are, and pip's; uv compiles nothing
+        subprocess.call([own, "-m", "compileall", "-qq", "-j", "0", f"{folder}/.venv/lib"])
+        open(compiled, "w").close()
+    return own
 
 
 def _install(folder, pynq, pins, python):
