@@ -12,14 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from student import Student
 
-from conftest import (
-    KILLED,
-    ROOT,
-    home_of,
-    make_user,
-    processes_of,
-    soon,
-)
+from conftest import KILLED, ROOT, home_of, make_user, processes_of, soon
 
 LESSON = [
     cell
