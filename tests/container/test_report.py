@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import nbformat
+
 from conftest import ROOT, make
 from deploy import collect, execute, report
 
