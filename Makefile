@@ -148,7 +148,7 @@ test-container: ## the image that make image builds, with podman; needs root and
 test-container: PARTS = kit
 test-container: RUN = PYTHONPATH=tests $(BIN)python3 -m container $(chosen)
 
-test-browser: ## every notebook in a browser; SHOTS=folder keeps screenshots, ONLY=lab4-2
+test-browser: ## every notebook in a browser; SHOTS=folder keeps screenshots, ONLY=2_iop
 test-browser: PARTS = kit browser
 test-browser: RUN = SHOTS='$(SHOTS)' .browser/bin/python -m pytest -c tests/browser/pytest.ini \
 	tests/browser $(chosen)
