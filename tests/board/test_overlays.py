@@ -110,6 +110,7 @@ def test_a_state_file_of_another_user_is_named(board, release):
     (path,) = board.state_files()
     path.chmod(0o600)
     said = last_line(board.kernel("example.py", user="xilinx"))
+    path.chmod(0o644)
     assert said.startswith("RuntimeError: pynq's state file") and "is another user's" in said
 
 

@@ -18,16 +18,12 @@ ENVIRONMENTS = os.path.join(ROOT, ".images")
 EXAMPLE = "import sys, runpy, virtual_board; virtual_board.activate(); runpy.run_path(sys.argv[1])"
 TEN_WORDS = "State of buffer after IOP write\n" + "".join(f"{word}\n" for word in range(1, 11))
 TESTS = [
-    "iop/test_mailbox.py",
     "iop/test_write_to_buffer.py",
-    "iop/test_by_address.py",
     "iop/test_xlnk.py",
     "iop/test_cells.py",
-    "virtual_board/test_idle.py",
     "virtual_board/test_drivers.py",
     "virtual_board/test_interrupt_pin.py",
     "notebooks/test_checks.py",
-    "bitstream/test_overlay_from_base.py",
 ]
 LIMIT = 1200  # seconds for each step
 
