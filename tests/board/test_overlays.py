@@ -88,7 +88,7 @@ def test_a_state_file_that_pynq_cannot_read_is_named(board, release):
     if release.startswith("2."):
         pytest.skip(f"pynq {release} has no state file")
     for how, make in BROKEN.items():
-        board.power_up("operating", boot=BOOT)
+        board.python("tutorial.py")
         (path,) = board.state_files()
         broken = make(path.read_text())
         path.write_text(broken)
@@ -100,13 +100,13 @@ def test_a_state_file_that_pynq_cannot_read_is_named(board, release):
             assert "sudo rm /" in last_line(done) and path.read_text() == broken
             assert "sudo rm" in board.run("make", "doctor").stdout
         board.output("make", "install")
-        board.python("example.py")
+    board.python("tutorial.py")
 
 
 def test_a_state_file_of_another_user_is_named(board, release):
     if release.startswith("2."):
         pytest.skip(f"pynq {release} has no state file")
-    board.power_up("operating", boot=BOOT)
+    board.python("tutorial.py")
     (path,) = board.state_files()
     path.chmod(0o600)
     said = last_line(board.kernel("example.py", user="xilinx"))
@@ -115,7 +115,7 @@ def test_a_state_file_of_another_user_is_named(board, release):
 
 
 def test_metadata_that_is_cut_off_is_read_again(board):
-    board.power_up("operating", boot=BOOT)
+    board.python("base.py")
     for path in (board.pynq / "pl_server").glob("_current_metadata.pkl"):
         path.write_bytes(path.read_bytes()[:1000])
     board.python("base.py")
