@@ -112,7 +112,8 @@ class Window:
         self.page.goto(f"{address}&token={self.server.token}")
         self.page.wait_for_selector(LAB["cells"])
         self.page.wait_for_selector(LAB["ready"], state="attached")
-        expect(self.page.locator(LAB["cells"])).to_have_count(len(self.cells))
+        cells = self.page.locator(LAB["cells"])
+        assert soon(lambda: cells.count() == len(self.cells)), f"{cells.count()} cells are there"
 
     def cell(self, index):
         return self.page.locator(LAB["cells"]).nth(index)
@@ -129,7 +130,7 @@ class Window:
             found.extend("a picture has not loaded: " + picture for picture in seen["absent"])
             return not found
 
-        soon(fine, 5)
+        soon(fine, 20)
         for link in {link.split("#")[0] for link in seen["links"]} - {self.page.url.split("#")[0]}:
             if link.startswith(self.server.address) and not self.page.request.get(link).ok:
                 found.append("a link leads nowhere: " + link.split("?")[0])
@@ -177,4 +178,4 @@ def test_opened_and_stepped_through(page, server, notebook):
     page.keyboard.insert_text(WHICH_BOARD)
     window.step(len(window.cells), count + 1)
     said = window.cell(len(window.cells)).locator(LAB["text"])
-    expect(said).to_have_text("virtual_board.device")
+    expect(said).to_have_text("virtual_board.device", timeout=20000)
