@@ -96,6 +96,7 @@ def test_nobody_sees_what_is_anothers(hub, students):
     assert len([path for path in runtime.iterdir() if path.is_socket()]) == 5
     folders = [str(home_of(other.name)), str(runtime), "/var/lib/jupyterhub"]
     folders += [f"/proc/{pid}/fd" for pid in [*processes_of(other.name), hub.pid]]
+    assert str(runtime) in other.kernel.says(REACHED.format(folders))
     assert thief.kernel.says(REACHED.format(folders)) == ""
     assert thief.api("GET", "contents", home=other.home).status_code in (403, 404)
 
