@@ -88,9 +88,11 @@ def test_an_overlay_of_another_notebooks_own_is_seen(board, base_overlay):
     )
 
 
-def test_the_boards_server_answers_after_another_download(board):
+def test_the_boards_server_answers_after_another_download(board, release):
     """pynq 2.6 stops in the middle of a talk with it then, which left every other notebook waiting
     for ever."""
+    if not release.startswith("2."):
+        pytest.skip(f"pynq {release} has no server")
     assert "answered" in board.python("kernels.py", "met").splitlines()[-1]
     board.python("base.py")
 
