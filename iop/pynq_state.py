@@ -56,11 +56,39 @@ def problem(path, root="/"):
     return None
 
 
+def check(package):
+    """Raises RuntimeError if pynq cannot read its own state: then it downloads no overlay, and says
+    only "Unable to parse metadata"."""
+    for path in files(package):
+        if not _pynq_reads(path):
+            time.sleep(A_MOMENT)
+            if not _pynq_reads(path):
+                raise RuntimeError(
+                    f"pynq's state file {path} {problem(path) or 'cannot be read'}, and pynq"
+                    f" downloads no overlay then: remove it, with `sudo rm {path}`; pynq writes a"
+                    " new one."
+                )
+
+
+def _pynq_reads(path):
+    """Whether pynq can read a state file. A file that another process has just removed, to download
+    an overlay, does not stop it."""
+    from pynq.pl_server.global_state import GlobalState
+
+    try:
+        with open(path) as file:
+            GlobalState.parse_obj(json.load(file))
+    except Exception:  # whatever stops it here stops it at each download
+        return not os.path.exists(path)
+    return True
+
+
 @functools.lru_cache()
 def use(package):
-    """To be called by a process that may download the overlay of this edition. It calls leave()
-    after each cell of the notebook and at exit: a student may stop at any cell, and rename the
-    folder then."""
+    """To be called by a process that may download the overlay of this edition. It calls check()
+    now, and leave() after each cell of the notebook and at exit: a student may stop at any cell,
+    and rename the folder then."""
+    check(package)
     if os.path.exists(os.path.join(package, "pl_server", "global_state.py")):
         atexit.register(leave, package, OVERLAY_FOLDER)
         shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()

@@ -29,6 +29,7 @@ HOME_KIT = "/home/xilinx/kit"  # a checkout on the board, for `make install` and
 PL_SERVER = "from pynq.pl_server.server import _start_server; _start_server()"
 # the stock boot.py's example, without its LEDs
 BOOT = "from pynq import Overlay; Overlay('base.bit')"
+# what an image's build does: pynq 3 keeps what base.hwh says
 CACHED = "from pynq import Overlay; Overlay('base.bit', download=False, gen_cache=True)"
 PIPES = {
     "stdin": subprocess.DEVNULL,
@@ -126,15 +127,6 @@ class Board:
     def state_files(self):
         """pynq 3's list of what it knows of the fabric: no file for pynq 2."""
         return list((self.pynq / "pl_server").glob("global_pl_state*.json"))
-
-    def cached(self):
-        """{path in pynq: contents} of what an image's build leaves there: pynq 3 keeps what
-        base.hwh says."""
-        if self._of_pynq_2:
-            return {}
-        self.output("python3", "-c", CACHED, folder="/")
-        found = [*self.state_files(), self.pynq / "pl_server" / "_current_metadata.pkl"]
-        return {f"pl_server/{path.name}": path.read_bytes() for path in found if path.exists()}
 
     def power_up(self, state="unknown", boot=None):
         """Switches the board off, which ends its processes, and on again.

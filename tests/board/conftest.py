@@ -2,11 +2,6 @@
 each pynq of the stock images. What nobody knows about a real board, such as its state after
 power-up, is a parameter or a loop."""
 
-import fcntl
-import os
-import pickle
-import subprocess
-import zlib
 from pathlib import Path
 
 import pytest
@@ -32,11 +27,7 @@ def environment(release):
     found = [way for way in found if way[2]]
     if not found:
         pytest.skip(f"pynq {release} needs Python {ways[0][0]}, which is not here")
-    own = images.environment(release, *found[0])
-    folder = Path(own).parent.parent
-    # as an image's are; else each program would compile all that it imports
-    subprocess.call([own, "-m", "compileall", "-qq", str(folder / "lib")])
-    return folder
+    return Path(images.environment(release, *found[0])).parent.parent
 
 
 @pytest.fixture(scope="session")
@@ -47,36 +38,28 @@ def library():
     return stand_in.build_library()
 
 
-@pytest.fixture
-def base_overlay(request, release):
-    """The folder of a stock base overlay: the next test or the next release takes the other."""
-    turn = zlib.crc32(request.function.__name__.encode()) + RELEASES.index(release)
-    path = list(STOCK.values())[turn % len(STOCK)]
+@pytest.fixture(scope="session")
+def base_overlay(release):
+    """The folder of a stock base overlay, of either design in turn."""
+    path = list(STOCK.values())[RELEASES.index(release) % 2]
     if not path.exists():
         pytest.skip(f"{path} is not beside the project")
     return path.parent
 
 
-@pytest.fixture
-def cached(tmp_path_factory, release, environment, base_overlay, library):
-    """Board.cached(), made by one of the processes that share the tests."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    with open(str(folder / f"cached-{release}-{base_overlay.name}"), "a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if not file.tell():
-            with stand_in.Board(release, environment, base_overlay, library) as board:
-                pickle.dump(board.cached(), file)
-        file.seek(0)
-        return pickle.load(file)
-
-
-@pytest.fixture
-def board(release, environment, base_overlay, library, cached):
+@pytest.fixture(scope="session")
+def switched_off(release, environment, base_overlay, library):
+    """The board of all tests of a release in this process."""
     with stand_in.Board(release, environment, base_overlay, library) as board:
-        for name, contents in cached.items():
-            (board.pynq / name).write_bytes(contents)
         board.power_up()
-        board.output("make", "install")
+        if release.startswith("3."):
+            board.output("python3", "-c", stand_in.CACHED, folder="/")
         yield board
+
+
+@pytest.fixture
+def board(switched_off):
+    switched_off.power_up()
+    if not switched_off.path(stand_in.NAME).exists():
+        switched_off.output("make", "install")
+    return switched_off

@@ -25,7 +25,3 @@ def test_a_freed_buffer_of_pynq_itself(board, release):
     said = board.python("freed.py", "pynq").splitlines()
     assert said[:2] == [SERVED, SERVED if old else REFUSED]
     assert said[2].endswith(f"{not old} 0")
-
-
-def test_a_request_leaves_the_rest_of_a_cacheable_buffer(board):
-    assert board.python("cacheable.py") == "[]"

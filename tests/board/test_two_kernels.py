@@ -15,13 +15,10 @@ SECONDS = 3.0  # of each pair, at least
 PAIRS = {  # what the first does, and the second meanwhile, again and again
     "two that ask": ("ask.py", "ask.py"),
     "an overlay downloaded anew": ("ask.py", "kernels.py load"),
-    "the program started anew": ("ask.py", "kernels.py anew"),
     "the base overlay": ("ask.py", "base.py"),
     "another program by hand": ("ask.py", "kernels.py by_hand"),
     "one killed in a request": ("ask.py", "kernels.py killed"),
-    "two cells of C": ("calls.py", "calls.py"),
     "a cell and the program": ("calls.py", "kernels.py anew"),
-    "a cell and an overlay": ("calls.py", "kernels.py load"),
 }
 # What a request may end with in place of an answer. And pynq's downloads write the same file of
 # /lib/firmware, of which the FPGA manager refuses one half, and remove and read the same state
@@ -59,7 +56,6 @@ def test_two_kernels(board, pair):
         served, errors, wrong = result
         assert not wrong and all(ALLOWED.match(error) for error in errors), result
     assert sum(served for served, _, _ in results) > 10, results
-    board.python("tutorial.py")
     board.python("base.py")
 
 
@@ -70,7 +66,7 @@ def test_an_iop_that_is_held_is_named(board):
     said = board.kernel("kernels.py", "wait").stderr.strip().splitlines()[-1]
     assert re.match(r"RuntimeError: The IOP is in use by process .*5_performance\.ipynb\)", said)
     assert re.search("was not free for [01] s", said), said
-    board.close()  # or the holder's sleep would be waited for
+    board.power_up()  # which ends the holder
     holder.communicate()
 
 
@@ -92,9 +88,11 @@ def test_an_overlay_of_another_notebooks_own_is_seen(board, base_overlay):
     )
 
 
-def test_the_boards_server_answers_after_another_download(board):
+def test_the_boards_server_answers_after_another_download(board, release):
     """pynq 2.6 stops in the middle of a talk with it then, which left every other notebook waiting
     for ever."""
+    if not release.startswith("2."):
+        pytest.skip(f"pynq {release} has no server")
     assert "answered" in board.python("kernels.py", "met").splitlines()[-1]
     board.python("base.py")
 

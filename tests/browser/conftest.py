@@ -1,5 +1,4 @@
-"""A browser, and the Jupyters it looks at: the kit's own JupyterLab, and the two front ends of the
-stock images."""
+"""A browser, and the JupyterLab it looks at."""
 
 import os
 import shutil
@@ -7,18 +6,11 @@ import signal
 
 import pytest
 from playwright.sync_api import sync_playwright
-from server import FRONT_ENDS, ROOT, Server, soon, started_with, temporary_folder
+from server import ROOT, Server, soon, started_with, temporary_folder
 
 FAILED = ROOT / ".browser" / "failed"  # screenshots of what went wrong
-NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]_*.ipynb"))
-WITH_WIDGET = "3_mailbox"
-
-# What the browser's console may say, and why it is no fault of a notebook.
-CONSOLE = [
-    "Failed to load resource",  # the complaint about the answer says which
-    # how the old front ends' MathJax finds out which fonts there are
-    "Access to font at 'about:blank'",
-]
+# of the browser's console: the complaint about the answer says which
+KNOWN = "Failed to load resource"
 
 
 def pytest_configure():
@@ -26,28 +18,6 @@ def pytest_configure():
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     shutil.rmtree(FAILED, ignore_errors=True)
-
-
-def pytest_generate_tests(metafunc):
-    if "server" in metafunc.fixturenames:
-        metafunc.parametrize("server", FRONT_ENDS, indirect=True, scope="session")
-        metafunc.parametrize("notebook", NOTEBOOKS)
-
-
-def pytest_collection_modifyitems(items):
-    """The kit's own JupyterLab steps through all notebooks. The images' front ends step through the
-    one that has a widget, the only thing whose code is the front end's; the notebook of old, whose
-    Markdown is its own too, opens all."""
-
-    def chosen(item):
-        if "server" not in item.fixturenames:
-            return True
-        server, notebook = item.callspec.params["server"], item.callspec.params["notebook"]
-        if item.function.__name__ == "test_stepped_through":
-            return server == "lab4" or notebook == WITH_WIDGET
-        return server == "notebook6"
-
-    items[:] = filter(chosen, items)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -82,8 +52,8 @@ def browser(folder):
 
 
 @pytest.fixture(scope="session")
-def server(request, folder):
-    with Server(request.param, folder) as server:
+def server(folder):
+    with Server(folder) as server:
         yield server
 
 
@@ -105,6 +75,6 @@ def page(browser, server, folder):
     assert soon(lambda: "qemu" not in "".join(started_with(folder).values())), (
         "a virtual board has outlived its notebook"
     )
-    complaints = [text for text in complaints if not any(known in text for known in CONSOLE)]
+    complaints = [text for text in complaints if KNOWN not in text]
     if complaints:
         pytest.fail("the browser's console says:\n" + "\n".join(complaints), pytrace=False)

@@ -1,4 +1,4 @@
-"""The front ends, and a server for each of them.
+"""The kit's own JupyterLab.
 
 All that runs here keeps its files in one temporary folder, and is known by that folder in its
 environment. So nothing of the user's own Jupyter is read or written, and at the end, whatever end
@@ -13,41 +13,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import sysconfig
 import tempfile
 import urllib.request
 
 from helpers.waiting import soon
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-
-# How to start it and where it shows a notebook; then, as CSS selectors: its cells, the number of a
-# code cell's run, where a cell's text, outputs and errors are, and what says that the kernel is
-# ready.
-MIME = "[data-mime-type='{}']".format
-LAB = {
-    "cells": ".jp-Notebook .jp-Cell",
-    "prompt": ".jp-InputPrompt",
-    "shown": ".jp-OutputArea-output, .jp-MarkdownOutput",
-    "text": f"{MIME('application/vnd.jupyter.stdout')}, {MIME('text/plain')}",
-    "error": f"{MIME('application/vnd.jupyter.error')}, {MIME('application/vnd.jupyter.stderr')}",
-    "ready": ".jp-Notebook-ExecutionIndicator[data-status='idle']",
-    "path": "lab/tree/{}.ipynb?reset",
-}
-NOTEBOOK6 = {
-    "cells": "#notebook .cell",
-    "prompt": ".input_prompt",
-    "shown": ".output_subarea, .text_cell_render",
-    "text": ".output_text:not(.output_stderr):not(.output_error)",
-    "error": ".output_stderr, .output_error",
-    "ready": ".kernel_idle_icon",
-    "path": "notebooks/{}.ipynb?",
-}
-FRONT_ENDS = {
-    "lab4": dict(LAB, environment=".venv", command="lab"),
-    "lab3": dict(LAB, environment=".browser", command="notebook"),
-    "notebook6": dict(NOTEBOOK6, environment=".browser", command="notebook"),
-}
 
 
 def started_with(folder):
@@ -83,9 +54,8 @@ def temporary_folder():
 class Server:
     """Serves a copy of the kit's notebooks, so that what Jupyter saves changes nothing here."""
 
-    def __init__(self, name, folder):
-        self.name, self.front_end, self.folder = name, FRONT_ENDS[name], folder / name
-        self.notebooks = self.folder / "notebooks"
+    def __init__(self, folder):
+        self.folder, self.notebooks = folder, folder / "notebooks"
         shutil.copytree(ROOT / "notebooks", self.notebooks)
         self.token = secrets.token_hex()
 
@@ -94,22 +64,16 @@ class Server:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}/"
-        environment = dict(os.environ, JUPYTER_TOKEN=self.token)
-        if self.front_end["environment"] != ".venv":
-            environment["JUPYTER_PATH"] = self.kernel_of_the_kit()
         with open(self.folder / "log", "w") as log:
             self.process = subprocess.Popen(
                 [
-                    *(
-                        ROOT / self.front_end["environment"] / "bin/jupyter",
-                        self.front_end["command"],
-                    ),
+                    *(ROOT / ".venv/bin/jupyter", "lab"),
                     *("--no-browser", "--ip=127.0.0.1", f"--port={port}"),
                     f"--notebook-dir={self.notebooks}",
                     *(["--allow-root"] if os.getuid() == 0 else []),
                 ],
                 cwd=ROOT,
-                env=environment,
+                env=dict(os.environ, JUPYTER_TOKEN=self.token),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -123,24 +87,6 @@ class Server:
     def __exit__(self, *_):
         self.process.terminate()
         self.process.wait(20)
-
-    def kernel_of_the_kit(self):
-        """A folder that makes an old front end start .venv's kernel, with the ipywidgets that this
-        front end can show."""
-        kernel, packages = self.folder / "kernels" / "python3", self.folder / "packages"
-        kernel.mkdir(parents=True)
-        packages.mkdir()
-        for name in ("ipywidgets", "ipython_genutils"):
-            (packages / name).symlink_to(os.path.join(sysconfig.get_path("purelib"), name))
-        python = str(ROOT / ".venv/bin/python")
-        spec = {
-            "argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            "display_name": "Python 3",
-            "language": "python",
-            "env": {"PYTHONPATH": str(packages)},
-        }
-        (kernel / "kernel.json").write_text(json.dumps(spec))
-        return str(self.folder)
 
     def request(self, path, method="GET"):
         request = urllib.request.Request(

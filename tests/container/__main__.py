@@ -66,9 +66,9 @@ def main(options):
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return print("skipped: the image is built as root, with podman from Debian's packages")
     try:
-        for package in ("podman", "netavark"), ("runc",), ("catatonit",):
-            systems.install(package[0], *package)
-        systems.bare_system("trixie", systems.this_processor())
+        for packages in ("podman", "netavark"), ("runc",), ("catatonit",):
+            systems.install(*packages)
+        systems.bare_system("trixie")
     except systems.Skipped as reason:
         return print(f"skipped: {reason}")
     configure()

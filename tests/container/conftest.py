@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers import checkout
 from systems import systems
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -79,7 +80,7 @@ def tidy():
 @pytest.fixture(scope="session")
 def base(tmp_path_factory):
     """The name of an image with a bare Debian 13, which reaches packages as this machine does."""
-    bare = systems.bare_system("trixie", systems.this_processor())
+    bare = systems.bare_system("trixie")
     name = f"localhost/debian-{int(os.stat(bare).st_mtime)}"
     folder = tmp_path_factory.mktemp("base")
     if subprocess.call(["podman", "image", "exists", name]):
@@ -106,8 +107,13 @@ def options(base):
 
 
 @pytest.fixture(scope="session")
-def image(options):
-    make("image", options)
+def image(options, tmp_path_factory):
+    """The kit that the image was built from: a clone as umask 077 makes it."""
+    kit = tmp_path_factory.mktemp("image") / "kit"
+    checkout.copy(ROOT, kit)
+    subprocess.check_call(["chmod", "-R", "go=", str(kit)])
+    make("image", options, folder=kit)
+    return kit
 
 
 @pytest.fixture

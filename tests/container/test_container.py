@@ -2,14 +2,13 @@
 read-only."""
 
 import re
+import shutil
 import subprocess
-import time
 import uuid
 
 import pytest
 
 from conftest import OFFLINE, ROOT, make, podman
-from helpers import checkout
 from helpers.waiting import soon
 
 IMAGE = "pynq-tutorial"
@@ -35,12 +34,12 @@ def test_notebooks_show_what_is_stored_in_them(volume):
     assert re.search(r"^\d{2,} passed(, \d+ warnings?)? in", said, re.M), said[-3000:]
 
 
-def test_work_survives_a_newer_image(volume, options, tmp_path):
+def test_work_survives_a_newer_image(image, volume, options, tmp_path):
     """What was edited stays, and the new edition comes beside it; what was not is replaced. And the
     rebuild takes no package anew."""
     shell("echo ' ' >> 2_iop_example.ipynb && echo mine > mine.txt && echo conf > ~/.mine", volume)
     newer = tmp_path / "newer"
-    checkout.copy(ROOT, newer)
+    shutil.copytree(str(image), str(newer), symlinks=True)
     for name in "1_memory", "2_iop_example":
         path = newer / "notebooks" / (name + ".ipynb")
         path.write_text(path.read_text().replace("## Set-up", "## Set-up, in a newer edition"))
@@ -63,20 +62,6 @@ def test_work_survives_a_newer_image(volume, options, tmp_path):
     assert said.endswith(" \nmine\nconf\n1_memory.ipynb\n2_iop_example-new-edition.ipynb\n"), said
 
 
-def test_a_clone_of_umask_077(base, tmp_path):
-    """All may read what the image has of it."""
-    kit = str(tmp_path / "kit")
-    checkout.copy(ROOT, kit)
-    subprocess.check_call(["chmod", "-R", "go=", kit])
-    of = "--build-arg", "BASE=" + base
-    podman("build", *of, "--target=files", "--tag=files", kit, limit=600)
-    try:
-        find = "find", "/opt/pynq_tutorial", "!", "-readable"
-        assert podman("run", *OFFLINE, "--user=1000", "files", *find) == ""
-    finally:
-        podman("rmi", "files")
-
-
 @pytest.fixture
 def running(volume):
     """The name of a container that serves JupyterLab."""
@@ -88,17 +73,14 @@ def running(volume):
 
 
 @pytest.mark.parametrize("number", ["TERM", "INT"])  # of whoever stops it, and Ctrl-C's
-def test_the_server_is_healthy_and_ends_at_once(running, number):
+def test_the_server_is_healthy_and_ends(running, number):
     healthy = "podman", "healthcheck", "run", running
     assert soon(lambda: subprocess.call(healthy) == 0), podman("logs", running)
     assert "/lab?token=" in podman("logs", running)
     writes = "touch ~/x && ! touch /x 2>/dev/null && ! touch /opt/pynq_tutorial/x 2>/dev/null"
     podman("exec", running, "sh", "-c", writes + " && [ $(id -u) = 1000 ]")
-    start = time.monotonic()
     podman("kill", "--signal", number, running)
     assert podman("wait", running, limit=60).strip() in ("0", "130", "143"), podman("logs", running)
-    assert time.monotonic() - start < 5
-    podman("healthcheck", "run", running, status=125)
 
 
 def test_without_a_server_it_is_not_healthy():
@@ -108,17 +90,14 @@ def test_without_a_server_it_is_not_healthy():
 
 
 def test_any_user_may_run_it(volume):
-    home = "--env=HOME=/tmp/home", "--tmpfs=/tmp/home:mode=1777"
-    for options, user in ([volume, "--user=12345"], "12345"), ([*home, "--user=23:45"], "23"):
-        said = shell("id -u && ls 2_iop_example.ipynb", *options)
-        assert said.endswith(f"{user}\n2_iop_example.ipynb\n")
+    """And read all of it, though the clone was its owner's alone."""
+    readable = "! find /opt/pynq_tutorial ! -readable | grep . && "
+    said = shell(readable + "id -u && ls 2_iop_example.ipynb", volume, "--user=12345")
+    assert said.endswith("12345\n2_iop_example.ipynb\n")
 
 
-WITHOUT_ROOM = "--tmpfs=/home/student:size=64k,mode=1777", "--tmpfs=/home/student:ro"
-
-
-@pytest.mark.parametrize("home", ["--rm", *WITHOUT_ROOM, "--env=HOME=", "--env=HOME=/nowhere"])
-def test_without_a_home_that_takes_files_it_starts(home):
+def test_without_a_home_that_takes_files_it_starts():
+    home = "--tmpfs=/home/student:ro"
     said = shell("ls *.ipynb *.txt && touch x && cd ~ && touch x && jupyter-lab --version", home)
     assert "-v pynq_tutorial:/" in said and "Traceback" not in said
     assert "2_iop_example.ipynb\n" in said and "READ_ME_FIRST.txt" in said
@@ -137,14 +116,7 @@ def test_the_kits_kernel_is_used_whatever_is_in_the_home(volume):
     assert "/opt/pynq_tutorial/.venv/share/jupyter/kernels/python3" in said, said
 
 
-@pytest.mark.parametrize(
-    "name, option, pins",
-    [
-        ("jupyterhub", "--env=JUPYTERHUB_API_TOKEN=x", "requirements/hub.txt"),
-        ("jupyterlab", "--rm", "requirements.txt"),
-    ],
-)
-def test_under_a_hub_it_is_the_hubs_single_user_server(volume, name, option, pins):
+def test_under_a_hub_it_is_the_hubs_single_user_server():
     """That it serves a real hub's students, make test-hub tries."""
-    version = podman("run", *READ_ONLY, volume, option, IMAGE, "--version").split()[-1]
-    assert f"{name}=={version}" in (ROOT / pins).read_text()
+    said = podman("run", *READ_ONLY, "--env=JUPYTERHUB_API_TOKEN=x", IMAGE, "--version")
+    assert f"jupyterhub=={said.split()[-1]}" in (ROOT / "requirements/hub.txt").read_text()

@@ -1,15 +1,13 @@
-"""make report EXECUTE=yes: what students stored does not count, and none of their code does harm or
-goes on for ever."""
+"""make report EXECUTE=yes: what students stored does not count, and none of their code does harm.
+How a run is bounded, tests/deploy tests with a program in place of podman."""
 
 import csv
 import json
-import time
 from pathlib import Path
 
 import nbformat
-import pytest
 
-from conftest import ROOT, make, podman
+from conftest import ROOT, make
 from deploy import collect, execute, report
 
 
@@ -61,25 +59,3 @@ def run(source):
 def test_code_has_no_network_no_files_and_few_processes(image):
     harm = Path(__file__).with_name("programs") / "harm.py"
     assert run(harm.read_text()) == "True True True 1000 ['lo']\nTrue\n"
-
-
-BAD_ENDS = {
-    "kills": ("import os; os.kill(os.getppid(), 9)", "its run did not end well"),
-    "memory": ("keep = [bytearray(1 << 28) for _ in range(20)]", "its run did not end well"),
-    "prints": ("print('x' * (21 << 20))", "more than 20 MB"),
-}
-
-
-@pytest.mark.parametrize("what", BAD_ENDS)
-def test_a_run_that_does_not_end_well_is_told(image, what):
-    source, reason = BAD_ENDS[what]
-    with pytest.raises(ValueError, match=reason):
-        run(source)
-
-
-def test_a_run_that_hangs_is_ended(image, monkeypatch):
-    monkeypatch.setattr(execute, "SECONDS", 15)
-    start = time.monotonic()
-    with pytest.raises(ValueError, match="had not ended after 15 s"):
-        run("while True:\n    try:\n        while True: pass\n    except BaseException: pass")
-    assert time.monotonic() - start < 40 and not podman("ps", "--all", "--quiet")

@@ -95,17 +95,7 @@ class Hub:
 
 
 NAMES = [f"student-{number}" for number in range(STUDENTS)]
-# the students who have these troubles
-MEMORY, DISK, PROCESSES, KILLED, DEEP, OWN_KERNEL, NO_FOLDER = range(7)
-IN_THE_WAY = {  # what is in these students' homes
-    OWN_KERNEL: {
-        ".local/share/jupyter/kernels/python3/kernel.json": (
-            '{"argv": ["false"], "display_name": "mine", "language": "python"}'
-        ),
-        ".jupyter/jupyter_server_config.py": "c.ServerApp.kernel_manager_class = 'no.such'",
-    },
-    NO_FOLDER: {"pynq_tutorial": "a file of that name"},
-}
+KILLED, DEEP, OWN_SETTINGS = range(3)  # the students who have these troubles
 
 
 @pytest.fixture(scope="session")
@@ -131,14 +121,10 @@ def students(hub):
         deep = ["-d", "/home/" + "d" * 80] if number == DEEP else []
         password = make_user(name, "-G", "pynq-students", *deep)
         students.append(Student(hub.address, name, password))
-        for path, text in IN_THE_WAY.get(number, {}).items():
-            (home_of(name) / path).parent.mkdir(parents=True, exist_ok=True)
-            (home_of(name) / path).write_text(text)
-            subprocess.check_call(["chown", "-R", name, str(home_of(name))])
-    # One has a full disk soon. This is in place of a quota, which not every file system has.
-    user = pwd.getpwnam(NAMES[DISK])
-    size = f"size=64m,mode=700,uid={user.pw_uid},gid={user.pw_gid}"
-    subprocess.check_call(["mount", "-t", "tmpfs", "-o", size, "home", user.pw_dir])
+    settings = home_of(NAMES[OWN_SETTINGS]) / ".jupyter" / "jupyter_server_config.py"
+    settings.parent.mkdir()
+    settings.write_text("c.ServerApp.kernel_manager_class = 'no.such'")
+    subprocess.check_call(["chown", "-R", NAMES[OWN_SETTINGS], str(settings.parent)])
     yield students
     for student in students:
         student.close()

@@ -18,16 +18,12 @@ ENVIRONMENTS = os.path.join(ROOT, ".images")
 EXAMPLE = "import sys, runpy, virtual_board; virtual_board.activate(); runpy.run_path(sys.argv[1])"
 TEN_WORDS = "State of buffer after IOP write\n" + "".join(f"{word}\n" for word in range(1, 11))
 TESTS = [
-    "iop/test_mailbox.py",
     "iop/test_write_to_buffer.py",
-    "iop/test_by_address.py",
     "iop/test_xlnk.py",
     "iop/test_cells.py",
-    "virtual_board/test_idle.py",
     "virtual_board/test_drivers.py",
     "virtual_board/test_interrupt_pin.py",
     "notebooks/test_checks.py",
-    "bitstream/test_overlay_from_base.py",
 ]
 LIMIT = 1200  # seconds for each step
 
@@ -98,7 +94,11 @@ def _set_up(folder, python):
     run("setting up", ["sh", "setup.sh"], folder, PYTHON=python, PATH=path)
     for path in glob.glob(f"{folder}/.venv/lib/python*/site-packages/pynq_tutorial.pth"):
         os.remove(path)  # nor is a kit on its path
-    return os.path.join(folder, ".venv", "bin", "python")
+    own, compiled = os.path.join(folder, ".venv/bin/python"), os.path.join(folder, ".venv/compiled")
+    if not os.path.exists(compiled):  # as an image's are, and pip's; uv compiles nothing
+        subprocess.call([own, "-m", "compileall", "-qq", "-j", "0", f"{folder}/.venv/lib"])
+        open(compiled, "w").close()
+    return own
 
 
 def _install(folder, pynq, pins, python):

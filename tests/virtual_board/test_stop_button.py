@@ -1,5 +1,5 @@
 """The stop button at any line: afterwards the next request is right, no memory is lost, the idle
-watch lives, and the core becomes idle. test_storm.py presses it at any moment."""
+watch lives, and the core becomes idle."""
 
 import gc
 import random

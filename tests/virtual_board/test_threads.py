@@ -1,5 +1,5 @@
-"""Threads and the garbage collector at once on the virtual board: what Linux sees to on a board.
-test_storm.py has threads that allocate, ask and free at once."""
+"""Threads and the garbage collector at once on the virtual board: what Linux sees to on a
+board."""
 
 import functools
 import gc
