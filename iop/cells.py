@@ -31,6 +31,7 @@ from .sharing import Session, board_lock, check_iop, wait
 
 # The address of the mark. pynq's linker script leaves it free, between vectors and program.
 MARK = 0x4C
+OF_A_CELL = "cell_magic"  # the file name that pynq gives to a cell's C
 RUN_AGAIN = "run the cell that begins with %%microblaze again."
 
 
@@ -162,16 +163,39 @@ class Function(MicroblazeFunction):
 class Visitor(FuncDefVisitor):
     """Finds the functions to call, and the constants, except those of the C library. pynq knows the
     library's headers by the folder of the image's compiler, and the kit's own compiler is in
-    another."""
+    another. It prints which functions of a cell cannot be called: pynq leaves them out silently."""
 
     def __init__(self):
         super().__init__()
+        self._is_for_python = False
         compiler = os.path.realpath(shutil.which("mb-cpp"))
         self._compiler = os.path.dirname(os.path.dirname(compiler)) + os.sep
+
+    def visit_Decl(self, node):
+        self._is_for_python = "static" not in node.storage and hasattr(node.type, "args")
+        self.generic_visit(node)
 
     def visit_FuncDecl(self, node):
         if not self._in_c_library(node):
             super().visit_FuncDecl(node)
+            if node.coord.file == OF_A_CELL and self._is_for_python:
+                self._tell_if_left_out(node)
+
+    def _tell_if_left_out(self, node):
+        result, why = node.type, "it returns a pointer"
+        while not hasattr(result, "declname"):
+            result = result.type
+        if result is node.type:
+            try:
+                rpc.FuncAdapter(node, self.typedefs)
+                return
+            except RuntimeError as error:
+                why = error
+        print(
+            f"Python cannot call {result.declname} (line {node.coord.line}), because pynq does not"
+            f" know all of its types ({why}). It knows int, unsigned int, char, short, long long,"
+            " float, arrays of these as pointers, and void * for a buffer."
+        )
 
     def visit_Enum(self, node):
         if not self._in_c_library(node):

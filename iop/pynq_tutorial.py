@@ -1,7 +1,9 @@
 """Pynq_Tutorial: the program on an I/O processor (IOP) writes into a buffer that Python
 allocated."""
 
+import numbers
 import os
+import threading
 import time
 import zlib
 from contextlib import contextmanager
@@ -115,6 +117,8 @@ class Pynq_Tutorial:
             )
         if timeout is None:
             timeout = START_TIMEOUT + length * SECONDS_A_WORD
+        else:
+            _check_timeout(timeout)
         if not length:
             return
         with self._lock.threads, self._lock:
@@ -237,3 +241,11 @@ def _end_talk():
     talk = getattr(client, "_remote", None)
     if talk is not None and not talk.closed:
         client.server_update()
+
+
+def _check_timeout(timeout):
+    wrong = f"timeout is {timeout!r}: give a number of seconds that is more than 0 and has an end."
+    if not isinstance(timeout, numbers.Real) or isinstance(timeout, bool):
+        raise TypeError(wrong)
+    if not 0 < timeout <= threading.TIMEOUT_MAX:
+        raise ValueError(wrong)

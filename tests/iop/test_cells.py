@@ -276,6 +276,24 @@ def test_what_is_wrong_in_a_cell_is_said_with_its_own_line(cell, source, said):
     assert working.one() == 1
 
 
+def test_a_function_that_cannot_be_called_is_named(cell, capsys):
+    c = cell(
+        ONE
+        + """
+        unsigned int half(unsigned number) { return number / 2; }
+        int *address(int number) { return 0; }
+        typedef struct { int x, y; } point;
+        static int area(point *p) { return p->x * p->y; }
+        typedef double (*function)(double);
+    """
+    )
+    half, address = capsys.readouterr().out.splitlines()
+    assert half.startswith("Python cannot call half (line 3)") and "Unknown type unsigned" in half
+    assert address.startswith("Python cannot call address (line 4)")
+    assert "returns a pointer" in address
+    assert c.one() == 1 and not hasattr(c, "half")
+
+
 def test_without_a_compiler(cell, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", f"{tmp_path}:{path_without('mb-gcc')}")

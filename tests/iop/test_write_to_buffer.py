@@ -102,6 +102,11 @@ BAD = [
     (lambda b: (b[::2], 1, 0), "ValueError: .*gaps.*one piece"),
     (lambda b: (b.view("u1")[2:10].view("u4"), 1, 0), "ValueError: .*multiple of 4"),
     (lambda b: (b.view("i2"), 1, 0), "ValueError: .*int16.*np.int32"),
+    (lambda b: (b, 1, 0, "2"), "TypeError: timeout is '2'.*seconds"),
+    (lambda b: (b, 1, 0, True), "TypeError: timeout is True.*seconds"),
+    (lambda b: (b, 1, 0, 0), "ValueError: timeout is 0.*more than 0"),
+    (lambda b: (b, 1, 0, float("nan")), "ValueError: timeout is nan.*has an end"),
+    (lambda b: (b, 1, 0, float("inf")), "ValueError: timeout is inf.*has an end"),
 ]
 
 
