@@ -165,8 +165,9 @@ class Session:
         Args:
             lock: The board's, which the caller has.
             place: The mark's byte offset in the IOP's memory.
-            made, anew, again: For errors: what was made with this overlay, what to do if the
-                overlay is gone, and if only the program is.
+            made: For errors: what was made with this overlay, as in "this Pynq_Tutorial was made".
+            anew: What to do if the overlay is gone.
+            again: What to do if only the program is gone.
         """
         self._lock, self._place, self._overlay = lock, place // 4, lock.overlay()
         self._gone = (
