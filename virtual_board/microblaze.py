@@ -86,7 +86,7 @@ class MicroBlaze:
             return
         if self._closing:
             raise _was_closed()
-        answer = queue.SimpleQueue()  # of one error, or None
+        answer = queue.Queue()  # of one error, or None
         self._requests.append((function, answer))
         self._notify()
         error = _was_closed()

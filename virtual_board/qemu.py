@@ -79,9 +79,20 @@ def _cannot_be_started(path, error):
 
 def _ended(path, said):
     """The error for a QEMU that ended when it was started. said: its own, in one line"""
+    return QemuError(f"QEMU ended when it was started, as {path}, and said: {said.rstrip('.')}.")
+
+
+def _why(path, said):
+    """The error for a QEMU that does not answer, and perhaps said why."""
+    try:
+        found = version(path)
+    except QemuError as error:
+        return error
+    if found[:2] >= OLDEST:
+        return _ended(path, " ".join(said.split("\n")))
+    has, needs = (".".join(map(str, numbers)) for numbers in (found, OLDEST))
     return QemuError(
-        f"QEMU ended when it was started, as {path}, and said: {said.rstrip('.')}. `make doctor` in"
-        " the kit's folder says whether it is too old."
+        f"{path} is QEMU {has}, and the virtual board needs {needs} or newer: {GET_QEMU}."
     )
 
 
@@ -147,7 +158,7 @@ class Qemu:
             if self.stub.registers()[PC] != reset_address:
                 self.stub.byte_order = ">"
         except OSError as error:
-            raise _ended(program, " ".join((self.end() or str(error)).split("\n"))) from None
+            raise _why(program, self.end() or str(error)) from None
         self.connection.settimeout(self.ANSWERS_WITHIN)
 
     def kill(self):
