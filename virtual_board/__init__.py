@@ -39,3 +39,13 @@ def activate():
                 board.close()
             board = Device.virtual_board = VirtualBoard()
         return board
+
+
+def _in_a_child():
+    global _one_at_a_time
+    # a thread that the child does not have may hold the parent's
+    _one_at_a_time = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # Python 3.7
+    os.register_at_fork(after_in_child=_in_a_child)

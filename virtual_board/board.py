@@ -49,6 +49,7 @@ class VirtualBoard:
 
     def download(self):
         """Starts all of the fabric anew, as a bitstream does, with the IOP in reset."""
+        self.check_open()
         with self._lock:
             self.check_open()
             if self._microblaze is None or not self._microblaze.is_open:
@@ -73,7 +74,7 @@ class VirtualBoard:
         return device
 
     def unplug(self, device):
-        """Unplugs it."""
+        """Unplugs it. ValueError if it was not plugged in."""
         with self._lock:
             self._with_iop(lambda: self.connector.unplug(device))
             device._refresh = None

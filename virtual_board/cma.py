@@ -4,6 +4,7 @@ finds writes outside of them."""
 import collections
 import threading
 import weakref
+from contextlib import contextmanager
 
 from .memory import DDR_SIZE, PAGE
 
@@ -13,7 +14,7 @@ POOL_BASE = DDR_SIZE - POOL_SIZE
 # Linux aligns a buffer to its size, rounded up to a power of two, but to no more than this
 MOST_ALIGNED = 1 << 20
 
-Block = collections.namedtuple("Block", "address size owner")  # bytes of whole words; owner: weak
+Block = collections.namedtuple("Block", "address size owner")  # bytes; owner: a weak reference
 
 
 def whole_pages(size):
@@ -27,13 +28,16 @@ class CmaPool:
     DDR outside the allocated buffers is kept at zero, so that a stray write to it can be found.
 
     Any thread may call any method; one works on the pool at a time, as in Linux. Python's garbage
-    collector may call free() in a thread that is already at work on the pool, so the others work on
-    copies. An exception at any point, as from the stop button, leaves the pool consistent."""
+    collector may call free() in a thread that is already at work on the pool: then the next method
+    takes the block back. An exception at any point, as from the stop button, leaves the pool
+    consistent. Signal handlers may call free(), and no other method."""
 
     def __init__(self, memory):
         self._memory = memory
         self._lock = threading.RLock()
+        self._at_work = False  # the thread that has the lock is within a method other than free()
         self._blocks = {}  # address: Block
+        self._freed = collections.deque()  # of Blocks
         self._strays = []  # found so far in memory that has been handed out since
 
     def allocate(self, size, owner):
@@ -48,7 +52,7 @@ class CmaPool:
         align = PAGE
         while align < min(size, MOST_ALIGNED):
             align *= 2
-        with self._lock:
+        with self._lock, self._working():
             address = POOL_BASE
             for taken in self._taken():
                 if address + size <= taken.address:
@@ -56,7 +60,7 @@ class CmaPool:
                 address = -(-(taken.address + whole_pages(taken.size)) // align) * align
             end = address + whole_pages(size)
             if end > DDR_SIZE:
-                free = self.available()
+                free = self._available()
                 raise RuntimeError(
                     f"Allocate failed: {size} bytes were asked for, and of the {POOL_SIZE} bytes of"
                     f" CMA memory {free} are free{', but not in one piece' * (size <= free)}; free"
@@ -64,45 +68,70 @@ class CmaPool:
                 )
             self._strays.extend(self._memory.nonzero(address, end))
             self._memory.ddr[address:end] = 0
-            words = -(-size // 4)
-            block = self._blocks[address] = Block(address, 4 * words, weakref.ref(owner))
+            block = self._blocks[address] = Block(address, size, weakref.ref(owner))
             return block
 
     def free(self, block):
         """Takes back a block. A second call does nothing."""
+        self._freed.append(block)
         with self._lock:
-            if self._blocks.get(block.address) is block:
-                self._memory.ddr[block.address : block.address + block.size] = 0
-                self._blocks.pop(block.address, None)
+            if not self._at_work:
+                self._take_back()
 
     def available(self):
         """Bytes that are free, in whole pages."""
-        with self._lock:
-            return POOL_SIZE - sum([whole_pages(block.size) for block in self._taken()])
+        with self._lock, self._working():
+            return self._available()
 
     def stray_writes(self):
         """[(address, length), ...] of writes outside every buffer of their time, in whole 32-bit
-        words, by address. Zeros that were written change nothing, and are not found."""
-        with self._lock:
+        words, in order. Zeros that were written change nothing, and are not found."""
+        with self._lock, self._working():
             found, taken = list(self._strays), self._taken()
             for start, end in self._memory.written_pages():
                 found.extend(self._outside(taken, start, end))
-        return sorted(set(found))
+        merged = []
+        for address, length in sorted(found):
+            if merged and address <= sum(merged[-1]):
+                start = merged[-1][0]
+                merged[-1] = start, max(sum(merged[-1]), address + length) - start
+            else:
+                merged.append((address, length))
+        return merged
 
     # From here on: with the lock.
 
+    @contextmanager
+    def _working(self):
+        self._at_work = True
+        try:
+            yield
+        finally:
+            self._at_work = False
+
+    def _take_back(self):
+        while self._freed:
+            block = self._freed[0]  # removed last, because a signal may interrupt this
+            if self._blocks.get(block.address) is block:
+                self._memory.ddr[block.address : block.address + block.size] = 0
+                del self._blocks[block.address]
+            self._freed.popleft()
+
     def _taken(self):
         """The blocks in use, by address."""
-        for block in list(self._blocks.values()):
-            if block.owner() is None:
-                self.free(block)
+        self._freed.extend(
+            [block for block in list(self._blocks.values()) if block.owner() is None]
+        )
+        self._take_back()
         return sorted(list(self._blocks.values()))
+
+    def _available(self):
+        return POOL_SIZE - sum([whole_pages(block.size) for block in self._taken()])
 
     def _outside(self, taken, start, end):
         """The words that are not zero from start to end, outside the blocks that are taken."""
         for block in taken:
-            after = block.address + block.size
-            if start < after and block.address < end:
+            if start < block.address + block.size and block.address < end:
                 yield from self._memory.nonzero(start, block.address)
-                start = after
+                start = block.address + block.size
         yield from self._memory.nonzero(start, end)

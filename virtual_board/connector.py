@@ -1,6 +1,7 @@
 """The IOP's Pmod connector: the devices in it, and how the IOP's peripherals reach them."""
 
 import collections
+import operator
 import traceback
 
 import numpy as np
@@ -10,6 +11,7 @@ from .pmods import I2cDevice, PmodDevice, SpiDevice
 
 FAILED = object()  # stands for the result of a device's method that raised an exception
 NOBODY = 0xFF  # what a master reads if no device answers: data lines have pull-ups
+NEEDED = (I2cDevice, "write"), (I2cDevice, "read"), (SpiDevice, "transfer")
 TRANSFER_KEPT = 64  # bytes of a transfer that are kept for looking at later
 TRANSFERS_KEPT = 256
 FIELDS = "bus address reading acknowledged sent received"
@@ -19,6 +21,8 @@ class Transfer(collections.namedtuple("Transfer", FIELDS)):
     """A transfer on one of the IOP's buses: bus is "I2C" or "SPI". An I2C transfer also has an
     address, whether the IOP reads, and whether a device acknowledged the address. sent and
     received: the first 64 bytes of each."""
+
+    __slots__ = ()
 
     def steps(self):
         """The steps on the wires, in order, as a list of strings."""
@@ -30,9 +34,16 @@ class Transfer(collections.namedtuple("Transfer", FIELDS)):
         return ["START", address, "ACK" if self.acknowledged else "NAK", *data, "STOP"]
 
 
+def _whole(value):
+    """The value as an int, or None if it is not a whole number's type."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
 class Connector:
-    """Holds devices. Of several at one I2C address, or at the slave select line, the newest
-    answers. An error in a student's device is reported on standard error, once each, and
+    """Holds devices. An error in a student's device is reported on standard error, once each, and
     the IOP goes on with the answer of an empty connector.
 
     Only the board calls plug() and unplug(). The thread that serves the IOP calls everything else.
@@ -60,13 +71,40 @@ class Connector:
                 f"{device!r} is not a virtual Pmod: derive its class from I2cDevice, SpiDevice or"
                 " PmodDevice of virtual_board.pmods."
             )
-        if isinstance(device, I2cDevice) and device.address not in range(0x08, 0x78):
-            address = device.address
+        name = type(device).__name__
+        if self._has(device):
             raise ValueError(
-                f"{type(device).__name__} has the address"
-                f" {hex(address) if isinstance(address, int) else repr(address)}: an I2C device has"
-                " one of 0x08 to 0x77, without the bit for reading."
+                f"This {name} is plugged in already: board.unplug(it) first, or plug in another."
             )
+        for base, method in NEEDED:
+            if isinstance(device, base) and getattr(type(device), method) is getattr(base, method):
+                raise TypeError(
+                    f"{name} has no method {method}: write one, as described in {base.__name__} of"
+                    " virtual_board/pmods.py."
+                )
+        if isinstance(device, I2cDevice):
+            self._check_address(name, device.address)
+        others = self._those(SpiDevice)
+        if isinstance(device, SpiDevice) and others:
+            raise ValueError(
+                f"A Pmod connector has one slave select line, and a {type(others[0]).__name__} uses"
+                " it: unplug that one first."
+            )
+
+    def _check_address(self, name, address):
+        number = _whole(address)
+        if number is None or not 0x08 <= number <= 0x77:
+            shown = repr(address) if number is None else hex(number)
+            raise ValueError(
+                f"{name} has the address {shown}: an I2C device has one of 0x08 to 0x77, without"
+                " the bit for reading."
+            )
+        for other in self._those(I2cDevice):
+            if other.address == address:
+                raise ValueError(
+                    f"{name} has the I2C address {address:#x}, as has the {type(other).__name__}"
+                    " that is plugged in: give it another, or unplug that one first."
+                )
 
     def plug(self, device):
         """Plugs in a device for which check() has passed."""
@@ -77,10 +115,19 @@ class Connector:
             self._call(device, "select", True)
 
     def unplug(self, device):
-        # by identity, because a student's class may define __eq__
+        """ValueError if it is not plugged in."""
+        if not self._has(device):
+            raise ValueError(
+                f"This {type(device).__name__} is not plugged in, so it cannot be unplugged:"
+                " board.plug(it) plugs it in."
+            )
         self.devices = [other for other in self.devices if other is not device]
         if device is self._addressed:
             self._addressed = None
+
+    def _has(self, device):
+        # by identity, because a student's class may define __eq__
+        return any(device is other for other in self.devices)
 
     def _those(self, kind):
         return [device for device in self.devices if isinstance(device, kind)]
@@ -105,20 +152,28 @@ class Connector:
 
     def capture_period(self):
         """Ticks of 10 ns between the rising edges on the pin of the timer's capture input, or 0."""
-        for device in self.devices:
-            period = self._try(
-                device, "capture_period", lambda device=device: int(device.capture_period)
-            )
-            if period is not FAILED and period > 0:
-                return period
+        return next(filter(None, map(self._capture_period, self.devices)), 0)
+
+    def _capture_period(self, device):
+        period = self._try(device, "capture_period", lambda: device.capture_period)
+        if period is FAILED:
+            return 0
+        number = _whole(period)
+        if number is not None and number >= 0:
+            return number
+        self._tell_rubbish(
+            device,
+            f"capture_period is {period!r}: it is a whole number of ticks of 10 ns, or 0 for no"
+            " edges, and the IOP sees 0",
+        )
         return 0
 
     # The buses, as axi.Iic and axi.Spi call them
 
     def i2c_start(self, address, reading):
         there = [device for device in self._those(I2cDevice) if device.address == address]
-        self._addressed = there[-1] if there else None
-        acknowledged = bool(there) and self._call(there[-1], "start", reading) is not FAILED
+        self._addressed = there[0] if there else None
+        acknowledged = bool(there) and self._call(there[0], "start", reading) is not FAILED
         self._begin("I2C", address, reading, acknowledged)
         return acknowledged
 

@@ -9,16 +9,18 @@ import weakref
 import numpy as np
 from pynq import MMIO
 from pynq.buffer import PynqBuffer
-from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynq.pl_server import Device
-from pynqmetadata.frontends import Metadata
 
+from . import pynq_versions
 from .axi import Intc
 from .memory import BRAM_SIZE, CLOCKS, DDR_SIZE, SLCR
 
 # What answers on the board's AXI bus, as Linux sees it: address, bytes
 BRAM = 0x40000000, BRAM_SIZE  # iop1's memory
 INTERRUPT_CONTROLLER = 0x41800000, 0x10000  # base.hwh: system_interrupts
+
+# the formats that a board takes with a .hwh beside it; others need more tools
+BITSTREAMS = ".bit", ".bin"
 
 # index of the word in which pynq's drivers give the IOP a command, and its program clears it
 COMMAND = BRAM_SIZE // 4 - 1
@@ -123,6 +125,18 @@ class Allocation:
             self._board.cma.free(self._block)
 
 
+class Memory(MMIO):
+    """A memory of the overlay. Any thread may use it."""
+
+    def allocate(self, shape, dtype, **options):
+        """A buffer, for pynq.allocate(..., target=overlay.PSDDR), as on a board."""
+        if self.base_addr != 0:
+            raise RuntimeError(
+                f"The memory at {self.base_addr:#x} has no buffers: give overlay.PSDDR as target."
+            )
+        return self.device.allocate(shape, dtype, **options)
+
+
 class VirtualDevice(Device):
     """A Zynq with only the parts that the tutorial uses.
 
@@ -183,8 +197,11 @@ class VirtualDevice(Device):
             if base <= base_addr < base + size:
                 part = array.view(np.uint8)[base_addr - base : base_addr - base + length]
                 return part[: len(part) // 4 * 4].view(np.uint32)
+        overlay = "this overlay" if self._board.has_overlay() else "no overlay downloaded yet"
         there = ", ".join(f"{base:#x} to {base + size - 1:#x}" for base, size in places)
-        raise ValueError(f"Nothing answers at {base_addr:#x}: now there is only {there}.")
+        raise ValueError(
+            f"Nothing answers at {base_addr:#x}: with {overlay} there is only {there}."
+        )
 
     def allocate(self, shape, dtype, cacheable=0):
         """A PynqBuffer of zeros in CMA memory.
@@ -197,10 +214,16 @@ class VirtualDevice(Device):
             TypeError, ValueError: There is no such array. After an error no memory is in use."""
         shape, dtype = (shape,) if np.isscalar(shape) else tuple(shape), np.dtype(dtype)
         size = dtype.itemsize
+        try:
+            for dimension in map(operator.index, shape):
+                size *= max(dimension, 0)
+        except TypeError:
+            raise TypeError(f"shape is {shape!r}: give whole numbers, as in (10, 20).") from None
         if dtype.hasobject:
-            raise TypeError(f"dtype is {dtype}, and a buffer cannot hold Python's objects.")
-        for dimension in map(operator.index, shape):
-            size *= max(dimension, 0)
+            raise TypeError(
+                f"dtype is {dtype}, and a buffer cannot hold Python's objects: give a type of"
+                " numbers."
+            )
         self._board.check_open()
         bo = Allocation(self._board, size, cacheable)
         where = dict(device=self, device_address=bo.address, bo=bo, coherent=not cacheable)
@@ -239,25 +262,33 @@ class VirtualDevice(Device):
         return self._board.cma.available()
 
     def get_memory(self, description):
-        """What overlay.iop1.mb_bram_ctrl and the like are, from their description."""
-        return MMIO(description["base_address"], description["size"], device=self)
+        """What overlay.PSDDR and the like are, from their description."""
+        return Memory(description["base_address"], description["size"], device=self)
 
     def get_bitfile_metadata(self, bitfile_name, partial=False):
         """The contents of the .hwh beside a .bit. RuntimeError, as on a board, if the .hwh is
-        missing or damaged."""
-        hwh = os.path.splitext(bitfile_name)[0] + ".hwh"
+        missing or damaged, or if the file's name is not that of a bitstream."""
+        stem, extension = os.path.splitext(bitfile_name)
+        if extension not in BITSTREAMS:
+            raise RuntimeError(
+                f"{bitfile_name} does not have the name of a bitstream: give the path of a file"
+                f" that ends in {' or '.join(BITSTREAMS)}."
+            )
+        hwh = stem + ".hwh"
+        if not os.path.isfile(hwh):
+            raise RuntimeError(
+                f"{hwh} is missing, which describes the overlay: it belongs beside"
+                f" {os.path.basename(bitfile_name)}."
+            )
         try:
-            parser = RuntimeMetadataParser(Metadata(input=hwh))
+            return pynq_versions.read_hwh(hwh)
+        except MemoryError:
+            raise
         except Exception as error:  # each damaged file makes the parser fail in another way
             raise RuntimeError(
                 f"{hwh} cannot be read as the description of an overlay ({error}): get it again"
                 " with `git checkout bitstream`."
             ) from None
-        for memory in parser.mem_dict.values():
-            if "phys_addr" in memory:  # a board's XRT adds these
-                memory.update(base_address=memory["phys_addr"], size=memory["addr_range"])
-        parser.refresh_hierarchy_dict()
-        return parser
 
     def download(self, bitstream, parser=None):
         """Configures the fabric: the IOP's memory is empty and the IOP stands still.
@@ -265,12 +296,21 @@ class VirtualDevice(Device):
         Args:
             parser: What the .hwh says; Overlay has read it, and Bitstream has not.
         Raises:
-            RuntimeError: The .hwh cannot be read. Nothing has changed."""
+            RuntimeError: The .hwh cannot be read, or the bitstream is a partial one. Nothing has
+                changed."""
+        if bitstream.partial:
+            raise RuntimeError(
+                f"{bitstream.bitfile_name} is a partial bitstream, and the virtual board loads"
+                " whole ones only."
+            )
         parser = parser or self.get_bitfile_metadata(bitstream.bitfile_name)
         with self._downloading:
             self._board.download()
             self.interrupt_controller.reset()
             self.post_download(bitstream, parser, self.name)
+
+    def gen_cache(self, bitstream, parser=None):
+        """Does nothing: only a board's device keeps a .hwh's contents on the disk."""
 
     def gpio(self, pin, value):
         """Drives an EMIO GPIO pin of the PS."""

@@ -3,6 +3,8 @@ board's DDR."""
 
 import mmap
 import os
+import tempfile
+import threading
 
 import numpy as np
 
@@ -26,7 +28,7 @@ CLOCKS = {
 
 
 class SharedMemory:
-    """The MicroBlaze's address space. Any thread may call any method but close().
+    """The MicroBlaze's address space. Any thread may call any method.
 
     Only pages in use take memory. The file has no name, so nothing is left of it when the last
     process that uses it ends.
@@ -36,10 +38,22 @@ class SharedMemory:
     ddr: the 512 MB of DDR as numpy uint8; the index is the physical address"""
 
     def __init__(self):
-        # has no limit, unlike a container's /dev/shm
-        self.file = os.memfd_create("pynq-virtual-board")
-        os.ftruncate(self.file, SIZE)
+        if hasattr(os, "memfd_create"):  # has no limit, unlike a container's /dev/shm
+            self.file = os.memfd_create("pynq-virtual-board")
+        else:  # not Linux
+            with tempfile.TemporaryFile() as unnamed:
+                self.file = os.dup(unnamed.fileno())
+        try:
+            os.ftruncate(self.file, SIZE)
+        except OSError as error:  # such as EFBIG
+            os.close(self.file)
+            raise OSError(
+                error.errno,
+                f"{error.strerror}, and the board's memory is a file of {SIZE >> 20} MB: `ulimit"
+                " -f` shows the most that this shell allows",
+            ) from None
         self.closed = False
+        self._lock = threading.Lock()  # once the file is closed, its number may be another file's
         everything = np.frombuffer(mmap.mmap(self.file, SIZE), np.uint8)
         self.words = everything.view(np.uint32)
         self.bram = everything[:BRAM_SIZE]
@@ -49,29 +63,36 @@ class SharedMemory:
         """[(start, end), ...] of each part of DDR that was ever touched, as physical addresses;
         empty after close()."""
         found, end = [], DDR_WINDOW
-        while end < DDR_END and not self.closed:
-            try:
-                start = os.lseek(self.file, end, os.SEEK_DATA)
-            except OSError:  # nothing from here on
-                break
-            if start >= DDR_END:
-                break
-            end = min(os.lseek(self.file, start, os.SEEK_HOLE), DDR_END)
-            found.append((start - DDR_WINDOW, end - DDR_WINDOW))
+        with self._lock:
+            while end < DDR_END and not self.closed:
+                try:
+                    start = os.lseek(self.file, end, os.SEEK_DATA)
+                except OSError:  # nothing from here on
+                    break
+                if start >= DDR_END:
+                    break
+                end = min(os.lseek(self.file, start, os.SEEK_HOLE), DDR_END)
+                found.append((start - DDR_WINDOW, end - DDR_WINDOW))
         return found
 
     def nonzero(self, start, end):
         """Yields (address, length) of each run of 32-bit words that are not zero between two
-        physical addresses, both of whole words."""
+        physical addresses. Of a word that start or end divides, only the part between counts."""
         if start >= end:
             return
-        used = self.ddr[start:end].view(np.uint32) != 0
+        first = start - start % 4
+        used = self.ddr[first : end + -end % 4].view(np.uint32) != 0
+        if start % 4:
+            used[0] = self.ddr[start : min(first + 4, end)].any()
+        if end % 4:
+            used[-1] = self.ddr[max(start, end - end % 4) : end].any()
         edges = np.flatnonzero(np.diff(np.concatenate(([False], used, [False])).astype(np.int8)))
         for begin, stop in zip(edges[::2].tolist(), edges[1::2].tolist()):
-            yield start + 4 * begin, 4 * (stop - begin)
+            yield first + 4 * begin, 4 * (stop - begin)
 
     def close(self):
         """Closes the file; arrays over the memory stay valid. A second call does nothing."""
-        if not self.closed:
-            self.closed = True
-            os.close(self.file)
+        with self._lock:
+            if not self.closed:
+                self.closed = True
+                os.close(self.file)

@@ -11,6 +11,7 @@ import time
 from .processor import Processor
 from .qemu import QemuError
 
+LONGEST_WAIT = 40  # seconds, more than QEMU may take to start
 ENDS_WITHIN = 2  # seconds, longer only if a device's method does not return
 
 
@@ -89,13 +90,20 @@ class MicroBlaze:
         answer = queue.Queue()  # of one error, or None
         self._requests.append((function, answer))
         self._notify()
+        deadline = time.monotonic() + LONGEST_WAIT
         error = _was_closed()
         while self._owner.is_alive() or not answer.empty():
             try:
                 error = answer.get(timeout=1)
                 break
             except queue.Empty:
-                pass
+                if time.monotonic() > deadline:
+                    error = QemuError(
+                        f"The virtual board has not answered for {LONGEST_WAIT} seconds: a method"
+                        " of a device that is plugged in may not have returned. Restart the"
+                        " kernel, or call board.close()."
+                    )
+                    break
         if error is not None:
             raise error
 

@@ -35,9 +35,13 @@ class PmodDevice:
 
     def drive(self, pin, level):
         """Drives a pin (0 to 7) with a level (0 or 1), or stops driving it (None). Any thread may
-        call it. ValueError for another pin."""
+        call it. ValueError for another pin or level."""
         if pin not in range(8):
             raise ValueError(f"pin is {pin!r}: a Pmod has the pins 0 to 7.")
+        if level not in (0, 1, None):
+            raise ValueError(
+                f"level is {level!r}: give 0 or 1, or None for a pin that is not driven."
+            )
         others = tuple(pair for pair in self._drives if pair[0] != pin)
         self._drives = others if level is None else others + ((pin, level),)
         if self._refresh is not None:
@@ -153,7 +157,7 @@ class Oled(SpiDevice):
     ARGUMENTS = {0x20: 1, 0x21: 2, 0x22: 2, 0x26: 6, 0x27: 6, 0x29: 5, 0x2A: 5, 0xA3: 2}
     ARGUMENTS.update(dict.fromkeys((0x81, 0x8D, 0xA8, 0xD3, 0xD5, 0xD9, 0xDA, 0xDB), 1))
     # Commands that set something to false or, with bit 0, to true
-    SWITCHES = {0xA0: "_mirrored", 0xAE: "_on"}
+    SWITCHES = {0xA0: "_mirrored", 0xA4: "_all_lit", 0xA6: "_inverse", 0xAE: "_on"}
 
     def __init__(self):
         self._memory = np.zeros((8, 128), np.uint8)  # a byte is eight pixels, one below the other
@@ -161,7 +165,7 @@ class Oled(SpiDevice):
         self._reset()
 
     def _reset(self):
-        self._on = self._mirrored = self._upside_down = False
+        self._on = self._all_lit = self._inverse = self._mirrored = self._upside_down = False
         self._page = self._column = 0
         self._command = []  # a command whose arguments have not all come
 
@@ -185,9 +189,11 @@ class Oled(SpiDevice):
         """The panel as it looks: bool array, 32 x 128, True where a pixel is lit."""
         if not self._on:
             return np.zeros((32, 128), bool)
+        if self._all_lit:
+            return np.ones((32, 128), bool)
         # of each byte, the highest bit first
         rows = np.unpackbits(self._memory[:4, None, :], axis=1)
-        lit = rows[:, ::-1].reshape(32, 128).astype(bool)
+        lit = rows[:, ::-1].reshape(32, 128).astype(bool) ^ self._inverse
         # On a Pmod OLED the panel is mounted so that it is the right way round with commands 0xA1
         # and 0xC8.
         return lit[:: 1 if self._upside_down else -1, :: 1 if self._mirrored else -1]

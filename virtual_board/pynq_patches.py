@@ -4,14 +4,10 @@ They replace names of the imported package; its files stay as they are."""
 
 import asyncio
 import os
-import sys
 
-import numpy
 import pynq.bitstream
 import pynq.gpio
 import pynq.interrupt
-import pynq.ps
-from pynq.buffer import PynqBuffer
 from pynq.pl_server import Device
 
 GPIO_CHIP = 906  # the number Linux gives a Zynq's first GPIO
@@ -25,15 +21,20 @@ class GpioPin:
 
     def __init__(self, gpio_index, direction):
         self.index, self.direction = gpio_index, direction
+        self.path = f"/sys/class/gpio/gpio{gpio_index}/"
+        self._exported = True
+
+    def read(self):
+        return 0  # nothing drives a pin towards the PS
 
     def write(self, value):
         Device.active_device.gpio(self.index - GPIO_CHIP - FIRST_EMIO, value)
 
     def unexport(self):
-        pass
+        self._exported = False
 
     def is_exported(self):
-        return True
+        return self._exported
 
 
 class UioController:
@@ -63,25 +64,16 @@ def resolve_bitstream(bitfile_path, device):
     if os.path.isfile(bitfile_path):
         return bitfile_path
     stem, extension = os.path.splitext(bitfile_path)
-    # Overlay() has made the path absolute, from this folder
-    for found in stem, os.path.join(NOTEBOOKS, os.path.relpath(stem)):
-        if extension == ".bit" and os.path.isfile(found + ".hwh"):
-            return found + extension
+    if extension == ".bit":
+        inside = os.path.relpath(stem)  # Overlay() has made the path absolute, from this folder
+        in_notebooks = [] if inside.startswith(os.pardir) else [os.path.join(NOTEBOOKS, inside)]
+        for found in [stem] + in_notebooks:
+            if os.path.isfile(found + ".hwh"):
+                return found + extension
     return None
 
 
 pynq.bitstream._resolve_bitstream = resolve_bitstream
-
-# Clocks of pynq 3.0 looks here for the architecture, and later ones in the device. From it rpc, for
-# cells of C, works out where the IOP has DDR, when pynq.lib is imported; it may be already.
-pynq.ps.CPU_ARCH = pynq.ps.ZYNQ_ARCH
-if "pynq.lib.pynqmicroblaze.rpc" in sys.modules:
-    sys.modules["pynq.lib.pynqmicroblaze.rpc"].PTR_OFFSET = "0x20000000"
-
-# PynqBuffer sets `device`, which numpy 2 does not allow; an attribute of the class hides numpy's.
-if hasattr(numpy.ndarray, "device"):
-    PynqBuffer.device = None
-
 pynq.gpio._GPIO = GpioPin
 pynq.gpio.GPIO._GPIO_MIN_USER_PIN = FIRST_EMIO
 pynq.gpio.GPIO.get_gpio_base_path = staticmethod(

@@ -14,6 +14,7 @@ from .gdb import PC, Stub
 # By either name: newer releases have one program for both byte orders.
 NAMES = "qemu-system-microblazeel", "qemu-system-microblaze"
 OLDEST = 6, 2
+BOTH_BYTE_ORDERS = 10, 0
 GET_QEMU = "`make doctor` in the kit's folder prints the command that installs it"
 
 # The stock IOP's configuration, from xparameters.h in the pynq package: no caches, multiplier,
@@ -79,7 +80,15 @@ def _cannot_be_started(path, error):
 
 def _ended(path, said):
     """The error for a QEMU that ended when it was started. said: its own, in one line"""
-    return QemuError(f"QEMU ended when it was started, as {path}, and said: {said.rstrip('.')}.")
+    remedy = ""
+    if "LD_LIBRARY_PATH" in environment(path) and re.search("librar|symbol|version `", said):
+        remedy = (
+            " LD_LIBRARY_PATH is set, and may lead it to another program's libraries: try again"
+            " without it."
+        )
+    return QemuError(
+        f"QEMU ended when it was started, as {path}, and said: {said.rstrip('.')}.{remedy}"
+    )
 
 
 def _why(path, said):
@@ -159,6 +168,12 @@ class Qemu:
                 self.stub.byte_order = ">"
         except OSError as error:
             raise _why(program, self.end() or str(error)) from None
+        if self.stub.byte_order == ">" and version(program) < BOTH_BYTE_ORDERS:
+            self.end()
+            raise QemuError(
+                f"{program} has a big-endian MicroBlaze only, and the virtual board needs"
+                f" {NAMES[0]}, or QEMU 10 or newer: {GET_QEMU}."
+            )
         self.connection.settimeout(self.ANSWERS_WITHIN)
 
     def kill(self):

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -166,6 +167,14 @@ def test_qemu_cannot_be_executed(qemu_fails):
     # as after an interrupted installation
     qemu_fails(b"\x7fELF", "qemu-system-[a-z]* cannot be started: Exec format error.$")
     serves()
+
+
+def test_a_shell_that_allows_only_small_files():
+    run = run_python(
+        "import virtual_board; virtual_board.activate()",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
+    )
+    assert "the board's memory is a file of 1104 MB: `ulimit -f` shows the most" in run.stderr
 
 
 def test_a_kernel_restarted_and_killed():

@@ -186,6 +186,15 @@ COUNTS = [0x30630001, IMM, 0xE880F000, 0xB800FFF4]
 TOGGLES = [0x30600001, IMM, 0xF8600000 | FLAG, IMM, 0xF8000000 | FLAG, 0xB800FFEC]
 
 
+@pytest.mark.long
+def test_a_minute_of_computing_is_never_taken_for_idle(load, board):
+    load(COUNTS)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert not board.microblaze.is_asleep
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize(
     "name, words",
     [

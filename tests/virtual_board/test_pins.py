@@ -1,18 +1,24 @@
 """Devices in the virtual board's connector: plug and unplug at any time, and a device's errors."""
 
+import os
+import signal
+import threading
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pynq import Overlay
-from pynq.lib.pmod import Pmod_ALS, Pmod_IO, Pmod_TMP2
+from pynq.lib.pmod import Pmod_ALS, Pmod_IO, Pmod_LED8, Pmod_Timer, Pmod_TMP2
 
 from helpers.drivers import devmode
 from helpers.kit import OVERLAY, run_python
 from helpers.processes import sleeps_within
+from helpers.waiting import soon
+from virtual_board import microblaze
 from virtual_board.axi import Iic, Spi
 from virtual_board.iop import GPIO, IIC, SPI
-from virtual_board.pmods import Als, I2cDevice, Led8, PmodDevice, SpiDevice, Tmp2
+from virtual_board.pmods import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevice, Tmp2
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +58,28 @@ def test_nothing_plugged_in(board, read, capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_plugged_while_a_program_runs(board, mb_info):
+    """Devices come and go while the IOP counts on its pins."""
+    driver, stop = Pmod_LED8(mb_info, 0), threading.Event()
+
+    def toggle():
+        while not stop.is_set():
+            driver.toggle()
+
+    with ThreadPool(1) as pool:
+        toggling = pool.apply_async(toggle)
+        try:
+            for _ in range(50):
+                led8, tmp2 = board.plug(Led8()), board.plug(Tmp2())
+                board.unplug(tmp2)
+                board.unplug(led8)
+        finally:
+            stop.set()
+        toggling.get(60)
+    led8 = board.plug(Led8())
+    assert led8.leds == driver.read()  # it sees the pins as they are
+
+
 def test_plugged_while_the_program_sleeps(board, mb_info):
     device = board.plug(PmodDevice())
     driver = Pmod_IO(mb_info, 5, "in")
@@ -66,7 +94,18 @@ def test_plugged_while_the_program_sleeps(board, mb_info):
     assert driver.read() == 0
 
 
-# What cannot be plugged in or driven
+def test_plugged_when_qemu_was_killed(board, mb_info, read):
+    """It is there for the next program, in the QEMU that takes that one's place."""
+    Pmod_TMP2(mb_info)
+    os.kill(board.microblaze.pid, signal.SIGKILL)
+    tmp2 = board.plug(Tmp2(25))
+    assert tmp2 in board.plugged() and read(Pmod_TMP2) == 25
+    os.kill(board.microblaze.pid, signal.SIGKILL)
+    board.unplug(tmp2)
+    assert tmp2 not in board.plugged()
+
+
+# What cannot be plugged in, unplugged or driven
 
 
 class Plain(I2cDevice):
@@ -94,22 +133,52 @@ def at(address):
 
 
 @pytest.mark.parametrize(
-    "device, error, says",
+    "plugged, device, error, says",
     [
-        (Led8, TypeError, r"Led8 is a class: .* as in board.plug\(Led8\(\)\)"),
-        ("an LED", TypeError, "'an LED' is not a virtual Pmod: derive its class"),
-        (at(None), ValueError, "the address None"),
-        (at(0x07), ValueError, "the address 0x7: .* 0x08 to 0x77"),
-        (at(0x96), ValueError, "the address 0x96: .* without the bit for reading"),
-        (at("0x20"), ValueError, "the address '0x20'"),
+        (None, Led8, TypeError, r"Led8 is a class: .* as in board.plug\(Led8\(\)\)"),
+        (None, "an LED", TypeError, "'an LED' is not a virtual Pmod: derive its class"),
+        (None, odd(I2cDevice, read=Plain.read), TypeError, "Odd has no method write: write one"),
+        (None, SpiDevice(), TypeError, "SpiDevice has no method transfer"),
+        (None, at(None), ValueError, "the address None"),
+        (None, at(0x07), ValueError, "the address 0x7: .* 0x08 to 0x77"),
+        (None, at(0x96), ValueError, "the address 0x96: .* without the bit for reading"),
+        (None, at("0x20"), ValueError, "the address '0x20'"),
+        (Plain(), at(0x20), ValueError, "address 0x20, as has the Plain that is plugged in"),
+        (Oled(), Als(), ValueError, "one slave select line, and a Oled uses it"),
     ],
 )
-def test_cannot_be_plugged_in(board, device, error, says):
+def test_cannot_be_plugged_in(board, plugged, device, error, says):
+    if plugged is not None:
+        board.plug(plugged)
     with pytest.raises(error, match=says):
         board.plug(device)
-    assert not board.plugged()
-    with pytest.raises(ValueError, match="pin is 8"):
-        PmodDevice().drive(8, 1)
+    assert board.connector.devices == ([] if plugged is None else [plugged])
+    board.plug(at(0x21))
+
+
+def test_plugged_twice_and_not_plugged(board):
+    led8 = board.plug(odd(Led8, __eq__=lambda self, other: True, __hash__=None))
+    with pytest.raises(ValueError, match="This Odd is plugged in already"):
+        board.plug(led8)
+    other = board.plug(Led8())  # which shows the same pins
+    with pytest.raises(ValueError, match="This Tmp2 is not plugged in"):
+        board.unplug(Tmp2())
+    board.unplug(led8)
+    assert len(board.connector.devices) == 1 and board.connector.devices[0] is other
+    with pytest.raises(ValueError, match="This Odd is not plugged in"):
+        board.unplug(led8)
+    board.close()
+    led8.drive(0, 1)  # it has nothing to do with the board any more
+    with pytest.raises(RuntimeError, match="closed"):
+        board.plug(Led8())
+
+
+@pytest.mark.parametrize(
+    "pin, level, says", [(8, 1, "pin is 8"), ("SDA", 0, "pin is 'SDA'"), (3, 2, "level is 2")]
+)
+def test_cannot_be_driven(pin, level, says):
+    with pytest.raises(ValueError, match=says):
+        PmodDevice().drive(pin, level)
 
 
 # Errors in a device
@@ -176,18 +245,58 @@ def test_a_byte_that_a_device_answers(board, mb_info, capfd, answer, reads):
     assert said.count(rubbish) == said.count("\n") == (reads == 0xFF)
 
 
-def test_an_acknowledgement_that_is_none(board, mb_info, capfd):
-    board.plug(odd(Plain, write=lambda self, byte: None))
+@pytest.mark.parametrize(
+    "answer, says",
+    [
+        (np.bool_(True), ""),
+        (0, ""),
+        (None, "Odd.write() returned None: return True"),
+        (np.arange(2), "returned array"),
+    ],
+    ids=repr,
+)
+def test_a_devices_acknowledgement(board, mb_info, capfd, answer, says):
+    board.plug(odd(Plain, write=lambda self, byte: answer))
     driver = devmode(mb_info)
-    for register, value in (CR, MASTER | Iic.TX), (TX_FIFO, 0x40), (TX_FIFO, 5):
-        driver.write_cmd(register, value)
-    assert capfd.readouterr().err.count("Odd.write() returned None: return True") == 1
+    for _ in range(2):
+        driver.write_cmd(IIC + Iic.SOFTR, 0xA)
+        driver.write_cmd(CR, MASTER | Iic.TX)
+        driver.write_cmd(TX_FIFO, 0x40)
+        driver.write_cmd(TX_FIFO, 5)
+        refused = bool(driver.read_cmd(IIC + Iic.ISR) & Iic.TX_ERROR)
+        assert refused != (isinstance(answer, np.bool_))
+    said = capfd.readouterr().err
+    assert says in said and said.count("\n") == bool(says)
+
+
+@pytest.mark.parametrize(
+    "period, says",
+    [(-5, "-5"), ("fast", "'fast'"), (property(raises(ZeroDivisionError("by 0"))), "by 0")],
+)
+def test_a_device_with_a_rubbish_capture_period(board, mb_info, capfd, period, says):
+    board.plug(odd(PmodDevice, capture_period=period))
+    driver = Pmod_Timer(mb_info, 0)
+    assert [driver.event_detected(1000) for _ in range(3)] == [0] * 3
+    assert capfd.readouterr().err.count(says) == 1
 
 
 def test_a_device_that_never_returns():
     """Ctrl-C ends the driver's wait, board.close() works, another board does, and Python ends."""
     done = run_python(STUCK.read_text())
     assert done.stdout == "interrupted\n77\n" and done.returncode == 0, done.stderr
+
+
+def test_a_device_that_does_not_return_is_named(board, mb_info, read, monkeypatch):
+    monkeypatch.setattr(microblaze, "LONGEST_WAIT", 0.5)
+    go_on = threading.Event()
+    board.plug(odd(PlainSpi, transfer=lambda self, byte: go_on.wait(60) and 0))
+    Pmod_ALS(mb_info)
+    message = "a method of a device that is plugged in may not have returned"
+    with pytest.raises(RuntimeError, match=message):
+        while True:
+            board.plug(Led8())
+    go_on.set()
+    assert read(Pmod_ALS) == 0
 
 
 # In the middle of a transfer
@@ -281,3 +390,28 @@ def test_a_driven_pin_takes_no_write_from_the_program(board, load):
     shown = device.shown[1:]  # without what the pins had before the program wrote to them
     assert len(shown) > 100
     assert set(np.diff(shown) % 128) == {1}
+
+
+def test_memory_does_not_grow_with_the_number_of_accesses(board, load):
+    class Counts(PmodDevice):
+        count = 0
+
+        def pins(self, levels, driven):
+            self.count += 1
+
+    def kilobytes(served):
+        """The memory of Python and of QEMU, when so many accesses were served."""
+        assert soon(lambda: device.count >= served, 300)
+        found = []
+        for pid in os.getpid(), board.microblaze.pid:
+            with open(f"/proc/{pid}/status") as status:
+                found += [int(line.split()[1]) for line in status if line.startswith("RssAnon")]
+        return found
+
+    device = board.plug(Counts())
+    load(counts(inputs=0))
+    python, qemu = kilobytes(2000)
+    python_after, qemu_after = kilobytes(22000)
+    assert python_after - python < 1000
+    # it takes 5000 now and then, for whatever, but no more with each access
+    assert qemu_after - qemu < 15000

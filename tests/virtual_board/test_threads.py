@@ -3,6 +3,7 @@ board."""
 
 import functools
 import gc
+import os
 import threading
 import time
 from multiprocessing.pool import ThreadPool
@@ -104,6 +105,22 @@ def test_writes_during_a_flush_are_not_lost(cached):
     assert (ddr == np.asarray(buffer)).all() and buffer.any()
 
 
+def test_a_flush_overwrites_nothing_newer(cached):
+    buffer, ddr = cached
+    seen = [0]
+
+    def write():
+        ddr[:] += 1
+
+    def read():
+        buffer.invalidate()
+        buffer.flush()  # Python wrote nothing, so it must change nothing
+        seen.append(int(buffer.min()))
+
+    again_and_again(read, write)
+    assert seen == sorted(seen) and int(ddr.max()) - int(ddr.min()) <= 1 and seen[-1] > 0
+
+
 def test_threads_download_activate_and_close_at_once(board):
     at_once(*[lambda: Overlay(OVERLAY)] * THREADS)
     assert len(qemus()) == 1
@@ -113,6 +130,22 @@ def test_threads_download_activate_and_close_at_once(board):
     at_once(*[lambda: found.append(virtual_board.activate())] * THREADS)
     assert len(found) == THREADS and len(set(map(id, found))) == 1
     found[0].close()
+
+
+def test_a_closed_board_reads_nobody_elses_file(board, tmp_path):
+    """The number of the memory's file may be another file's by then."""
+    number = board.memory.file
+    board.close()
+    (tmp_path / "other").write_bytes(b"x" * 100)
+    other = os.open(str(tmp_path / "other"), os.O_RDWR)
+    os.dup2(other, number)
+    try:
+        os.lseek(number, 5, os.SEEK_SET)
+        assert board.stray_writes() == []
+        assert os.lseek(number, 0, os.SEEK_CUR) == 5
+    finally:
+        for file in {number, other}:
+            os.close(file)
 
 
 def test_requests_by_address_leave_tuples_alone(iop):

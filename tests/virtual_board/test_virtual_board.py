@@ -4,11 +4,12 @@ ends."""
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import time
 
 import pytest
-from pynq import MMIO, PL, Bitstream, Device, Overlay, allocate
+from pynq import GPIO, MMIO, PL, Bitstream, Clocks, Device, Overlay, allocate
 
 import virtual_board
 from helpers import waiting
@@ -17,6 +18,8 @@ from helpers.processes import PROGRAM_THAT, soon
 from helpers.programs import programs
 from iop.pynq_tutorial import STATUS_READY, Pynq_Tutorial
 from virtual_board import qemu
+from virtual_board.gdb import PC, Stub
+from virtual_board.memory import SIZE
 from virtual_board.qemu import QemuError
 
 pytestmark = pytest.mark.slow
@@ -72,13 +75,22 @@ def test_overlay_is_what_the_hwh_says(overlay):
     assert pins == {"mb_iop1_reset": 0, "mb_iop1_intr_ack": 4}
     assert overlay.interrupt_pins["iop1/dff_en_reset_vector_0/q"]["index"] == 8
     assert overlay.interrupt_controllers["system_interrupts"]["raw_irq"] == 61
-    assert "iop1" in overlay.__doc__ and overlay.iop1.mb_bram_ctrl.read(0) == 0
+    assert "iop1" in overlay.__doc__
+
+
+def test_clocks_are_a_boards(overlay):
+    assert Clocks.cpu_mhz == 650 and Clocks.fclk0_mhz == 100
+
+
+def test_missing_overlay_is_one_sentence(board, tmp_path):
+    with pytest.raises(IOError, match="no_such.bit does not exist"):
+        Overlay(str(tmp_path / "no_such.bit"))
 
 
 def test_no_iop_without_an_overlay(board):
     with pytest.raises(RuntimeError, match="download the overlay first"):
         _ = board.microblaze
-    with pytest.raises(ValueError, match="Nothing answers at 0x40000000"):
+    with pytest.raises(ValueError, match="0x40000000: with no overlay"):
         MMIO(0x40000000, 4)
 
 
@@ -106,15 +118,30 @@ def test_mmio_beyond_the_end_of_what_answers(board, overlay):
     assert MMIO(0x40000000, 6).array.size == 1  # whole words, as on a board
 
 
+def test_an_overlays_memories_are_read_and_written(board, overlay):
+    assert allocate((5,), target=overlay.PSDDR).physical_address >= 0x18000000
+    with pytest.raises(RuntimeError, match="0x40000000 has no buffers: give overlay.PSDDR"):
+        allocate((5,), target=overlay.iop1.mb_bram_ctrl)
+    overlay.PSDDR.write(0x1000, 5)
+    assert overlay.PSDDR.read(0x1000) == 5 and board.memory.ddr[0x1000] == 5
+    overlay.iop1.mb_bram_ctrl.write(0xF010, 9)
+    assert overlay.iop1.mb_bram_ctrl.read(0xF010) == MMIO(0x4000F010).read() == 9
+    assert allocate((5,), target=Device.active_device).size == 5
+
+
 @pytest.mark.parametrize(
     "arguments, error, words",
     [
-        (((7.0,),), TypeError, "float"),
+        (((7.0,),), TypeError, r"shape is \(7.0,\): give whole numbers"),
+        ((("7",),), TypeError, "give whole numbers"),
+        (("7",), TypeError, "give whole numbers"),
         (((-2, -3),), RuntimeError, "at least 1"),
         (((2**70,),), RuntimeError, "were asked for"),
+        (((10,) * 70,), RuntimeError, "were asked for"),
         (((1,) * 70,), ValueError, "dimension"),
-        (((4,), "O"), TypeError, "Python's objects"),
+        (((4,), "O"), TypeError, "cannot hold Python's objects"),
         (((4,), "no type"), TypeError, "no type"),
+        (((4,), "V0"), RuntimeError, "at least 1"),
     ],
 )
 def test_a_refused_allocation_costs_no_memory(board, arguments, error, words):
@@ -125,6 +152,9 @@ def test_a_refused_allocation_costs_no_memory(board, arguments, error, words):
     assert board.cma.available() == free and kept
 
 
+NO_BITSTREAM = "does not have the name of a bitstream: .*.bit or .bin"
+
+
 @pytest.mark.parametrize(
     "name, there, error, words",
     [
@@ -132,8 +162,10 @@ def test_a_refused_allocation_costs_no_memory(board, arguments, error, words):
         ("x.bit", ["x.hwh"], None, None),
         ("x.bit", ["x.bit", "x.hwh"], None, None),
         ("x.bin", ["x.bin", "x.hwh"], None, None),
-        ("x.bit", ["x.bit"], RuntimeError, "x.hwh cannot be read"),
+        ("x.bit", ["x.bit"], RuntimeError, "x.hwh is missing.*beside x.bit"),
         ("x", ["x.hwh"], OSError, "x does not exist"),
+        ("x.hwh", ["x.hwh"], RuntimeError, "x.hwh " + NO_BITSTREAM),
+        ("x.BIT", ["x.BIT", "x.hwh"], RuntimeError, "x.BIT " + NO_BITSTREAM),
         ("x.bin", ["x.hwh"], OSError, "x.bin does not exist"),
         (pathlib.Path("x.bit"), ["x.hwh"], TypeError, "string"),
     ],
@@ -155,20 +187,34 @@ def test_an_overlays_name_is_taken_or_refused(
         assert not board.has_overlay()
 
 
-def test_the_kits_overlay_is_found_from_any_folder(board, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert Overlay("./bitstream/pynq_tutorial.bit").iop1
+def test_a_path_that_leads_elsewhere_is_not_the_kits_own(board, tmp_path, monkeypatch):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    for elsewhere in "../bitstream/", str(tmp_path / "a" / "bitstream" / "_")[:-1]:
+        with pytest.raises(OSError, match="does not exist"):
+            Overlay(elsewhere + "pynq_tutorial.bit")
+    assert Overlay("./bitstream/pynq_tutorial.bit").iop1  # from whatever folder
 
 
 def test_a_bitstream_is_downloaded_without_an_overlay(board, tmp_path):
     """Bitstream does not read the .hwh, as Overlay does."""
     bitstream = Bitstream(OVERLAY)
+    bitstream.gen_cache()
     bitstream.download()
     assert PL.bitfile_name == OVERLAY and "iop1/mb_bram_ctrl" in PL.mem_dict
     (tmp_path / "other.bit").write_bytes(b"")
-    with pytest.raises(RuntimeError, match="other.hwh cannot be read"):
+    with pytest.raises(RuntimeError, match="other.hwh is missing"):
         Bitstream(str(tmp_path / "other.bit")).download()
+    with pytest.raises(RuntimeError, match="is a partial bitstream"):
+        Bitstream(OVERLAY, partial=True).download()
     assert PL.bitfile_name == OVERLAY
+
+
+def test_gpio_pins_have_the_numbers_linux_gives_them(board):
+    assert GPIO.get_gpio_pin(0) == 906 + 54
+    pin = GPIO(GPIO.get_gpio_pin(4), "in")
+    assert pin.read() == 0
+    pin.release()
 
 
 def test_reset_holds_and_releases(iop, by_hand, board, buffer):
@@ -226,6 +272,14 @@ def test_stray_writes_are_found(iop, unchecked, board, buffer):
     assert board.stray_writes()[0] == (far, 16)
 
 
+def test_stray_write_beside_a_buffer_that_ends_within_a_word(board):
+    buffer = allocate((6,), "u1")
+    buffer[:] = 255
+    assert board.stray_writes() == []
+    board.memory.ddr[buffer.physical_address + 6] = 1
+    assert board.stray_writes() == [(buffer.physical_address + 4, 4)]
+
+
 def test_stray_write_into_a_freed_buffer_is_found(iop, unchecked, board, buffer):
     address = buffer.physical_address
     iop.write_to_buffer(buffer, 100, 1)
@@ -262,9 +316,21 @@ def test_a_notebook_shows_the_sentence_alone():
     assert len(run.stdout.splitlines()) == 1
 
 
+# what an older QEMU says of a CPU property that it does not know
+TOO_OLD = """
+[ "$1" = --version ] && { echo "QEMU emulator version 5.2.0 (Debian 1:5.2+dfsg-11)"; exit 0; }
+echo "Property 'microblaze-cpu.use-div' not found" >&2; exit 1
+"""
+
+
+def test_qemu_too_old_is_one_sentence(board, path):
+    path(qemu.NAMES[0], TOO_OLD)
+    qemu_error(f"/{qemu.NAMES[0]} is QEMU 5.2.0, and .* 6.2 or newer: .*make doctor")
+
+
 def test_qemu_that_fails_says_why(board, path):
     path(qemu.NAMES[0], "echo 'unsupported machine type' >&2; exit 1\n")
-    qemu_error("QEMU ended when it was started, as .*, and said: unsupported machine type. `make")
+    qemu_error("QEMU ended when it was started, as .*, and said: unsupported machine type.$")
 
 
 @pytest.fixture
@@ -287,6 +353,14 @@ def test_another_tools_libraries_do_not_reach_the_systems_qemu(board, another_li
     assert qemu.version(qemu.find()) >= qemu.OLDEST
 
 
+def test_another_tools_libraries_are_named(board, another_library, request):
+    """A QEMU that lies elsewhere: it gets them, because it may need them, and the sentence says
+    what they may do."""
+    real = qemu.find()
+    request.getfixturevalue("path")(qemu.NAMES[0], f'exec {real} "$@"\n')
+    qemu_error("symbol lookup error.* LD_LIBRARY_PATH is set.*try again without it.$")
+
+
 def test_qemu_goes_by_either_name(board, request):
     real = qemu.find()
     request.getfixturevalue("path")(qemu.NAMES[1], f'exec {real} "$@"\n')
@@ -294,6 +368,15 @@ def test_qemu_goes_by_either_name(board, request):
     buffer = allocate((4,))
     iop.write_to_buffer(buffer, 4, 1)
     assert buffer.tolist() == [1, 2, 3, 4]
+
+
+def test_a_big_endian_qemu_is_one_sentence(board, monkeypatch, tmp_path):
+    real = shutil.which(qemu.NAMES[1])
+    if real is None or qemu.version(real) >= (10,):
+        pytest.skip("no QEMU here that has the other byte order alone")
+    (tmp_path / qemu.NAMES[1]).symlink_to(real)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    qemu_error("big-endian MicroBlaze only")
 
 
 ENDS = ["", "sys.exit(3)", "1 / 0", "os._exit(0)", "os.kill(os.getpid(), 9)", "board.close()"]
@@ -331,3 +414,22 @@ def test_no_port_is_open_and_no_socket_has_a_name(iop, board):
 def test_the_files_of_pynq_are_as_installed():
     check = run_python((PROGRAMS / "as_installed.py").read_text())
     assert check.returncode == 0, check.stderr
+
+
+def test_the_command_line_can_be_typed_by_hand(tmp_path):
+    """With a file for the memory, and `-s` in place of the last four words."""
+    ram, gdb = tmp_path / "memory", str(tmp_path / "gdb")
+    ram.write_bytes(b"")
+    os.truncate(str(ram), SIZE)
+    typed = qemu.command(qemu.find(), SIZE, str(ram), 0x1000, 3)[:-4]
+    run = subprocess.Popen(
+        typed + ["-gdb", f"unix:{gdb},server=on,wait=off"], stderr=subprocess.PIPE
+    )
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            assert waiting.soon(lambda: not connection.connect_ex(gdb))
+            connection.settimeout(60)
+            assert Stub(connection).registers()[PC] in (0x1000, 0x100000)  # QEMU 11's byte order
+    finally:
+        run.kill()
+        assert run.communicate()[1] == b""

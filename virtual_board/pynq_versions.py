@@ -1,0 +1,36 @@
+"""The differences between releases of pynq, 3.0 and 3.1, and of numpy. No other module of the
+virtual board knows the release."""
+
+import sys
+
+import numpy
+import pynq.ps
+from pynq.buffer import PynqBuffer
+from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
+from pynqmetadata.frontends import Metadata
+
+# Clocks of 3.0 looks here for the architecture, and later ones in the device. From it rpc, for
+# cells of C, works out where the IOP has DDR, when pynq.lib is imported; it may be already.
+pynq.ps.CPU_ARCH = pynq.ps.ZYNQ_ARCH
+if "pynq.lib.pynqmicroblaze.rpc" in sys.modules:
+    sys.modules["pynq.lib.pynqmicroblaze.rpc"].PTR_OFFSET = "0x20000000"
+
+# PynqBuffer sets `device`, which numpy 2 does not allow; an attribute of the class hides numpy's.
+if hasattr(numpy.ndarray, "device"):
+    PynqBuffer.device = None
+
+# what a board's memory manager adds to the description
+PSDDR = dict(type="DDR4", base_address=0, size=256 << 20, used=1, idx=0, raw_type=2)
+
+
+def read_hwh(path):
+    """The contents of a .hwh file, by pynq's own parser, with what a board adds to it."""
+    parser = RuntimeMetadataParser(Metadata(input=path))
+    for memory in parser.mem_dict.values():
+        if "phys_addr" in memory:
+            memory.update(
+                base_address=memory["phys_addr"], size=memory["addr_range"], streaming=False
+            )
+    parser.mem_dict.setdefault("PSDDR", dict(PSDDR, streaming=False, tag="PSDDR"))
+    parser.refresh_hierarchy_dict()
+    return parser
