@@ -37,13 +37,13 @@ IOP1_INTERRUPT = 8
 class WatchedMemory(np.ndarray):
     """An array that calls written() after Python wrote to it. Any thread may use it.
 
-    While `iop.serving` is true, the IOP is slow, and access to its memory gives it time. Each read
+    The IOP is slow, and access to its memory gives it time. While `iop.serving` is true, each read
     lets other threads run: otherwise a driver that waits for the IOP keeps Python for 5 ms each
     time that the IOP waits to be served. Reads and writes of a driver's command wait until the IOP
     has had its time: pynq's Pmod_DevMode gives up after 10 ms, and Pmod_DPOT waits for no answer.
     """
 
-    asked = 0, 0  # while the IOP is served: the last command, and when it was given
+    asked = 0, 0  # the last command, and when it was given
 
     @classmethod
     def over(cls, array, written, iop=None):
@@ -55,16 +55,17 @@ class WatchedMemory(np.ndarray):
         self.written, self.iop = getattr(whole, "written", None), getattr(whole, "iop", None)
 
     def __getitem__(self, key):
-        if self.iop is None or not self.iop.serving:
+        if self.iop is None:
             return _read(self, key)
         if isinstance(key, int) and key == COMMAND:
             self._wait_for_answer(ANSWERED_WITHIN)
         value = _read(self, key)
-        time.sleep(GIVE_WAY)
+        if self.iop.serving:
+            time.sleep(GIVE_WAY)
         return value
 
     def __setitem__(self, key, value):
-        if isinstance(key, int) and key == COMMAND and self.iop is not None and self.iop.serving:
+        if isinstance(key, int) and key == COMMAND and self.iop is not None:
             self._wait_for_answer(SEEN_WITHIN)
             self.asked = value, time.monotonic()
         _write(self, key, value)

@@ -4,7 +4,10 @@ kit's virtual Pmods where there is one, or else against a device of this file's.
 A program's behaviour is in its C source, in pynq/lib/pmod/*/src of the installed package; the
 comments name the files there."""
 
+import os
+import signal
 import struct
+import threading
 import time
 
 import pytest
@@ -338,3 +341,15 @@ def test_timer_makes_pulses(board, mb_info, monkeypatch):
     assert status & ENT and status & ARHT and iop.timer[iop.timer.TLR0] == 5000
     timer.stop()
     assert not iop.timer[iop.timer.TCSR0] & ENT
+
+
+# On a busy machine
+
+
+def test_a_first_command_while_qemu_gets_no_time(board, mb_info):
+    """Before the program has used a peripheral, too. pynq's driver gives up after 10 ms."""
+    driver = pmod.Pmod_DevMode(mb_info, pmod.PMOD_SWCFG_DIOALL)
+    pid = board.microblaze.pid
+    os.kill(pid, signal.SIGSTOP)
+    threading.Timer(0.2, os.kill, (pid, signal.SIGCONT)).start()
+    driver.load_switch_config()
