@@ -15,7 +15,7 @@ import pytest
 
 from deploy import tree
 from helpers import base_overlay
-from helpers.editions import contents
+from helpers.editions import contents, write
 from helpers.kit import ROOT
 
 pytestmark = pytest.mark.deploy
@@ -39,12 +39,6 @@ TEXT = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newline
 @pytest.fixture(autouse=True)
 def no_sync(monkeypatch):
     monkeypatch.setattr(os, "sync", lambda: None)
-
-
-def write(target, files):
-    for name, text in files.items():
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        (target / name).write_bytes(text)
 
 
 def prepare(folder):
