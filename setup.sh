@@ -65,10 +65,6 @@ missing() {  # the packages of Debian without which the wanted parts do not work
     fi
 }
 
-missing_for_board() {
-    if wanted board && ! { has cc && library 'libfuse*.so.*'; }; then echo gcc libc6-dev fuse3; fi
-}
-
 install_packages() {
     sudo=
     if [ "$(id -u)" != 0 ]; then sudo=sudo; fi
@@ -101,7 +97,10 @@ for link in iop bitstream mb_src; do
     fi
 done
 
-debian=$(missing; missing_for_board)
+debian=$(missing)
+if wanted board && ! { has cc && library 'libfuse*.so.*'; }; then
+    debian="$debian gcc libc6-dev fuse3"
+fi
 if [ -n "$debian" ]; then
     if has apt-get && { [ "$(id -u)" = 0 ] || has sudo; }; then
         # shellcheck disable=SC2086  # words

@@ -2,8 +2,7 @@
 `make uninstall` call it.
 
 Runs on the board, as root, under any Python 3.6 or later, from the folder above:
-python3 -m deploy.install [--uninstall]. On a PC that has a class, a student's server runs it before
-it starts: python3 -m deploy.install --into FOLDER
+python3 -m deploy.install [--uninstall]
 """
 
 import argparse
@@ -118,12 +117,10 @@ def _bring(target, contents):
 
 
 def printable(name):
-    """A file's name; in ASCII if it cannot be printed as it is, or has more than one line."""
-    try:
-        name.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return ascii(name)
-    return ascii(name) if "\n" in name else name
+    """A file's name on one line, with codes for the characters that cannot be printed here."""
+    encoding = sys.stdout.encoding or "ascii"
+    text = name if name.isprintable() else ascii(name)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def uninstall(root="/"):
@@ -150,8 +147,8 @@ def add_nbval(python):
         constraints.write("\n".join(pins))
         constraints.flush()
         pip = [python, "-m", "pip", "install", "--quiet", "--constraint", constraints.name, NBVAL]
-        options = {"stderr": subprocess.STDOUT, "universal_newlines": True}
-        run = subprocess.run(pip, stdout=subprocess.PIPE, **options)
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        run = subprocess.run(pip, universal_newlines=True, **output)
     if not run.returncode:
         print(f"{NBVAL} is now in the image's Python, for `make test`.")
         return
@@ -168,15 +165,12 @@ def main():
     option("--uninstall", action="store_true")
     option("--no-answers", action="store_true", help="leave the exercises' solutions out")
     option("--destdir", default="/", help="install into this folder as if it were an image's root")
-    option("--into", metavar="FOLDER", help="on a PC: the notebooks for the virtual board")
     option("--base-overlay", help="base.bit to make the overlay from, with base.hwh beside it")
     given = parser.parse_args()
     root = os.path.abspath(given.destdir)
     os.umask(0o022)  # all may read what is installed, whatever the user's own umask says
     try:
-        if given.into:
-            lay_out(given.into, not given.no_answers)
-        elif root == "/" and not os.path.isdir("/sys/class/fpga_manager/fpga0"):
+        if root == "/" and not os.path.isdir("/sys/class/fpga_manager/fpga0"):
             raise tree.InstallError(
                 "This machine is not a PYNQ board: give the board's address, as in"
                 " HOST=192.168.2.99, or say where its files are, as in DESTDIR=/path/to/root."

@@ -9,7 +9,6 @@ be read is "not read", and why is said.
 
 import csv
 import html
-import itertools
 import json
 import os
 import re
@@ -19,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import execute
-from .collect import DEEPEST, LARGEST, LEFT_OUT, notebook_of, printable
+from .collect import LARGEST, LEFT_OUT, notebook_of, printable
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LINKED = "bitstream", "iop", "mb_src"  # in notebooks/ of a checkout, without a notebook in them
@@ -27,10 +26,8 @@ RIGHT, NOT_YET, NOT_READ, NOT_TRIED = "right", "not yet", "not read", "not tried
 # From worst to best: of two cells with the same exercise, the better counts.
 VERDICTS = NOT_TRIED, NOT_READ, NOT_YET, RIGHT
 SHORT = {RIGHT: "R", NOT_YET: "-", NOT_READ: "?", NOT_TRIED: "."}
-IMPORT = re.compile(
-    r"^[ \t]*(?:from checks import|import checks\.)[ \t]*(\w+)|^[ \t]*from checks\.(\w+)", re.M
-)
-CALL = re.compile(r"\b(?:checks\s*\.\s*(\w+)|check)\s*\.\s*(\w+)\s*\(")
+MODULE = re.compile(r"\bchecks\s*(?:\.|\bimport\b)\s*(\w+)")
+CALL = re.compile(r"\bcheck(?:s\s*\.\s*\w+)?\s*\.\s*(\w+)\s*\(")
 COMMENT = re.compile(r"#.*")
 SAYS = re.compile(r"(Right|Not yet): .*")
 FORGED = "The verdicts are the outputs that are stored in the notebooks, which can be forged."
@@ -83,16 +80,12 @@ def lines_of(cell):
     ]
 
 
-def exercises_of(cell, source, module, exercises):
-    """The exercises whose checks a cell calls, in order. module: the checks' that the notebook's
-    cells before it imported last, or that belongs to the notebook's name"""
-    calls = CALL.findall(COMMENT.sub("", source))
-    keys = [key for key in ((of or module, name) for of, name in calls) if key in exercises]
-    return list(dict.fromkeys(keys)) or [key for key in [named(cell)] if key in exercises]
-
-
 def verdict(line, cell, exercise):
-    """One of VERDICTS, by the last line that a check printed, or "" if there is none."""
+    """One of VERDICTS.
+
+    Args:
+        line: the line of the cell's output that is the check's, or "" if there is none
+    """
     if line == exercise.untouched:
         return NOT_TRIED
     if line:
@@ -108,17 +101,27 @@ def keep_better(verdicts, more):
 
 
 def read(notebook, name, exercises):
-    """({exercise: its verdict}, {checks' module of which the notebook should have all}) of a
-    notebook. name: its file's"""
+    """Reads the verdicts in a notebook.
+
+    Args:
+        name: the name of the notebook's file, which tells whose exercises should be in it
+        exercises: those of `all_exercises`
+
+    Returns:
+        {exercise: its verdict}, and the set of the checks' modules that the notebook uses. All
+        exercises of these modules should be in it.
+    """
     modules = [module for (module, _), one in exercises.items() if one.notebook in name]
     found = {}
     for cell in code_cells(notebook):
-        source = "".join(cell["source"])
-        modules += filter(None, itertools.chain.from_iterable(IMPORT.findall(source)))
-        keys = exercises_of(cell, source, modules[-1] if modules else None, exercises)
+        source = COMMENT.sub("", "".join(cell["source"]))
+        modules += MODULE.findall(source)
+        called = [(modules[-1], check) for check in CALL.findall(source)] if modules else []
+        keys = [key for key in dict.fromkeys(called) if key in exercises]
+        keys = keys or [key for key in [named(cell)] if key in exercises]
         lines = lines_of(cell)
         if len(keys) > 1 and lines and len(lines) != len(keys):
-            here = dict.fromkeys(keys, NOT_READ)  # whose the verdicts are, cannot be known
+            here = dict.fromkeys(keys, NOT_READ)  # nobody knows which check printed which verdict
         else:
             pairs = zip(keys, lines[-len(keys) :] or [""] * len(keys))
             here = {key: verdict(line, cell, exercises[key]) for key, line in pairs}
@@ -128,17 +131,13 @@ def read(notebook, name, exercises):
 
 def notebooks_in(folder, leave_out):
     """The paths of the notebooks in a student's folder. Calls leave_out(path, reason)."""
-    for place, folders, names in os.walk(
-        folder, onerror=lambda error: leave_out(error.filename, error.strerror)
-    ):
+    walk = os.walk(folder, onerror=lambda error: leave_out(error.filename, error.strerror))
+    for place, folders, names in walk:
         # .ipynb_checkpoints has older versions, and the solutions are the kit's.
         folders[:] = sorted(name for name in folders if name[0] != "." and name != "solutions")
         for path in (Path(place, name) for name in folders if name not in LINKED):
             if path.is_symlink():
                 leave_out(path, "it is a link", ())
-        if len(Path(place).relative_to(folder).parts) >= DEEPEST and folders:
-            leave_out(place, "it has folders in it, and is in too many itself")
-            folders.clear()
         yield from (Path(place, name) for name in sorted(names) if name.endswith(".ipynb"))
 
 
@@ -151,8 +150,15 @@ def notebook_in(path):
 
 
 def verdicts_in(folder, exercises, engine=None):
-    """({exercise: its verdict}, ["name: why it is not read", ...]) of the notebooks in a student's
-    folder; engine: the program that runs containers, if they are to be executed"""
+    """Reads all notebooks in a student's folder.
+
+    Args:
+        exercises: those of `all_exercises`
+        engine: the program that runs containers, if the notebooks are to be executed
+
+    Returns:
+        {exercise: its verdict}, and ["name: why it is not read", ...]
+    """
     if folder.is_symlink():
         return dict.fromkeys(exercises, NOT_READ), ["it is a link"]
     verdicts, wanted, unread = {}, {}, []
@@ -176,10 +182,9 @@ def verdicts_in(folder, exercises, engine=None):
             continue
         keep_better(verdicts, here)
         wanted.update((key, path) for key in exercises if key[0] in modules)
-        for key in here:
-            if here[key] == NOT_READ:
-                reason = f"the cell of the check {key[1]} ran, and has no verdict that can be read"
-                leave_out(path, reason, [key])
+        for key in (key for key in here if here[key] == NOT_READ):
+            reason = f"the cell of the check {key[1]} ran, and has no verdict that can be read"
+            leave_out(path, reason, [key])
     for key in wanted.keys() - verdicts.keys():
         leave_out(wanted[key], f"the cell of the check {key[1]} is not in it", [key])
     note = folder / LEFT_OUT
@@ -198,17 +203,21 @@ def verdicts_in(folder, exercises, engine=None):
 
 
 def print_table(rows, numbers):
-    """A line for each student, with a group of letters for each notebook. numbers: the exercises'
-    notebooks'"""
-    width = max(len(student) for student, *_ in [["notebook"], *rows])
-    print(
-        "notebook".ljust(width), *(number.ljust(3) for number in dict.fromkeys(numbers)), sep="  "
-    )
+    """Prints a line for each student, with a group of letters for each notebook.
+
+    Args:
+        rows: for each student: the name, the verdicts, and what is not read
+        numbers: for each exercise, its notebook's
+    """
+    lines = [("notebook", dict.fromkeys(numbers))]
     for student, *verdicts, _ in rows:
-        letters = dict.fromkeys(numbers, "")
+        groups = dict.fromkeys(numbers, "")
         for number, one in zip(numbers, verdicts):
-            letters[number] += SHORT[one]
-        print(student.ljust(width), *letters.values(), sep="  ")
+            groups[number] += SHORT[one]
+        lines.append((student, groups.values()))
+    width = max(len(name) for name, _ in lines)
+    for name, groups in lines:
+        print(name.ljust(width), *(group.ljust(3) for group in groups), sep="  ")
 
 
 def in_a_cell(text):

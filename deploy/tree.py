@@ -41,12 +41,9 @@ def install(target, files, edition):
     Raises:
         InstallError: the same call completes what was changed, if anything was.
     """
-    with _alone(target) as folder:
-        cut_off = folder.clean()
-        report = folder.bring(files, edition)
-        if cut_off:
-            report["interrupted"] = True
-        return report
+    with _locked(target) as folder:
+        completed = {"interrupted": True} if folder.clean() else {}
+        return {**folder.bring(files, edition), **completed}
 
 
 def uninstall(target):
@@ -55,12 +52,12 @@ def uninstall(target):
     Returns:
         {"removed": [...], "kept": [...]}, of relative paths; both empty if nothing was installed.
     """
-    with _alone(target) as folder:
+    with _locked(target) as folder:
         folder.clean()
         removed, kept = [], []
         if folder.installed:
             removed = folder.bring({}, None)["removed"]
-            kept = sorted(folder.look())
+            kept = sorted(folder.hashes())
             os.remove(folder.at(MANIFEST))
         _remove_folder(folder.path)
         return {"removed": removed, "kept": kept}
@@ -69,8 +66,8 @@ def uninstall(target):
 def unchanged(target):
     """The relative paths of the kit's files in a folder that nobody changed."""
     folder = _Folder(target)
-    have = folder.look()
-    return [name for name, known in folder.old["files"].items() if have.get(name) == known]
+    have = folder.hashes()
+    return [name for name, sha in folder.old["files"].items() if have.get(name) == sha]
 
 
 def interrupted(target):
@@ -79,8 +76,8 @@ def interrupted(target):
 
 
 @contextmanager
-def _alone(target):
-    """Yields the _Folder while no other installation runs there."""
+def _locked(target):
+    """Yields the _Folder while no other installation runs there. Raises InstallError."""
     target = os.path.realpath(target)
     parent, lock, folder = os.path.dirname(target), None, None
     try:
@@ -118,8 +115,6 @@ def _sentence(error, target, changed):
         return f"There is no room left for {target}, so nothing was changed: free some."
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"You may not write into {os.path.dirname(place)}, so nothing was changed: use sudo."
-    if error.errno == errno.EROFS:
-        return f"{target} is read-only, so nothing was changed: make its file system writable."
     return f"{place}: {error.strerror}; nothing was changed."
 
 
@@ -144,10 +139,9 @@ class _Folder:
         self.path, self.changed, self.installed = os.path.realpath(path), False, False
         self.old = {"files": {}, "coming": {}}
         if os.path.isfile(self.at(MANIFEST)):
-            with open(self.at(MANIFEST), "rb") as file:
-                text = file.read()
-            with suppress(ValueError, AttributeError, RecursionError):
-                read = json.loads(text.decode())
+            unusable = suppress(ValueError, AttributeError, RecursionError)
+            with open(self.at(MANIFEST), "rb") as file, unusable:
+                read = json.loads(file.read().decode())
                 self.old = {
                     part: {n: sha for n, sha in read.get(part, {}).items() if isinstance(sha, str)}
                     for part in self.old
@@ -160,9 +154,9 @@ class _Folder:
             name = os.path.join(os.path.dirname(name), f".{os.path.basename(name)}{ending}")
         return os.path.join(self.path, name)
 
-    def look(self, files=()):
-        """{relative path: SHA-256} of what is there. None for what by its name is not the kit's:
-        a student may have gigabytes of that."""
+    def hashes(self, files=()):
+        """{relative path: SHA-256} of what is there. A file that by its name is not the kit's has
+        None, because a student may have gigabytes."""
         # where case does not count, 1_memory.ipynb may be there as 1_Memory.ipynb
         names = {name for name in files if os.path.lexists(self.at(name))}
         for place, folders, entries in os.walk(self.path, onerror=_unless_a_students):
@@ -173,12 +167,13 @@ class _Folder:
         return {n: _hash(self.at(n)) if n in files or self.known(n) else None for n in names}
 
     def known(self, name):
-        """The hashes that a file of the kit's may have under this name."""
+        """The hashes by which a file of this name is the kit's, and not a student's."""
         name = _original(name)
         return {part[name] for part in self.old.values() if name in part}
 
     def beside(self, name, wanted):
-        """The name for a new file beside a student's: free, or of a file of the kit's."""
+        """The name for a new file beside a student's. Nothing has that name, or a file of the
+        kit's has it, which may be replaced."""
         stem, extension = os.path.splitext(_original(name))
         for number in itertools.chain([""], map("-{}".format, itertools.count(2))):
             beside = stem + NEW_EDITION + number + extension
@@ -187,8 +182,9 @@ class _Folder:
                 return beside
 
     def bring(self, files, edition):
-        """Changes what is not as in the edition. Without an edition it only removes."""
-        have = self.look(files)
+        """Changes what is not as in the edition. If `edition` is None, it only removes files.
+        Arguments and report are those of `install`."""
+        have = self.hashes(files)
         report = {word: [] for word in ("new", "replaced", "removed", "kept", "beside")}
         put, stay, manifest = {}, set(files), {}
         for name, contents in sorted(files.items()):
@@ -229,8 +225,14 @@ class _Folder:
                 raise _clash(path)
 
     def write_beside(self, put, edition, manifest, ready):
-        """Writes all new files under temporary names, and these into `ready`. Then the manifest
-        that is there says what is coming, so that the next run knows it for the kit's."""
+        """Writes all new files under temporary names, which it puts into `ready`. Then it adds to
+        the manifest what is coming, so that the next run knows these files as the kit's.
+
+        Args:
+            put: {relative path: contents} of the new files
+            manifest: {relative path: SHA-256} of all files of the edition
+            ready: gets {relative path: path of the temporary file}
+        """
         for name, contents in put.items():
             self.old["coming"][_original(name)] = hashlib.sha256(contents).hexdigest()
         put = dict(put)
@@ -248,7 +250,7 @@ class _Folder:
         os.replace(ready["journal"], self.at(MANIFEST))
 
     def change(self, gone, put, have, ready, report):
-        """Removes and replaces files, all that it can, and then raises the first error."""
+        """Removes and replaces all files that it can. Then it raises the first error."""
         failed = None
         for name in gone + sorted(put):
             word = "removed" if name in gone else "replaced" if name in have else "new"
@@ -271,11 +273,12 @@ class _Folder:
         """Removes a file, and has another one take its place, if there is one.
 
         Args:
-            expected: its SHA-256; None if nothing is there
-            ready: path of the other one, or None
+            name: its relative path
+            expected: its SHA-256, or None if nothing is there
+            ready: the path of the other file, or None
 
         Raises:
-            FileExistsError: a student saved the file meanwhile, and it is as it was
+            FileExistsError: a student has saved the file meanwhile. What was saved is in place.
         """
         leaving = self.at(name, LEAVING)
         try:
@@ -299,8 +302,11 @@ class _Folder:
                 _remove_folder(self.at(folder))
 
     def give_back(self, name):
-        """Gives a file that was leaving its name again. If a student has saved another one since,
-        the kit's is removed, and one that the student saved before gets a number."""
+        """Gives a file its name back, if `exchange` had moved it out of the way.
+
+        If the student has saved a new file of this name since, that one stays. The moved file is
+        then removed if it is the kit's; if not, it gets a number in its name.
+        """
         leaving = self.at(name, LEAVING)
         for number in itertools.count(1):
             if not os.path.lexists(leaving):
@@ -313,8 +319,8 @@ class _Folder:
                     os.remove(leaving)
 
     def clean(self):
-        """Undoes what a run that was cut off was in the middle of, and removes what is written
-        again when it is needed. Returns whether a run was cut off."""
+        """Undoes the exchange during which an earlier run was cut off. Also removes files that
+        Python and pynq write again when they need them. Returns whether a run was cut off."""
         cut_off = bool(self.old["coming"])
         ours = {folder for part in self.old.values() for name in part for folder in _above(name)}
         for place, _, names in os.walk(self.path, topdown=False, onerror=_unless_a_students):
@@ -353,18 +359,20 @@ def _json(**manifest):
 
 
 def _original(name):
-    """The name of the file of which this is Jupyter's checkpoint, or a new edition."""
+    """The name of the file, if this is the name of its checkpoint or of its new edition."""
     name = re.sub(re.escape(CHECKPOINTS) + "/([^/]*)-checkpoint", r"\1", name)
     return re.sub(NEW_EDITION + r"(-\d+)?(?=\.|$)", "", name)
 
 
 def _above(name):
+    """The folders in which a file is, the innermost first."""
     while os.path.dirname(name) not in ("", name):
         name = os.path.dirname(name)
         yield name
 
 
 def _unless_a_students(error):
+    """For os.walk: ignores folders that a student has closed or just removed."""
     if not isinstance(error, (PermissionError, FileNotFoundError)):
         raise error
 
@@ -383,7 +391,8 @@ def _is_written_again(path):
 
 
 def _hash(path):
-    """None for what is not a file or a link, and for what cannot be read or has gone meanwhile."""
+    """The SHA-256 of a file, or the target of a link. None if the path is neither of these, cannot
+    be read, or has gone meanwhile."""
     try:
         if os.path.islink(path):
             return "-> " + os.readlink(path)
@@ -399,7 +408,8 @@ def _hash(path):
 
 
 def _move(here, there):
-    """Renames a file, but replaces none that a student may just have saved: FileExistsError."""
+    """Renames a file. Raises FileExistsError if there is one already, which a student may just have
+    saved."""
     try:
         os.link(here, there, follow_symlinks=False)
     except FileExistsError:

@@ -37,10 +37,13 @@ OPTIONS = {  # uv's variable: pip's option, and uv's in files and in UV_... vari
 }
 UNTOUCHED = re.compile("UV_(INDEX_.*_(USERNAME|PASSWORD)|KEYRING_|CREDENTIALS_|CONCURRENT_)")
 OFF = "0", "no", "off", "false"
-AUTHORITIES = ["certs/ca-certificates.crt", "cert.pem"]  # in /etc/ssl
+PROXIES = "https", "all", "http"
+BUNDLES = "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"  # pip obeys all of these
+AUTHORITIES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem"]
 HOME = os.path.expanduser("~")
 CONFIG = os.environ.get("XDG_CONFIG_HOME") or f"{HOME}/.config"
 PIP_CONF = ["/etc/xdg/pip", "/etc", f"{HOME}/.pip", f"{HOME}/Library/Application Support/pip"]
+PIP_CONF += [f"{CONFIG}/pip", sys.prefix]
 UV_TOML = [f"{folder}/uv/uv.toml" for folder in ("/etc", "/etc/xdg", CONFIG)]
 
 
@@ -52,10 +55,10 @@ def of_variables(prefix):
 
 def of_pip():
     """What the user has set for pip, {option: text}."""
-    files = [f"{folder}/pip.conf" for folder in [*PIP_CONF, f"{CONFIG}/pip", sys.prefix]]
-    files.append(os.environ.get("PIP_CONFIG_FILE", ""))
+    chosen = os.environ.get("PIP_CONFIG_FILE", "")
+    files = [*(f"{folder}/pip.conf" for folder in PIP_CONF), chosen]
     settings = configparser.RawConfigParser()
-    settings.read([] if files[-1] == os.devnull else files, encoding="utf-8")
+    settings.read([] if chosen == os.devnull else files, encoding="utf-8")
     found = {}
     for section in filter(settings.has_section, ("global", "install")):
         found.update(settings.items(section))
@@ -102,10 +105,9 @@ def main():
         from_files = {**for_uv(of_pip()), **for_uv(of_uv())}
     except (configparser.Error, ValueError) as error:
         sys.exit(f"setup: the settings of pip or uv cannot be read: {error}")
-    authorities = next(filter(os.path.exists, (f"/etc/ssl/{name}" for name in AUTHORITIES)), "")
-    variables = {"UV_SYSTEM_CERTS": "1" if authorities else "", "SSL_CERT_FILE": ""}
-    for name in "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE":  # pip obeys these, too
-        variables["SSL_CERT_FILE"] = os.environ.get(name) or variables["SSL_CERT_FILE"]
+    authorities = next(filter(os.path.exists, AUTHORITIES), "")
+    given = next(filter(None, map(os.environ.get, BUNDLES)), "")
+    variables = {"UV_SYSTEM_CERTS": "1" if authorities else "", "SSL_CERT_FILE": given}
     variables.update({**from_files, **for_uv(of_variables("UV_"))})
     for name in os.environ:
         if name.startswith(("UV_", "PIP_")) and not UNTOUCHED.match(name):
@@ -113,14 +115,8 @@ def main():
     pip = {f"PIP_{OPTIONS[name].split()[0]}": variables[name] for name in variables}
     pip = {name.upper().replace("-", "_"): text.replace(",", " ") for name, text in pip.items()}
     pip.update(PIP_CONFIG_FILE=os.devnull, PIP_CERT=variables["SSL_CERT_FILE"] or authorities)
-    proxies = getproxies_environment()
-    ways = (
-        variables.get("https_proxy"),
-        proxies.get("https"),
-        proxies.get("all"),
-        proxies.get("http"),
-    )
-    via = next(filter(None, (*ways, variables.get("UV_DEFAULT_INDEX"))), "")
+    proxies = [variables.get("https_proxy"), *map(getproxies_environment().get, PROXIES)]
+    via = next(filter(None, [*proxies, variables.get("UV_DEFAULT_INDEX")]), "")
     variables["via"] = re.sub("//[^/@]*@", "//...@", via)  # without a password
     for name, value in {**variables, **pip}.items():
         if value:

@@ -12,7 +12,7 @@ import pytest
 
 from deploy import EDITION
 from helpers import checkout
-from helpers.kit import ROOT, make
+from helpers.kit import ROOT, make, run_program
 from helpers.programs import programs
 from helpers.waiting import soon
 
@@ -101,24 +101,6 @@ def test_a_kit_that_cannot_be_read_is_not_installed_in_part(boards, start, tmp_p
     assert run.returncode and not boards[0].notebooks.exists()
 
 
-@pytest.fixture
-def waits(boards, servers):
-    """The options of an installer that waits for a base overlay, and a function that waits until it
-    does."""
-    base = boards[0].root / "base.bit"
-    os.mkfifo(str(base))
-    servers.own(base)
-    ends = []
-
-    def until():
-        ends.append(soon(lambda: waiting_writer(base), 300))
-        assert ends[0] is not None and copies()
-
-    yield ("--base-overlay", str(base)), until
-    for end in ends:
-        os.close(end)
-
-
 def copies():
     return [name for name in os.listdir("/tmp") if re.match(r"pynq_tutorial-\w{10}", name)]
 
@@ -131,13 +113,29 @@ def waiting_writer(fifo):
         return None
 
 
+@pytest.fixture
+def waits(boards, servers, start):
+    """Starts an installation whose installer waits for a base overlay, and waits until it does."""
+    base, ends = boards[0].root / "base.bit", []
+    os.mkfifo(str(base))
+    servers.own(base)
+
+    def waits(**more):
+        run = start(boards[0].port, "--base-overlay", str(base), **more)
+        ends.append(soon(lambda: waiting_writer(base), 300))
+        assert ends[0] is not None and copies()
+        return run
+
+    yield waits
+    for end in ends:
+        os.close(end)
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
-def test_nothing_stays_on_a_board_when_it_is_cut_off(boards, start, waits, number):
+def test_nothing_stays_on_a_board_when_it_is_cut_off(boards, waits, number):
     """Cut off while the installer runs."""
     before = set(Path("/tmp").glob("pynq_tutorial.*"))
-    options, until_it_waits = waits
-    run = start(boards[0].port, *options)
-    until_it_waits()
+    run = waits()
     os.killpg(run.pid, number)
     run.communicate(timeout=300)
     assert soon(lambda: not copies()), copies()
@@ -147,22 +145,17 @@ def test_nothing_stays_on_a_board_when_it_is_cut_off(boards, start, waits, numbe
     assert not boards[0].notebooks.exists()
 
 
-def test_a_board_that_falls_silent(boards, servers, start, waits):
+def test_a_board_that_falls_silent(servers, waits):
     """As when its cable is pulled: the server's process for the connection is stopped."""
-
-    def child(pid):
-        (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return int(child)
-
-    options, until_it_waits = waits
-    run = start(boards[0].port, *options, more=" -o ServerAliveInterval=1")
-    until_it_waits()
-    connection = child(child(servers.processes[0].pid))
-    os.kill(connection, signal.SIGSTOP)
+    run = waits(more=" -o ServerAliveInterval=1")
+    connection = servers.processes[0].pid
+    for _ in "the one that listens", "the one that is root's":
+        connection = Path(f"/proc/{connection}/task/{connection}/children").read_text().strip()
+    os.kill(int(connection), signal.SIGSTOP)
     try:
         said = run.communicate(timeout=300)[0]
     finally:
-        os.kill(connection, signal.SIGCONT)
+        os.kill(int(connection), signal.SIGCONT)
     reason = "the connection to xilinx@127.0.0.1 broke during the installation"
     assert run.returncode != 0 and reason in said, said
     assert soon(lambda: not copies()), copies()
@@ -215,9 +208,8 @@ def test_a_board_that_cannot_take_the_kit(boards, servers, start, tmp, names, sh
 def test_ctrl_c_while_a_board_hangs(servers, start):
     before = set(Path("/tmp").glob("pynq_tutorial.*/s"))
     run = start(servers.start(shell=login_shell(servers, "cat > /dev/null")))
-    assert soon(
-        lambda: set(Path("/tmp").glob("pynq_tutorial.*/s")) - before
-    )  # there is a connection
+    connected = soon(lambda: set(Path("/tmp").glob("pynq_tutorial.*/s")) - before)
+    assert connected
     os.killpg(run.pid, signal.SIGINT)
     run.communicate(timeout=300)
     assert run.returncode == 130
@@ -258,7 +250,7 @@ NO_BOARD = "There is no board in the group `boards` of this inventory"
     "inventory, said",
     [
         ("boards:\n  hosts:\n", NO_BOARD),
-        ("boards: [\n", NO_BOARD),
+        ("boards: [\n", NO_BOARD),  # which cannot be read
         ("others: {hosts: {one: }}\n", NO_BOARD),
         (None, "is not there, and should list your boards"),
     ],
@@ -271,40 +263,11 @@ def test_an_inventory_without_boards(tmp_path, inventory, said):
     assert run.returncode != 0 and said in run.stdout, run.stdout
 
 
-def test_all_boards_at_once(tmp_path):
-    """Each installer waits for a base overlay that does not come: until all of them wait, more than
-    Ansible's five."""
-    overlays = [tmp_path / f"board{number}" / "base.bit" for number in range(8)]
-    lines = ["boards:", "  vars: {ansible_connection: local}", "  hosts:"]
-    for overlay in overlays:
-        overlay.parent.mkdir()
-        os.mkfifo(str(overlay))
-        where = f"destdir: {overlay.parent}, base_overlay: {overlay}"
-        lines.append(f"    {overlay.parent.name}: {{{where}}}")
-    (tmp_path / "boards.yml").write_text("\n".join(lines))
-    command = ["make", "classroom", f"BOARDS={tmp_path / 'boards.yml'}"]
-    run = subprocess.Popen(
-        command, cwd=str(ROOT), stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
-    )
-    waiting = {}
-
-    def all_wait():
-        for overlay in overlays:
-            end = None if overlay in waiting else waiting_writer(overlay)
-            if end is not None:
-                waiting[overlay] = end
-        return len(waiting) == len(overlays)
-
-    def all_are_told():  # whoever waits still, or comes now, is told that nothing comes
-        all_wait()
-        while waiting:
-            os.close(waiting.popitem()[1])
-        return run.poll() is not None
-
-    try:
-        assert soon(all_wait, 300), f"only {len(waiting)} at once"
-    finally:
-        soon(all_are_told, 600, pause=0.1)
+def test_all_boards_of_a_classroom_at_once():
+    """Ansible's own default is five."""
+    settings = {"ANSIBLE_CONFIG": "deploy/ansible.cfg", "LC_ALL": "C.UTF-8"}
+    run = run_program(".deploy/bin/ansible-config", "dump", "--only-changed", **settings)
+    assert "DEFAULT_FORKS(" in run.stdout and ") = 100\n" in run.stdout, run.stdout
 
 
 def test_each_board_that_fails_says_why(boards, servers, start, classroom, kit):

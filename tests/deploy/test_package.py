@@ -49,52 +49,46 @@ def package(tmp_path_factory):
     return folder / "installed"
 
 
-@pytest.mark.parametrize("python", ["python3.8", "python3.10"])
-def test_an_images_python_can_build_it(tmp_path, python):
+@pytest.mark.parametrize(
+    "python, setuptools",
+    [("python3.8", ">=61"), ("python3.10", ">=61"), (sys.executable, "==61.0.0")],
+    ids=["3.8", "3.10", "the oldest setuptools"],
+)
+def test_an_images_python_can_build_it(tmp_path, python, setuptools):
+    """pyproject.toml says which setuptools it needs, and names the class that builds."""
     home = command("sh", "-c", f"command -v {python} && {python} -m pip --version")
     if home.returncode:
         pytest.skip(f"there is no {python} with pip")
     pack_into(tmp_path)
-    built = command(python, "-m", *PIP[2:], *WHEEL, tmp_path, tmp_path)
-    assert built.returncode == 0 and list(tmp_path.glob("*.whl")), built.stdout
-
-
-def test_the_oldest_setuptools_can_build_it(tmp_path):
-    """pyproject.toml asks for it, and names the class that builds."""
-    pack_into(tmp_path)
     settings = tmp_path / "pyproject.toml"
-    settings.write_text(settings.read_text().replace("setuptools>=61", "setuptools==61.0.0"))
-    built = command(*PIP, *WHEEL, tmp_path, tmp_path)
+    settings.write_text(settings.read_text().replace("setuptools>=61", "setuptools" + setuptools))
+    built = command(python, "-m", *PIP[2:], *WHEEL, tmp_path, tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     assert "pynq_tutorial/iop/pynq_tutorial.bin" in ZipFile(wheel).namelist(), built.stdout
 
 
-def get_notebooks(package, *options):
+def get_notebooks(package, folder, *options):
+    """Delivers them into a folder; returns the folder of the tutorial."""
     pynq = Path(sys.executable).parent / "pynq"
     variables = {"PYTHONPATH": str(package), "PYNQ_VIRTUAL_BOARD": "0"}
-    return command(pynq, "get-notebooks", *options, **variables)
-
-
-def test_get_notebooks_delivers_what_make_install_does(package, tmp_path):
-    assert "pynq_tutorial" in get_notebooks(package, "--list").stdout
-    run = get_notebooks(package, "--ignore-overlays", "-p", tmp_path / "here", "pynq_tutorial")
+    options = "--ignore-overlays", *options, "-p", folder / "here", "pynq_tutorial"
+    run = command(pynq, "get-notebooks", *options, **variables)
     assert run.returncode == 0, run.stdout
-    assert contents(tmp_path / "here" / "pynq_tutorial") == files()
+    return folder / "here/pynq_tutorial"
+
+
+def test_get_notebooks_delivers_what_make_install_does_and_keeps_work(package, tmp_path):
+    there = get_notebooks(package, tmp_path)
+    assert contents(there) == files()
+    (there / "2_iop_example.ipynb").write_text("a student's")
+    get_notebooks(package, tmp_path, "--force")
+    assert (there / "2_iop_example.ipynb").read_text() == "a student's"
 
 
 def test_the_package_has_the_editions_files_and_no_others(package):
     listed = set((ROOT / "deploy" / "edition.txt").read_text().splitlines())
     there = {name for name in contents(package / "pynq_tutorial") if "__pycache__" not in name}
     assert there == listed | {"__init__.py", "build.py"}  # of deploy/package/
-
-
-def test_get_notebooks_leaves_a_students_work_alone(package, tmp_path):
-    get_notebooks(package, "--ignore-overlays", "-p", tmp_path / "here", "pynq_tutorial")
-    mine = tmp_path / "here/pynq_tutorial/2_iop_example.ipynb"
-    mine.write_text("a student's")
-    options = "--ignore-overlays", "--force", "-p", tmp_path / "here", "pynq_tutorial"
-    run = get_notebooks(package, *options)
-    assert run.returncode == 0 and mine.read_text() == "a student's", run.stdout
 
 
 def test_get_notebooks_makes_the_overlay_from_the_one_that_pynq_has(package, tmp_path):

@@ -138,16 +138,11 @@ def test_a_kit_of_an_awkward_name_and_a_private_umask(boards, install, classroom
 
 
 def test_the_list_of_an_edition_is_this_kits(kit, tmp_path):
-    def git(*words):
-        subprocess.run(["git", *words], cwd=str(kit), check=True, stdout=subprocess.DEVNULL)
-
     edition = kit / "deploy/edition.txt"
     files = sorted([*edition.read_text().splitlines(), "iop/ü.py"])
-    git("init", "-q", str(tmp_path / "other"))
-    git("init", "-q")
-    git("config", "core.quotePath", "true")
     (kit / "iop/ü.py").write_text("")
-    git("add", "--all")
+    git = 'git init -q "$0"; git init -q; git config core.quotePath true; git add --all'
+    subprocess.run(["sh", "-ec", git, str(tmp_path / "other")], cwd=str(kit), check=True)
     other = {"GIT_DIR": str(tmp_path / "other/.git"), "GIT_WORK_TREE": str(tmp_path)}
     run = make("edition", cwd=str(kit), **other)
     assert run.returncode == 0 and edition.read_text().splitlines() == files, run.stdout

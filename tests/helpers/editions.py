@@ -27,3 +27,10 @@ def snapshot(folder):
         stat = os.lstat(str(path))
         seen.append((str(path), path.is_file() and path.read_bytes(), stat[:6], stat.st_mtime_ns))
     return seen
+
+
+def write(folder, files):
+    """Writes files, {relative path: contents}, and makes the folders that they need."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(text)

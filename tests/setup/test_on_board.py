@@ -17,16 +17,11 @@ from helpers.kit import ROOT
 pytestmark = pytest.mark.deploy
 
 VENV = "usr/local/share/pynq-venv"
+PYTHON = VENV + "/bin/python3"
 FILES = {
     "etc/profile.d/boardname.sh": "export BOARD=Pynq-Z2\n",
-    "etc/profile.d/xrt_setup.sh": "export XILINX_XRT=/usr\n",
-    "home/xilinx/REVISION": "Release 2024_12_20 abcdef\n",
-    "opt/microblazeel-xilinx-elf/bin/mb-gcc": "",
     "proc/meminfo": "CmaTotal:  131072 kB\nCmaFree:  120000 kB\n",
-    "sys/class/gpio/gpiochip906/label": "zynq_gpio\n",
-    "sys/class/gpio/gpiochip906/base": "906\n",
-    "sys/class/gpio/gpio960/value": "1\n",
-    VENV + "/bin/python3": f'#!/bin/sh\nexec {sys.executable} "$@"\n',
+    PYTHON: f'#!/bin/sh\nexec {sys.executable} "$@"\n',
 }
 
 
@@ -37,7 +32,7 @@ def root(tmp_path):
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    (tmp_path / VENV / "bin/python3").chmod(0o755)
+    (tmp_path / PYTHON).chmod(0o755)
     base_overlay.write(tmp_path / VENV / "lib/python3.10/site-packages/pynq/overlays/base")
     run("-m", "deploy.install", "--destdir", tmp_path)
     return tmp_path
@@ -53,25 +48,21 @@ def doctor(root):
     """{what was looked at: (ok, optional or MISSING, the line's text)}, and how it ended."""
     finished = run("-m", "deploy.doctor", root)
     lines = re.findall(r"^(ok|optional|MISSING) +(\S+(?: \S+)?) +(.*)$", finished.stdout, re.M)
-    assert len(lines) == len(finished.stdout.splitlines()) == 14, finished.stdout
+    assert len(lines) == len(finished.stdout.splitlines()) == 8, finished.stdout
     return {name: (fine, text) for fine, name, text in lines}, finished.returncode
 
 
 def test_the_doctor_finds_nothing_missing_on_a_whole_board(root):
     lines, code = doctor(root)
-    wrong = {name for name, (fine, _) in lines.items() if fine != "ok"}
-    assert wrong <= {"root"} and (code == 0 or os.geteuid() != 0)
+    assert {fine for fine, _ in lines.values()} == {"ok"} and code == 0
     assert lines["BOARD"][1] == "Pynq-Z2" and lines["CMA"][1] == "117 MB free"
 
 
 BASE_HWH = VENV + "/lib/python3.10/site-packages/pynq/overlays/base/base.hwh"
 MANIFEST = "home/xilinx/jupyter_notebooks/pynq_tutorial/.pynq_tutorial.json"
 CUT_OFF = '{"files": {}, "coming": {"1_memory.ipynb": "0"}}'
-PYTHON = VENV + "/bin/python3"
-NOWHERE = "PYNQ_JUPYTER_NOTEBOOKS=/nowhere\n"
 MISSING = [  # what the doctor looks at, a file, its new text, and what the doctor says
     ("BOARD", "etc/profile.d/boardname.sh", "export BOARD=Ultra96", "Ultra96, and the tutorial"),
-    ("XILINX_XRT", "etc/profile.d/xrt_setup.sh", "", "export XILINX_XRT=/usr"),
     ("CMA", "proc/meminfo", "CmaFree: 4096 kB\n", "4 MB free, and the largest buffer needs 40"),
     ("base overlay", BASE_HWH, "", "is not a hardware description"),
     ("tutorial", MANIFEST, None, "sudo make install"),
@@ -80,7 +71,6 @@ MISSING = [  # what the doctor looks at, a file, its new text, and what the doct
     ("pynq", PYTHON, "#!/bin/sh\necho 4.0.0\n", "4.0.0 in "),
     ("pycparser", PYTHON, "#!/bin/sh\necho 3.0\n", "pip install 'pycparser<3'"),
     ("nbval", PYTHON, "#!/bin/sh\nexit 1\n", "sudo make install gets it"),
-    ("disk", "etc/environment", NOWHERE, "nowhere is missing"),
 ]
 
 
@@ -89,11 +79,6 @@ def test_the_doctor_names_what_is_wrong_and_the_remedy(root, line, name, text, r
     (root / name).unlink() if text is None else (root / name).write_text(text)
     lines, code = doctor(root)
     assert code == 1 and lines[line][0] == "MISSING" and remedy in lines[line][1], lines[line]
-
-
-def test_the_doctor_sees_a_program_that_still_runs(root):
-    (root / "sys/class/gpio/gpio960/value").write_text("0\n")
-    assert doctor(root)[0]["IOP"][0] == "optional"
 
 
 def test_the_doctor_looks_at_an_sd_card_too(root):
@@ -161,29 +146,8 @@ def test_without_a_network_or_pip_the_installation_goes_on(python, capsys, monke
     assert re.match(rf"nbval could not be installed \({reason}\)\. The notebooks", said), said
 
 
-def lint(folder):
-    if sys.version_info < (3, 11):
-        pytest.skip("the linter needs Python 3.11")
-    zizmor = [str(ROOT / ".deploy/bin/zizmor"), "--offline", str(folder)]
-    return subprocess.run(zizmor, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the linter needs Python 3.11")
 def test_the_ci_workflow_is_in_order():
-    found = lint(ROOT / ".github")
+    zizmor = [str(ROOT / ".deploy/bin/zizmor"), "--offline", str(ROOT / ".github")]
+    found = subprocess.run(zizmor, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert found.returncode == 0, found.stdout.decode()
-
-
-@pytest.mark.parametrize(
-    "before, after",
-    [
-        ("checkout@11bd71901bbe5b1630ceea73d27597364c9af683", "checkout@v4"),
-        ("runs-on:", "run-on:"),
-        ("make test", "make test ${{ github.event.issue.title }}"),
-    ],
-)
-def test_the_linter_would_notice(tmp_path, before, after):
-    workflow = (ROOT / ".github/workflows/test.yml").read_text()
-    assert before in workflow
-    (tmp_path / ".github/workflows").mkdir(parents=True)
-    (tmp_path / ".github/workflows/test.yml").write_text(workflow.replace(before, after))
-    assert lint(tmp_path / ".github").returncode != 0

@@ -31,19 +31,16 @@ DIST_INFO = {
 TOY = {"toy.py": "answer = 42\n\ndef say():\n    print(answer)\n"}
 
 
-def start(folder, *parts, **options):
+def start(folder, *parts, command=("sh", "setup.sh"), **options):
     options.update(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
-    return subprocess.Popen(["sh", "setup.sh", *parts], cwd=str(folder), **options)
-
-
-def ended(run):
-    """(Exit status, what it said) of a program, at its end."""
-    said = run.communicate(timeout=500)[0]
-    return run.returncode, said
+    return subprocess.Popen([*command, *parts], cwd=str(folder), **options)
 
 
 def set_up(folder, *parts, **options):
-    return ended(start(folder, *parts, **options))
+    """(Exit status, what it said) of a set-up."""
+    run = start(folder, *parts, **options)
+    said = run.communicate(timeout=500)[0]
+    return run.returncode, said
 
 
 @pytest.fixture
@@ -257,16 +254,16 @@ def test_a_machine_on_which_it_cannot_work(kit, first, says, remedy):
     if "network" in remedy:
         given.update(ONLINE)
     command = ["unshare", "--mount", "--net", "sh", "-c", f"{first}; exec sh setup.sh deploy"]
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    run = subprocess.run(command, cwd=str(kit), env=given, timeout=500, **output)
-    assert run.returncode == 1 and says in run.stdout and remedy in run.stdout, run.stdout
-    assert ("is there a network?" in run.stdout) == ("network" in remedy), run.stdout
+    status, said = set_up(kit, command=command, env=given)
+    assert status == 1 and says in said and remedy in said, said
+    assert ("is there a network?" in said) == ("network" in remedy), said
 
 
 def test_two_at_once_install_once(kit):
     runs = [start(kit, "deploy", env=variables(kit)) for _ in range(2)]
-    statuses, said = zip(*[ended(run) for run in runs])
-    assert statuses == (0, 0) and answer(kit) == "42" and "".join(said).count("installing") == 1
+    said = "".join(run.communicate(timeout=500)[0] for run in runs)
+    assert [run.returncode for run in runs] == [0, 0] and answer(kit) == "42"
+    assert said.count("installing") == 1
 
 
 @pytest.mark.long
@@ -280,7 +277,7 @@ def test_cut_off_the_next_call_completes_it(kit, sent, after):
     run = start(kit, "deploy", env=variables(kit, TMPDIR=str(temporary)))
     time.sleep(after)
     run.send_signal(sent)
-    ended(run)
+    run.communicate(timeout=500)
     assert set_up(kit, "deploy", env=variables(kit))[0] == 0 and answer(kit) == "42"
     assert list(temporary.iterdir()) == [] and list((kit / ".uv").iterdir()) == []
 
@@ -304,9 +301,7 @@ def test_files_in_place_of_links_become_links(kit):
     assert status == 1 and re.search("notebooks/iop must be a link.*git clone", said)
     status, said = set_up(kit, "nothing", env=given)
     assert status == 0 and said.count("a link to ../") == 2
-    assert [os.readlink(str(kit / "notebooks" / link)) for link in LINKS] == [
-        f"../{link}" for link in LINKS
-    ]
+    assert all(os.readlink(str(kit / "notebooks" / link)) == f"../{link}" for link in LINKS)
 
 
 OLD = 'if [ "$1" = -V ]; then echo Python 3.9.2; else exit 1; fi'
