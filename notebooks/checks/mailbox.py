@@ -14,7 +14,7 @@ from iop.pynq_tutorial import ARRAY_LENGTH, BUFFER_ADDR, INIT_DATA, MAILBOX, STA
 from . import Case, allocated, count, is_buffer, says, shown, whole
 from .limit import TooLong
 
-SLOW = 0.0005  # seconds that a word may take to read
+SLOW = 0.002  # seconds that a word may take to read
 LONGEST = 5  # seconds for what should take one
 LATE = 0.2  # seconds that an answer is held back, of the one second that there is for it
 BEYOND_DDR = 0x20000000
