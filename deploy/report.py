@@ -70,10 +70,18 @@ def named(cell):
     return name and tuple(name.split("."))
 
 
+def text_of(output):
+    """What a terminal would show of an output."""
+    if "text" in output:
+        return "".join(output["text"])
+    # Unlike a stream, it has a line of its own.
+    return "\n" + "".join(output.get("data", {}).get("text/plain", "")) + "\n"
+
+
 def lines_of(cell):
     """What a cell printed that may be a check's verdict, line by line."""
-    streams = [one for one in cell.get("outputs", []) if one.get("name") != "stderr"]
-    lines = re.split(r"[\r\n]+", "".join("".join(one.get("text", "")) for one in streams))
+    outputs = [one for one in cell.get("outputs", []) if one.get("name") != "stderr"]
+    lines = re.split(r"[\r\n]+", "".join(map(text_of, outputs)))
     # A student's print(..., end="") may stand before the verdict, but only if nothing else does.
     return [line for line in map(str.strip, lines) if SAYS.match(line)] or [
         found.group() for found in map(SAYS.search, lines) if found

@@ -7,6 +7,7 @@ pynq compiles the cell's C, loads the program, and calls its functions. install(
 - A compiler: on a board the image's, otherwise the kit's own.
 - The IOP's lock, and a mark in its memory. Without them pynq would wait for ever for the answer of
   a program that another notebook has replaced.
+- A function says so if a later run of its cell did not compile. Without that it would answer.
 - Nothing in /tmp, where pynq would leave each cell's C and program. On a machine that a class
   shares, only the student who came first could replace these files.
 
@@ -14,6 +15,7 @@ It replaces names of the imported package; pynq's files stay as they are.
 """
 
 import os
+import re
 import shutil
 import types
 from contextlib import suppress
@@ -32,6 +34,8 @@ from .sharing import Session, board_lock, check_iop, wait
 # The address of the mark. pynq's linker script leaves it free, between vectors and program.
 MARK = 0x4C
 OF_A_CELL = "cell_magic"  # the file name that pynq gives to a cell's C
+# The names of what a cell defines; its C may be wrong.
+DEFINED = re.compile(r"(?m)^(?:\w[^\n(;=]*[\s*])?(\w+)[ \t]*\(")
 RUN_AGAIN = "run the cell that begins with %%microblaze again."
 
 
@@ -49,12 +53,32 @@ def install():
         return find_bsp(name)
 
     compiling._find_bsp = find
+    compile_cell = rpc.MicroblazeRPC.__init__
+
+    def compile_or_remember(self, iop, program_text):
+        try:
+            compile_cell(self, iop, program_text)
+        except RuntimeError:
+            if Loaded.last and Loaded.last.functions & set(DEFINED.findall(program_text)):
+                Loaded.last.failed = True
+            raise
+        self._mb.functions = set(self.visitor.functions)
+
+    rpc.MicroblazeRPC.__init__ = compile_or_remember
     rpc.MicroblazeProgram, rpc.InterruptMBStream = Program, Stream
     rpc.MicroblazeFunction, rpc.FuncDefVisitor = Function, Visitor
 
 
 class Loaded(PynqMicroblaze):
-    """Loads a program while it has the IOP's lock, and marks it."""
+    """Loads a program while it has the IOP's lock, and marks it.
+
+    Attributes:
+        last: the one that was loaded last, in this process.
+        functions: the names of those that Python can call.
+        failed: whether a later run of its cell failed.
+    """
+
+    last, functions, failed = None, frozenset(), False
 
     def __init__(self, mb_info, mb_program, force=False):
         if not force:  # pynq forces it if the IOP runs the program of an earlier cell
@@ -64,13 +88,19 @@ class Loaded(PynqMicroblaze):
             back = "to have this function back, " + RUN_AGAIN
             self.session = Session(self.lock, MARK, "this function was compiled", RUN_AGAIN, back)
             super().__init__(mb_info, mb_program, force=True)
+        Loaded.last = self
 
     def run(self):
         self.session.mark(self.mmio.array, int.from_bytes(os.urandom(4), "little") | 1)
         super().run()
 
     def check(self):
-        """Raises RuntimeError unless the IOP runs this program."""
+        """Raises RuntimeError unless the IOP runs this program, and it is what its cell says."""
+        if self.failed:
+            raise RuntimeError(
+                "The last run of this function's cell failed and loaded nothing: correct its C, and"
+                f" {RUN_AGAIN}"
+            )
         self.session.check()
         if self.state != "RUNNING":
             raise RuntimeError("The program of this function was stopped: " + RUN_AGAIN)

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -68,7 +69,8 @@ def put_on_path():
 
 
 def build(source, program=None):
-    """Compiles a C program, for Pynq_Tutorial(mb_info, program).
+    """Compiles a C program, for Pynq_Tutorial(mb_info, program). If a cell that begins with
+    %%writefile wrote the source, messages have the line numbers of the cell.
 
     Args:
         source: The .c file; it can include mailbox.h.
@@ -94,7 +96,13 @@ def build(source, program=None):
         raise BuildError(f"{source} is not there: run the cell that writes it.")
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "program")
-        failed, said = _make(tools, folder, "SOURCE=" + _quoted(source), "OUT=" + _quoted(out))
+        failed, said = _make(
+            tools,
+            folder,
+            "SOURCE=" + _quoted(_as_in_its_cell(source, folder)),
+            "OUT=" + _quoted(out),
+            "BESIDE=" + _quoted(os.path.dirname(source)),
+        )
         if failed:
             raise BuildError(
                 _essence(said, os.path.dirname(source), folder)
@@ -130,6 +138,22 @@ def read_program(path):
             f"{path} has {len(program)} bytes and is not a whole IOP program: {remedy}."
         )
     return program
+
+
+def _as_in_its_cell(source, folder):
+    """The path of a copy with an empty line in place of %%writefile, if a cell wrote the file."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    with open(source, "rb") as file:
+        program = file.read()
+    text = program.decode("utf-8", errors="replace").rstrip()
+    for cell in shell.history_manager.input_hist_raw if shell else ():
+        first, _, rest = cell.partition("\n")
+        if first.startswith("%%writefile ") and rest.rstrip() == text:
+            copy = os.path.join(folder, os.path.basename(source))
+            with open(copy, "wb") as file:
+                file.write(b"\n" + program)
+            return copy
+    return source
 
 
 def _make(tools, folder, *variables):

@@ -6,24 +6,28 @@
         case.of(count_down, buffer, 5)
         case.holds(buffer.tolist() == [5, 4, 3], "the buffer holds 5, 4, 4")
 
-A check prints one line, which begins with "Right: " or with "Not yet: ". It never raises, not even
-if the answer does, and it ends, even if the answer does not. (limit.py says how. It cannot end a
-call into a C library that does not return.)"""
+A check shows a verdict, whose text begins with "Right: " or with "Not yet: ". It is about what the
+answer's cell says now (runs.py). A check never raises, not even if the answer does, and it ends,
+even if the answer does not. (limit.py says how. It cannot end a call into a C library that does not
+return.)"""
 
 import contextlib
 import dis
 import functools
+import html
 import inspect
 import numbers
 import reprlib
 
 import numpy as np
+from IPython.display import display
 from pynq.buffer import PynqBuffer
 
 from iop.buffers import is_allocated
 from iop.xlnk import Xlnk
 
-from .limit import TooLong, limited
+from . import runs
+from .limit import TooLong, limited, names_of
 
 LIMIT = 30  # seconds
 OLD = (
@@ -36,6 +40,17 @@ LOST = (
     " without `{0} = `."
 )
 
+RIGHT, NOT_YET, NOT_TRIED = "right", "not yet", "not tried"
+GIVEN = "iop", "microblaze", "buffer", "mb_info"  # parameters that are no answers, if others are
+EXERCISES = {}  # {a check's module: {its name: (state, answers' names, number of runs then)}}
+# A verdict in more than its colour; these two can be seen on white and on black.
+LOOKS = {RIGHT: ("\u2714", "solid #2e9e4f"), NOT_YET: ("\u2718", "dashed #d9822b")}
+
+STOPPED = (
+    "the check could not judge this answer ({}). Is it of the kind that the text asks for? If so,"
+    " tell your instructor."
+)
+
 _short = reprlib.Repr()
 _short.maxother = _short.maxstring = 60  # characters
 _short.maxlist = _short.maxtuple = 4
@@ -43,7 +58,13 @@ shown = _short.repr  # a value in a sentence, cut off where it gets long
 
 
 class Wrong(Exception):
-    """What is wrong with an answer."""
+    """What is wrong with an answer.
+
+    Attributes:
+        details: lines to show below the verdict.
+    """
+
+    details = ""
 
 
 class Untouched(Wrong):
@@ -85,12 +106,13 @@ class Case:
             return function(*given)
         except KeyboardInterrupt:  # the stop button
             raise
-        except TooLong:
-            came = f"your code had not ended after {LIMIT} s, as if it waited for something"
+        except TooLong as error:
+            seconds = (error.args or [LIMIT])[0]
+            came = f"your code had not ended after {seconds} s, as if it waited for something"
         except BaseException as error:  # SystemExit too
             if isinstance(error, raises):
                 return raises
-            came = raised(error, getattr(function, "__globals__", None))
+            came = raised(error, names_of([function]))
         raise self.wrong(came)
 
 
@@ -127,31 +149,90 @@ def is_buffer(value):
     return isinstance(value, PynqBuffer) and is_allocated(value)
 
 
+class Verdict:
+    """What a check shows: text for a terminal and for make report, HTML for a notebook."""
+
+    def __init__(self, state, text, details=""):
+        self._state, self._text, self._details = state, text.replace("\n", " "), details
+
+    def __repr__(self):
+        return f"{self._state.capitalize()}: {self._text}\n{self._details}".rstrip()
+
+    def _repr_html_(self):
+        symbol, line = LOOKS[self._state]
+        verdict = f"<strong>{symbol} {self._state.capitalize()}:</strong> {html.escape(self._text)}"
+        details = f"<pre>{html.escape(self._details)}</pre>" if self._details else ""
+        style = f"border-left: 4px {line}; padding-left: 0.6em"
+        return f'<div style="{style}">{verdict}{details}</div>'
+
+
+class Summary:
+    """The state of a notebook's exercises. exercises: [(name, state), ...]"""
+
+    def __init__(self, exercises):
+        self._exercises = exercises
+
+    def __repr__(self):
+        return "\n".join(f"{name.capitalize()}: {state}" for name, state in self._exercises)
+
+    def _repr_html_(self):
+        lines = []
+        for name, state in self._exercises:
+            symbol, _ = LOOKS.get(state, ("\u25cb", ""))
+            state = f"<strong>{symbol} {state}</strong>" if state in LOOKS else f"{symbol} {state}"
+            lines.append(f"<div>{name.capitalize()}: {state}</div>")
+        return "".join(lines)
+
+
 def says(right):
-    """Makes a check of a function that raises Wrong, or returns if all is right.
+    """Makes a check of a function that raises Wrong, or returns if all is right. Its module gets
+    summary(), which lists all checks of the module.
 
     Args:
         right: what the student has shown then, as one sentence.
     """
 
     def decorate(function):
+        module, name = function.__module__, function.__name__
+        parameters = list(inspect.signature(function).parameters)
+        names = [one for one in parameters if one not in GIVEN] or parameters[-1:]
+        EXERCISES.setdefault(module, {})[name] = NOT_TRIED, [], 0
+        function.__globals__.setdefault("summary", functools.partial(_summary, module))
+
         @functools.wraps(function)
         def check(*answers):
+            by_name = dict(zip(parameters, answers))
+            # A program in C has the name of its file.
+            called = [str(by_name.get(one)) if one == "source" else one for one in names]
             try:
-                _judge(function, answers)
-                print("Right:", right)
+                _judge(function, parameters, answers, called)
+                state, verdict = RIGHT, Verdict(RIGHT, right)
             except Wrong as wrong:
-                print("Not yet:", str(wrong).replace("\n", " "))
+                state = NOT_TRIED if isinstance(wrong, Untouched) else NOT_YET
+                verdict = Verdict(NOT_YET, str(wrong), wrong.details)
+            EXERCISES[module][name] = state, called, len(runs.RUNS)
+            display(verdict)
 
         return check
 
     return decorate
 
 
-def _judge(function, answers):
-    parameters = inspect.signature(function).parameters
+def _summary(module):
+    """Shows for each exercise whether it is right, not yet right, or was not tried."""
+    exercises = []
+    for name, (state, called, runs_then) in EXERCISES[module].items():
+        if any(run.makes(answer) for answer in called for run in runs.RUNS[runs_then:]):
+            state = "its cell has run since the check: run the check again"
+        exercises.append((name, state))
+    display(Summary(exercises))
+
+
+def _judge(function, parameters, answers, called):
     if len(parameters) != len(answers):
         raise Wrong(OLD)
+    for doubt in filter(None, (runs.doubt(name, by_use=name in GIVEN) for name in called)):
+        raise Wrong(doubt)
     if any(map(is_untouched, answers)):
         raise Untouched
     for name, answer in zip(parameters, answers):
@@ -166,22 +247,35 @@ def _judge(function, answers):
             f"your code had not ended after {LIMIT} s; does it wait for something?"
         ) from None
     except BaseException as error:  # SystemExit too
-        raise Wrong(f"{raised(error)}.") from None
+        if _line(error, names_of(answers)):
+            raise Wrong(f"{raised(error, names_of(answers))}.") from None
+        raise Wrong(STOPPED.format(_told(error))) from None
 
 
-def raised(error, students=None):
+def raised(error, students):
     """A clause about an exception, with the last line of the student's that it came by.
 
     Args:
-        students: the student's global names.
+        students: the student's global names, as names_of() gives them.
     """
-    text = f": {error}".rstrip(".: ")
-    at, line = error.__traceback__, ""
+    line = _line(error, students)
+    if not line:  # such as a call with the wrong number of arguments
+        return f"the call raised {_told(error)}"
+    return f"your code raised {_told(error)} (in line {line} of its cell)"
+
+
+def _told(error):
+    return type(error).__name__ + f": {error}".rstrip(".: ")
+
+
+def _line(error, students):
+    """The number of the last line of the student's that an exception came by, or None."""
+    at, line = error.__traceback__, None
     while at:
-        if at.tb_frame.f_globals is students:
-            line = f" (in line {at.tb_lineno} of its cell)"
+        if any(at.tb_frame.f_globals is names for names in students):
+            line = at.tb_lineno
         at = at.tb_next
-    return f"your code raised {type(error).__name__}{text}{line}"
+    return line
 
 
 def is_untouched(answer):

@@ -12,6 +12,7 @@ from pynq.lib.pynqmicroblaze import magic
 
 from . import Case, Wrong, allocated, raised, says, shown, whole
 from .firmware import AROUND, OUTSIDE, is_intact
+from .limit import names_of
 from .pins import STEP, plugged, thermometer
 
 WORD = 2**32
@@ -154,7 +155,7 @@ def _call(case, function, *given):
         came = f"the function had not returned after {LONGEST} s, and the IOP was stopped"
         raise case.wrong(came) if late.is_set() else Wrong(str(error)) from None
     except Exception as error:
-        raise case.wrong(raised(error)) from None
+        raise case.wrong(raised(error, names_of([function]))) from None
     finally:
         timer.cancel()
         timer.join()

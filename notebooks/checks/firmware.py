@@ -54,6 +54,7 @@ def change(source, mb_info):
 def write(source, mb_info):
     rule = "RESULT is the number of the first match, counted from 0, or the length."
     any_other = random.randrange(21, 40), random.randrange(1, 19)
+    only_reads(source)
     with running(source, mb_info) as request:
         for length, place in (1, 0), (20, 0), (20, 19), any_other, (20, 20):
             words = some_words(length, LIMIT // 2)
@@ -66,6 +67,21 @@ def write(source, mb_info):
             after, result = request(tried, words, data)
             compare(tried, after, words, ONLY_READ)
             Case(tried, place, rule).holds(result == place, f"RESULT is {result}")
+
+
+def only_reads(source):
+    """Wrong if the compiler finds that a C file writes into the buffer, if only for a moment."""
+    is_filled_in(source)
+    with open(source) as file, tempfile.TemporaryDirectory() as folder:
+        constant = os.path.join(folder, os.path.basename(source))
+        with open(constant, "w") as copy:
+            copy.write(re.sub(r"(volatile unsigned \*\s*buffer\b)", r"const \1", file.read()))
+        try:
+            build(constant, os.path.join(folder, "program.bin"))
+        except BuildError as error:
+            line = re.search(r"(?m)^.*error: .* of read-only .*$", str(error))
+            case = Case("the program", "it only reads the buffer", ONLY_READ)
+            case.holds(not line, f"it writes into the buffer ({line and line.group()})")
 
 
 def some_words(length, limit):
@@ -85,7 +101,7 @@ def is_filled_in(source):
 
 
 def built(source, folder):
-    """The path of the program that is built of a C file. Wrong, with the compiler's first error."""
+    """The path of the program that is built of a C file. Wrong, with the compiler's message."""
     try:
         return build(source, os.path.join(folder, "program.bin"))
     except BuildError as error:
@@ -93,7 +109,9 @@ def built(source, folder):
         rule = "A message names file, line and column. Later ones often follow from the first."
         case = Case(f"building {os.path.basename(source)}", "a program", rule)
         errors = [line for line in text.splitlines() if "error: " in line]
-        raise case.wrong((errors or [text])[0]) from None
+        wrong = case.wrong((errors or [text])[0])
+        wrong.details = text
+        raise wrong from None
 
 
 def is_intact(tried, memory, length):

@@ -18,6 +18,12 @@ class TooLong(BaseException):
     """The time is over."""
 
 
+def names_of(answers):
+    """The global names of what a student wrote, by which its frames are known."""
+    students = [answer.__globals__ for answer in answers if hasattr(answer, "__globals__")]
+    return [*students, vars(sys.modules["__main__"])]
+
+
 def limited(seconds, function, answers):
     """Calls function(*answers), in the main thread, and ends a student's code in it after a time.
 
@@ -27,8 +33,7 @@ def limited(seconds, function, answers):
     Raises:
         TooLong: if the code was ended.
     """
-    students = [answer.__globals__ for answer in answers if hasattr(answer, "__globals__")]
-    students.append(vars(sys.modules["__main__"]))
+    students = names_of(answers)
     tries = itertools.count()
 
     def ring(number, frame):

@@ -1,6 +1,7 @@
 """The checks of 3_mailbox's exercises."""
 
 import functools
+import numbers
 import random
 import threading
 import time
@@ -11,7 +12,10 @@ from pynq import MMIO
 from iop.pynq_tutorial import ARRAY_LENGTH, BUFFER_ADDR, INIT_DATA, MAILBOX, STATUS, STATUS_READY
 
 from . import Case, allocated, count, is_buffer, says, shown, whole
+from .limit import TooLong
 
+SLOW = 0.002  # seconds that a word may take to read
+LONGEST = 5  # seconds for what should take one
 LATE = 0.2  # seconds that an answer is held back, of the one second that there is for it
 BEYOND_DDR = 0x20000000
 
@@ -28,7 +32,7 @@ def tweak(microblaze, buffer, request):
         address, length, data = map(whole, request)
         case = Case(f"request = ({address:#x}, {length:d}, {data:d})", wanted, rule)
     except (TypeError, ValueError):
-        case = Case(f"request = {shown(request)}", wanted, rule)
+        case = Case(f"request = {_shown(request)}", wanted, rule)
         raise case.wrong("those are not three whole numbers") from None
     first = address - buffer.physical_address
     inside = first % 4 == 0 and 0 <= first < first + 4 * length <= buffer.nbytes
@@ -44,11 +48,19 @@ def tweak(microblaze, buffer, request):
     case.holds(buffer[20] == 7, f"word 20 became {buffer[20]}")
 
 
+def _shown(request):
+    if isinstance(request, (tuple, list)):
+        return f"({', '.join(map(_shown, request[:4]))})"
+    is_address = isinstance(request, numbers.Integral) and request > 0xFFFF
+    return hex(request) if is_address else shown(request)
+
+
 @says("it sees a word that is there, waits for one that comes late, and gives up when none comes.")
 def change(microblaze, wait_for):
     # words that the program does not use
     spare = MMIO(microblaze.mmio.base_addr + MAILBOX + 0x100, 8)
-    waits = functools.partial(_waits, wait_for, spare)
+    mailbox = Recorded(spare)
+    waits = functools.partial(_waits, wait_for, mailbox)
     rule = "It looks at once, at the offset that it was given."
     for offset, value in (4, random.randint(2, 1000)), (0, random.randint(2, 1000)), (4, 0):
         spare.write(offset, value)
@@ -62,9 +74,12 @@ def change(microblaze, wait_for):
         late.join()
     rule = "It gives up when the time is over that it was given, and not before."
     waits((4, 0, 0.2), "another word is there all the time", (False, 0.2), rule)
+    mailbox.slow = SLOW
+    rule = "How often it looked says nothing about the time, and a clock does."
+    waits((4, 0, 0.2), "each look takes longer than before", (False, 0.2), rule)
 
 
-def _waits(wait_for, spare, request, tried, expected, rule, begin=int):
+def _waits(wait_for, mailbox, request, tried, expected, rule, begin=int):
     """Has wait_for wait.
 
     Args:
@@ -77,11 +92,13 @@ def _waits(wait_for, spare, request, tried, expected, rule, begin=int):
     case = Case(tried, f"{right} after {after} s", rule)
     began = time.monotonic()
     begin()
-    answer = case.of(wait_for, spare, *request)
+    mailbox.lasts(request[2] + 0.6)
+    answer = case.of(wait_for, mailbox, *request)
     took = time.monotonic() - began
     in_time = after - 0.01 < took < after + 0.5
     is_right = isinstance(answer, (bool, np.bool_)) and answer == right
     case.holds(is_right and in_time, f"it returned {shown(answer)} after {took:.1f} s")
+    case.holds(not mailbox.written, "it wrote into the mailbox, where it should only look")
 
 
 @says(
@@ -122,7 +139,11 @@ def write(microblaze, write_words):
             rule = "A length is looked at before the IOP is told anything."
             raises(ValueError, buffer.size + 1, f"a buffer of {buffer.size} words", rule)
             rule = "A host that waits for ever helps nobody, nor does one that says all is well."
-            raises(TimeoutError, 1, "an IOP that does not answer", rule)
+            microblaze.write(STATUS, 0)
+            raises(TimeoutError, 1, "a program that does not start", rule)
+            microblaze.write(STATUS, STATUS_READY)
+            mailbox.slow = SLOW
+            raises(TimeoutError, 1, "an IOP that does not answer", rule, may_write=True)
         finally:
             _start(microblaze)
 
@@ -133,11 +154,17 @@ class Recorded:
     Attributes:
         written: the offsets that were written.
         late: seconds for which the end of a request is not to be seen.
+        slow: seconds that it takes to read a word.
     """
 
     def __init__(self, mailbox):
         self._mailbox, self._asked = mailbox, 0
-        self.written, self.late = [], 0
+        self.written, self.late, self.slow = [], 0, 0
+        self.lasts(LONGEST)
+
+    def lasts(self, seconds):
+        """Whoever reads a word after this time is stopped."""
+        self._seconds, self._end = seconds, time.monotonic() + seconds
 
     def __getattr__(self, name):
         return getattr(self._mailbox, name)
@@ -148,6 +175,9 @@ class Recorded:
         self._mailbox.write(offset, data)
 
     def read(self, offset=0, *options, **more):
+        time.sleep(self.slow)
+        if time.monotonic() > self._end:
+            raise TooLong(self._seconds)
         word = self._mailbox.read(offset, *options, **more)
         return 4 if offset == 0 and time.monotonic() < self._asked + self.late else word
 
@@ -159,6 +189,9 @@ def _fills(microblaze, mailbox, write_words, buffer, length, when="", rule=None)
     wanted = f"{data} to {data + length - 1} in the first {count(length, 'word')}, and 0 after them"
     case = Case(tried, wanted, rule)
     buffer[:], mailbox.written = 0, []
+    for word in ARRAY_LENGTH, INIT_DATA:
+        microblaze.write(word, 0)
+    mailbox.lasts(LONGEST)
     case.of(write_words, mailbox, buffer, length, data)
     asked = address in mailbox.written
     case.holds(
@@ -168,6 +201,9 @@ def _fills(microblaze, mailbox, write_words, buffer, length, when="", rule=None)
     if microblaze.read(BUFFER_ADDR):
         _wait(microblaze, BUFFER_ADDR, 0, case)
         raise case.wrong("it returned before the IOP was done")
+    own = (microblaze.read(ARRAY_LENGTH), microblaze.read(INIT_DATA)) == (length, data)
+    came = "it wrote its request into another mailbox than the one that it was given"
+    case.holds(mailbox.written or not own, came)
     words = buffer.nonzero()[0]
     others = ", and the buffer's words are not the IOP's" if words.size else ""
     case.holds(asked, f"it made no request by the mailbox that it was given{others}")
@@ -177,19 +213,16 @@ def _fills(microblaze, mailbox, write_words, buffer, length, when="", rule=None)
     case.holds(right, came)
 
 
-def _raises(mailbox, write_words, buffer, error, length, when, rule):
-    """Has write_words raise an error in time; a ValueError before it writes into the mailbox."""
+def _raises(mailbox, write_words, buffer, error, length, when, rule, may_write=False):
+    """Has write_words raise an error in time, before it writes into the mailbox if it may not."""
     tried = f"write_words(mailbox, buffer, {length}, 1), and {when}"
     case = Case(tried, error.__name__, rule)
     mailbox.written = []
-    began = time.monotonic()
+    mailbox.lasts(LONGEST)
     result = case.of(write_words, mailbox, buffer, length, 1, raises=error)
-    took = time.monotonic() - began
-    case.holds(result is error, "it raises nothing")
-    case.holds(took < 5, f"it waits {took:.0f} s")
-    unasked = error is TimeoutError or not mailbox.written
     came = f"it wrote {count(len(mailbox.written), 'word')} into the mailbox first"
-    case.holds(unasked, came)
+    case.holds(may_write or not mailbox.written, came)
+    case.holds(result is error, "it raises nothing")
 
 
 def _start(microblaze):

@@ -20,11 +20,11 @@ FILM = [0, 1, 2, 3, 4, 5, 6, 7, 6, 5, 4, 3, 2, 1]  # LEDs
 
 
 @says("the light runs there and back, one LED at a time.")
-def tweak(film):
+def tweak(there_and_back):
     rule = "At each end the light turns round and stays for one word only."
     case = Case("the film", "14 words: LEDs 0 to 7, and then 6 to 1", rule)
-    case.holds(hasattr(film, "__iter__"), f"it is {shown(film)}")
-    words = list(film)
+    case.holds(hasattr(there_and_back, "__iter__"), f"it is {shown(there_and_back)}")
+    words = list(there_and_back)
     case.holds(len(words) == len(FILM), f"it has {len(words)} words")
     for number, (word, led) in enumerate(zip(words, FILM)):
         wanted = f"{1 << led:#x}, LED {led} alone"
@@ -48,13 +48,13 @@ def change(source):
 
 
 @says("pynq's driver reads your thermometer.")
-def write(device_class):
-    if any(is_untouched(getattr(device_class, method, ...)) for method in ("start", "read")):
+def write(Thermometer):
+    if any(is_untouched(getattr(Thermometer, method, ...)) for method in ("start", "read")):
         raise Untouched
     rule = (
         "Each transfer has the steps of 1/128 degree, from the first byte on, the high one first."
     )
-    with _plugged(device_class()) as device:
+    with _plugged(Thermometer()) as device:
         driver = Pmod_TMP2(_new_iop())
         for celsius in (20.0, 0.0, 0.5, 127.75, STEP * random.randrange(1, 2**14)):
             device.celsius = celsius

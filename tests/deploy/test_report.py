@@ -16,6 +16,7 @@ from helpers.kit import ROOT, make
 from helpers.programs import programs
 
 ANSWER, WRONG = "Right: so it is.\n", "Not yet: 3 came.\n"
+UNTOUCHED = "Not yet: fill in the cell above, then run both again."
 IMPORT = "from checks import memory as check"
 
 
@@ -35,6 +36,12 @@ def cell_of(content, check="tweak"):
 
 def stream(*texts, name="stdout"):
     return {"name": name, "output_type": "stream", "text": list(texts)}
+
+
+def as_shown(text):
+    """As a check shows it; the text is in pieces, as a notebook has it."""
+    data = {"text/plain": text.rstrip("\n").splitlines(True), "text/html": ["<p>Right: 5</p>"]}
+    return {"output_type": "display_data", "metadata": {}, "data": data}
 
 
 def error(name):
@@ -94,7 +101,7 @@ def test_every_check_is_named_in_its_cells_metadata():
         sources = ["".join(cell["source"]) for cell in cells]
         module = re.search(r"^from checks import (\w+) as check$", "\n".join(sources), re.M)
         for cell, source in zip(cells, sources):
-            call = re.match(r"check\.(\w+)\(", source)
+            call = re.match(r"check\.(?!summary)(\w+)\(", source)
             assert report.named(cell) == ((module.group(1), call.group(1)) if call else None), path
             assert call is None or report.named(cell) in exercises
 
@@ -109,6 +116,9 @@ def test_the_last_verdict_among_whatever_was_printed(collected, executed):
         ([stream("1\n", "Rig"), stream("x", name="stderr"), stream("ht: so\r\n")], "right"),
         ([stream(WRONG), stream(ANSWER)], "right"),
         ([stream(ANSWER, WRONG)], "not yet"),
+        ([stream("so far"), as_shown(ANSWER), stream("5\n")], "right"),
+        ([as_shown(WRONG + "x.c:5:1: error: Right: 5"), as_shown(UNTOUCHED)], "not tried"),
+        ([as_shown(ANSWER), as_shown(WRONG + "x.c:5:1: error: Right: 5")], "not yet"),
         ([stream("\x1b[32mRight: so it is.\x1b[0m\n")], "right"),
         ([stream("5 %\r100 %\rRight: so it is.\r\n")], "right"),
         ([stream("Not yet: it says 'Right: 5'.\n")], "not yet"),

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import timeit
 import weakref
 
 import checks
@@ -161,6 +162,16 @@ FUNCTIONS = [
             ),
             ("right(mailbox, 4, value, seconds)", "it returned False after 1.0 s"),
             ("right(mailbox, offset, value, seconds) or None", "it returned None"),
+            (
+                """
+                for _ in range(int(1.2 * seconds * a_second)):
+                    if mailbox.read(offset) == value:
+                        return True
+                return False
+                """,
+                "each look takes longer than before: your code had not ended after 0.8 s",
+            ),
+            ("mailbox.write(0, 0); return right(mailbox, offset, value, seconds)", "it wrote into"),
         ],
     ),
     (
@@ -178,6 +189,34 @@ FUNCTIONS = [
             (write_words(first="mailbox.write(4, length)"), "it wrote 1 word into the mailbox fir"),
             (write_words(ready="True"), "the program starts 0.1 s later: it left the buffer"),
             (write_words(ready="mailbox.read(12) == 1"), "has refused another request: your code"),
+            (
+                write_words(first="while not mailbox.read(12): pass"),
+                "a program that does not start: your code had not ended after 5 s",
+            ),
+            (
+                write_words(ready="mailbox.read(12) or time.monotonic() > end - 1"),
+                "a program that does not start: it wrote 3 words into the mailbox first",
+            ),
+            (
+                """
+                if length > buffer.size:
+                    raise ValueError
+                for word, expected in (12, True), (0, False):
+                    for _ in range(a_second):
+                        if bool(mailbox.read(word)) == expected:
+                            break
+                    else:
+                        raise TimeoutError
+                    for offset, data in (4, length), (8, data), (0, buffer.physical_address):
+                        if word == 12:
+                            mailbox.write(offset, data)
+                """,
+                "an IOP that does not answer: your code had not ended after 5 s",
+            ),
+            (
+                "from pynq import MMIO\nright(MMIO(0x4000F000, 16), buffer, length, data)",
+                "it wrote its request into another mailbox than the one that it was given",
+            ),
             (
                 "buffer[:length] = np.arange(data, data + length)",
                 "given, and the buffer's words are not",
@@ -245,6 +284,11 @@ VALUES = [
     (iop_example.tweak, "iop, written(buffer, 100, 500)", "word 0 is 500"),
     (
         iop_example.tweak,
+        "iop, numpys(written(buffer, 99, -500))",
+        "it was for 99 words from -500 on. Expected: .* one request is to have the IOP write",
+    ),
+    (
+        iop_example.tweak,
         "iop, written(written(buffer, 50, -500)[50:], 50, -450).base",
         "it was for 50 words from -450 on. Expected: .* one request is to have the IOP write",
     ),
@@ -259,7 +303,7 @@ VALUES = [
     (mailbox.tweak, "microblaze, buffer, (address + 80, 12, 7)", "words from 20 to 31"),  # bytes
     (mailbox.tweak, "microblaze, buffer, (address + 80, 81, 7)", "the IOP was not told"),
     (mailbox.tweak, "microblaze, buffer, (20, 3, 7)", "the IOP was not told"),
-    (mailbox.tweak, "microblaze, buffer, (address, 3)", "not three whole numbers"),
+    (mailbox.tweak, "microblaze, buffer, (address, 3)", r"= \(0x\w+, 3\): .* three whole numbers"),
     (mailbox.tweak, "microblaze, buffer, (address + 80, '3', 7)", "not three whole numbers"),
     (mailbox.tweak, "microblaze, freed(buffer), (address + 80, 3, 7)", "buffer: it was freed"),
     (safety.tweak, "iop, buffer_of_1024, 1024 - 0x400 / 4", RIGHT),
@@ -290,7 +334,9 @@ def students(iop, xlnk):
             mailbox.write(offset, word)
         return "answered" if soon(lambda: mailbox.read(0) == 0, pause=0) else "no answer"
 
-    return {"iop": iop, "xlnk": xlnk, "by_hand": by_hand, "np": np}
+    spare = mailbox.Recorded(MMIO(0x40000000 + MAILBOX + 0x100, 8))
+    a_second = int(2000 / timeit.timeit(lambda: spare.read(4), number=2000))
+    return {"a_second": a_second, "iop": iop, "xlnk": xlnk, "by_hand": by_hand, "np": np}
 
 
 @pytest.mark.parametrize(
@@ -315,7 +361,17 @@ def test_a_value(check, given, says, told, students, microblaze, buffer):
         buffer.freebuffer()
         return buffer
 
-    names = dict(students, microblaze=microblaze, buffer=buffer, address=buffer.physical_address)
+    def numpys(buffer):
+        buffer[:] = np.arange(-500, -400)
+        return buffer
+
+    names = dict(
+        students,
+        numpys=numpys,
+        microblaze=microblaze,
+        buffer=buffer,
+        address=buffer.physical_address,
+    )
     names.update(frame=frame, start=frame.physical_address, written=written, freed=freed)
     names["buffer_of_1024"] = students["xlnk"].cma_array((1024,))
     told(says, check, *eval(f"[{given}]", names))
@@ -373,6 +429,15 @@ def test_what_the_kit_does_afterwards_is_not_interrupted(told, microblaze, monke
 )
 def test_code_that_raises(body, says, told, board):
     told(says, memory.write, endless(body))
+
+
+def test_an_error_that_is_not_the_students(told):
+    @checks.says("nobody gets here.")
+    def judges(answer):
+        return answer + None
+
+    told(r"Not yet: the check could not judge this answer \(TypeError: unsupported", judges, 5)
+    told(RIGHT, checks.says("it is.")(lambda answer: None), 5)
 
 
 def test_the_stop_button_ends_a_check(board):

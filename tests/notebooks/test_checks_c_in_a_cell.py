@@ -30,7 +30,7 @@ RAMPS = [
 TYPES = "void *buffer, unsigned int length, unsigned int data"
 SIGNATURES = [
     (f"void ramp({TYPES}, int step)", "", "the function returns nothing, so Python does not wait"),
-    (f"int ramp({TYPES}, unsigned int step)", "length", "your code raised error: argument out"),
+    (f"int ramp({TYPES}, unsigned int step)", "length", "the call raised error: argument out"),
     (f"int ramp({TYPES})", "length", "raised TypeError: .*takes 4 positional arguments but 5"),
     (f"float ramp({TYPES}, int step)", "length", RIGHT),
 ]
@@ -60,6 +60,7 @@ GUARDS = [
     (GUARD.format(IS_BUFFER + "0 <= length <= buffer.size"), "16 elements of uint8 .*: fill was"),
     (GUARD.format(IS_BUFFER + "0 <= length < buffer.nbytes // 4"), "20, 1.*raised ValueError: no"),
     (GUARD.format(IS_BUFFER + "0 < length <= buffer.nbytes // 4"), r"buffer, 0, 1.*raised Value"),
+    (GUARD.format(IS_BUFFER + "0 < 4 * length <= buffer.nbytes"), r"buffer, 0, 1.*raised Value"),
     (
         GUARD.format("isinstance(buffer, np.ndarray) and 0 <= length <= buffer.nbytes // 4"),
         r"uint32 \(ndarray\): fill was called. Expected: .*Memory that the IOP can reach comes",

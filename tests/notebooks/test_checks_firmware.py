@@ -20,6 +20,11 @@ ANSWERS = {  # what a student may put in place of the `...`, and what the check 
         ("i % 4 < 3 ? data : 0;\nbuffer[length] = 0", "before or behind"),
         ("(buffer[i | 3] = 0, i % 4 < 3 ? data : 0)", "before or behind"),
         ("i % 4 < 3 ? data : 0;\nbuffer[i - length - 1] = 0", "before or behind"),
+        # in steps of four
+        (
+            "data, buffer[i + 1] = data, buffer[i + 2] = data, buffer[i += 3] = 0",
+            "before or behind",
+        ),
     ],
     "change": [
         ("largest = buffer[i] < largest ? largest : buffer[i];", RIGHT),
@@ -35,6 +40,18 @@ ANSWERS = {  # what a student may put in place of the `...`, and what the check 
         (FOR.format(1, "break;"), "RESULT is"),
         ("unsigned i = 0 * length; while (buffer[i] != data) i++; " + IS_I, "RESULT is|did not"),
         ("unsigned i = length; while (i-- && buffer[i] != data);" + IS_I, "RESULT is"),
+        (
+            "volatile unsigned *at = buffer; while (at < buffer + length && *at != data) at++;"
+            " MAILBOX_DATA(RESULT) = at - buffer;",
+            RIGHT,
+        ),
+        # a word of its own at the end, for a moment
+        (
+            "unsigned i = 0, last = buffer[length - 1]; buffer[length - 1] = data;"
+            " while (buffer[i] != data) i++; buffer[length - 1] = last;"
+            " if (i == length - 1 && last != data) i = length;" + IS_I,
+            "it writes into the buffer .write.c:19:.* of read-only location",
+        ),
     ],
 }
 

@@ -36,7 +36,29 @@ CHANGE = [
         """,
         "bytes of memory",
     ),
-    ("np.asarray(buffer)[:words] = np.arange(1, words + 1)", "in another way"),
+    (
+        """
+        for start in range(0, words, 1000):
+            part = buffer[start:min(start + 1000, words)]
+            np.copyto(part, np.arange(start + 1, start + part.size + 1, dtype=np.uint32))
+        """,
+        RIGHT,
+    ),
+    (
+        """
+        numbers = np.arange(1, 1001, dtype=np.uint32)
+        for start in range(0, words, 1000):
+            end = min(start + 1000, words)
+            np.add(numbers[:end - start], np.uint32(start), out=buffer[start:end])
+        """,
+        RIGHT,
+    ),
+    ("np.asarray(buffer)[:words] = np.arange(1, words + 1)", "1001.: it wrote 1,001 in one go"),
+    (
+        "np.copyto(buffer[:words], np.arange(1, words + 1, dtype='u4'))",
+        "1001.: it wrote 1,001 in one go",
+    ),
+    ("for i in range(words): buffer[i:i + 1].fill(1 + i)", "it made 999 assignments"),
     ("buffer[:words] = np.arange(1, words + 1)", r"\(buffer, 1001\): it wrote 1,001 in one go"),
     ("for i in range(words): buffer[i] = 1 + i", "it made 999 assignments"),
     ("right(buffer, words); buffer[:words] -= 1", "word 0 is 0"),

@@ -61,7 +61,8 @@ def checks_in(notebook):
     for cell in cells_of(notebook):
         call = re.match(r"check\.(\w+)\(", "".join(cell["source"]))
         if call:
-            found[call.group(1)] = "".join("".join(output["text"]) for output in cell["outputs"])
+            texts = [output["data"]["text/plain"] for output in cell["outputs"]]
+            found[call.group(1)] = "".join("".join(text) for text in texts)
     return found
 
 
@@ -70,9 +71,13 @@ def test_every_check_fails_on_the_exercise_and_passes_on_the_solution(notebook):
     """nbval finds out whether what is stored is so."""
     untouched = checks_in(notebook)
     solved = checks_in(notebook.parent / "solutions" / notebook.name)
-    assert list(untouched) == list(solved) == ["tweak", "change", "write"]
-    assert all(re.fullmatch(r"Not yet: .+\n", said) for said in untouched.values()), untouched
-    assert all(re.fullmatch(r"Right: .+\n", said) for said in solved.values()), solved
+    names = ["tweak", "change", "write"]
+    assert list(untouched) == list(solved) == [*names, "summary"]
+    for name in names:
+        assert re.fullmatch(r"Not yet: .+", untouched[name])
+        assert re.fullmatch(r"Right: .+", solved[name])
+    assert re.fullmatch(r"(\w+: not (yet|tried)\n?){3}", untouched["summary"])
+    assert solved["summary"] == "Tweak: right\nChange: right\nWrite: right"
 
 
 def test_the_slides_become_slides():

@@ -22,7 +22,9 @@ for title, cells in notebooks:
     for name, source in 2 * cells:
         with capture_output() as captured:
             success = shell.run_cell(source).success
-        shown.append((name, success, re.sub(differs, "", captured.stdout)))
+        texts = [output.data.get("text/plain") for output in captured.outputs]
+        printed = "\n".join([captured.stdout, *filter(None, texts)])
+        shown.append((name, success, re.sub(differs, "", printed)))
     for first, second in zip(shown, shown[len(cells) :]):
         if first != second or not first[1]:
             sys.exit(f"{title}: {first} and {second}")
