@@ -22,11 +22,12 @@ RESET_CODE = (
 )
 
 # Seconds. QUIET: without a write before a program is looked at, so that requests in a row are never
-# delayed. SETTLED: after it used a peripheral before it is looked at. LOOK: that a look takes at
-# most, which is half of a short request's timeout, because on the board stand-in nobody tells of a
-# request, and it waits for the look's end. WATCH: between two looks at the words that a sleeping
-# program waits for.
-QUIET, SETTLED, LOOK, WATCH = 0.1, 0.005, 1.0, 0.005
+# delayed. RAN: of the PC's processor that QEMU must have had since the write, because on a busy
+# machine it may not even have begun, and a look is slow. SETTLED: after it used a peripheral before
+# it is looked at. LOOK: that a look takes at most, which is half of a short request's timeout,
+# because on the board stand-in nobody tells of a request, and it waits for the look's end. WATCH:
+# between two looks at the words that a sleeping program waits for.
+QUIET, RAN, SETTLED, LOOK, WATCH = 0.1, 0.02, 0.005, 1.0, 0.005
 
 
 class Processor:
@@ -50,6 +51,7 @@ class Processor:
         self._poll, self._is_wanted = poll, is_wanted
         self._qemu = self.pid = self.waits_for = None
         self.last_write = self._last_served = 0.0
+        self._ran = 0.0, 0.0  # last_write, and QEMU's time when that was seen
         self._steps, self._next_look = FIRST_LOOK, 0.0
 
     def start(self):
@@ -164,6 +166,8 @@ class Processor:
                 self._next_look = 0.0
                 self.wake()
         started = time.monotonic()
+        if self.last_write != self._ran[0] and self._qemu is not None:
+            self._ran = self.last_write, self._qemu.time_used()
         if self.waits_for is not None:
             indices, values = self.waits_for
             if (self._memory.words[indices] != values).any():
@@ -176,6 +180,7 @@ class Processor:
             and self._qemu.stub.running
             and started >= self._next_look
             and started - self._last_served >= SETTLED
+            and self._qemu.time_used() - self._ran[1] >= RAN
         ):
             self._look()
             # A program that is not proven to wait is looked at longer and less often: nine tenths

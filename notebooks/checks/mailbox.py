@@ -97,7 +97,7 @@ def _waits(wait_for, mailbox, request, tried, expected, rule, begin=int):
     took = time.monotonic() - began
     in_time = after - 0.01 < took < after + 0.5
     is_right = isinstance(answer, (bool, np.bool_)) and answer == right
-    case.holds(is_right and in_time, f"it returned {shown(answer)} after {took:.1f} s")
+    case.holds(is_right and in_time, f"it returned {shown(answer)} after {took:.2f} s")
     case.holds(not mailbox.written, "it wrote into the mailbox, where it should only look")
 
 

@@ -154,13 +154,13 @@ FUNCTIONS = [
             ("mailbox.read(offset) == value", "comes after 0.1 s: it returned False"),
             (
                 "time.sleep(seconds); return mailbox.read(offset) == value",
-                "it returned True after 1.0 s. Expected: True after 0 s",
+                r"it returned True after [\d.]+ s. Expected: True after 0 s",
             ),
             (
                 "right(mailbox, offset, value, seconds) or True",
                 "word is there all the time: it ret",
             ),
-            ("right(mailbox, 4, value, seconds)", "it returned False after 1.0 s"),
+            ("right(mailbox, 4, value, seconds)", r"it returned False after [\d.]+ s"),
             ("right(mailbox, offset, value, seconds) or None", "it returned None"),
             (
                 """
@@ -169,7 +169,9 @@ FUNCTIONS = [
                         return True
                 return False
                 """,
-                "each look takes longer than before: your code had not ended after 0.8 s",
+                # the second, if the machine got busier or calmer since it counted
+                "each look takes longer than before: your code had not ended after 0.8 s"
+                "|it returned (True|False) after",
             ),
             ("mailbox.write(0, 0); return right(mailbox, offset, value, seconds)", "it wrote into"),
         ],

@@ -2,6 +2,7 @@
 it."""
 
 import os
+import signal
 import statistics
 import time
 
@@ -233,3 +234,21 @@ def test_a_look_at_a_busy_machine_ends_early(load, board, monkeypatch):
     assert soon(lambda: looks and looks[-1][1] >= 1024)
     monkeypatch.setattr(processor, "find_wait", find_wait)
     assert max(done for done, _ in looks) <= processor.LOOK / 0.01 + 1
+
+
+def test_a_program_that_had_no_time_is_not_looked_at(load, board, monkeypatch):
+    """On a busy machine QEMU may have done nothing yet when a write is long past, and a look would
+    hold it up."""
+    looks = []
+    load(COUNTS)
+    monkeypatch.setattr(processor.Processor, "_look", lambda _: looks.append(1))
+    assert soon(lambda: looks)
+    os.kill(board.microblaze.pid, signal.SIGSTOP)
+    try:
+        MMIO(0x40000000 + MAILBOX, 4).write(0, 1)
+        looks.clear()
+        time.sleep(5 * processor.QUIET)
+        assert not looks
+    finally:
+        os.kill(board.microblaze.pid, signal.SIGCONT)
+    assert soon(lambda: looks)
