@@ -27,12 +27,11 @@ class PrintingClient(NotebookClient):
 
     def output(self, outs, msg, display_id, cell_index):
         content = msg["content"]
-        text = (
-            content.get("text")
-            or content.get("data", {}).get("text/plain")
-            or "\n".join(content.get("traceback", []))
-        )
-        print(text, end="" if text.endswith("\n") else "\n", flush=True)
+        if "text" in content:  # a piece of a stream, which may end within a line
+            print(content["text"], end="", flush=True)
+        else:
+            text = content.get("data", {}).get("text/plain")
+            print(text or "\n".join(content.get("traceback", [])), flush=True)
         return super().output(outs, msg, display_id, cell_index)
 
 

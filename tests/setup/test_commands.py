@@ -31,7 +31,8 @@ def test_run_ends_quietly_when_its_reader_has_enough():
 
 
 def test_run_ends_with_an_error_when_a_cell_does(tmp_path):
-    notebook = new_notebook(cells=[new_code_cell("print('one')\n1/0")])
+    in_two_pieces = "import time\nprint('o', end='', flush=True)\ntime.sleep(0.5)\nprint('ne')\n"
+    notebook = new_notebook(cells=[new_code_cell(in_two_pieces + "1/0")])
     nbformat.write(notebook, str(tmp_path / "2_iop_example.ipynb"))
     run = make("run", f"NOTEBOOKS={tmp_path}")
     assert run.returncode != 0 and "one" in run.stdout and "ZeroDivisionError" in run.stdout
