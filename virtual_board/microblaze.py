@@ -2,7 +2,6 @@
 
 import collections
 import os
-import queue
 import select
 import socket
 import threading
@@ -15,8 +14,42 @@ LONGEST_WAIT = 40  # seconds, more than QEMU may take to start
 ENDS_WITHIN = 2  # seconds, longer only if a device's method does not return
 
 
-def _was_closed():
-    return QemuError(
+class _Answer:
+    """The result of a request: one thread waits for it while another carries the request out.
+
+    A bare lock, because a KeyboardInterrupt in the thread that waits must never stop the other."""
+
+    def __init__(self):
+        self._given = threading.Lock()  # held until then
+        self._given.acquire()
+        self._error = None
+
+    def give(self, function):
+        """Calls the function, and lets wait() return or raise its error."""
+        try:
+            function()
+        except Exception as error:
+            self._error = error
+        self._given.release()
+
+    def wait(self, giver):
+        """Waits until the thread `giver` has given it. QemuError if that ends or is late."""
+        deadline = time.monotonic() + LONGEST_WAIT
+        while not self._given.acquire(timeout=1):
+            if not giver.is_alive() and not self._given.acquire(timeout=0):
+                _refuse()
+            if time.monotonic() > deadline:
+                raise QemuError(
+                    f"The virtual board has not answered for {LONGEST_WAIT} seconds: a method of a"
+                    " device that is plugged in may not have returned. Restart the kernel, or call"
+                    " board.close()."
+                )
+        if self._error is not None:
+            raise self._error
+
+
+def _refuse():
+    raise QemuError(
         "This virtual board was closed meanwhile: call virtual_board.activate(), or restart the"
         " kernel."
     )
@@ -86,26 +119,11 @@ class MicroBlaze:
             function()
             return
         if self._closing:
-            raise _was_closed()
-        answer = queue.Queue()  # of one error, or None
+            _refuse()
+        answer = _Answer()
         self._requests.append((function, answer))
         self._notify()
-        deadline = time.monotonic() + LONGEST_WAIT
-        error = _was_closed()
-        while self._owner.is_alive() or not answer.empty():
-            try:
-                error = answer.get(timeout=1)
-                break
-            except queue.Empty:
-                if time.monotonic() > deadline:
-                    error = QemuError(
-                        f"The virtual board has not answered for {LONGEST_WAIT} seconds: a method"
-                        " of a device that is plugged in may not have returned. Restart the"
-                        " kernel, or call board.close()."
-                    )
-                    break
-        if error is not None:
-            raise error
+        answer.wait(self._owner)
 
     def ask_standing(self, function):
         """As ask(), for a function that changes registers, which the program may be about to write:
@@ -138,16 +156,12 @@ class MicroBlaze:
                 self._processor.hear(ready)
                 while self._requests and not self._closing:
                     function, answer = self._requests.popleft()
-                    try:
-                        function()
-                        answer.put(None)
-                    except Exception as error:
-                        answer.put(error)
+                    answer.give(function)
                 self._processor.watch()
         finally:
             self._closing = True
             self._processor.end()
             while self._requests:
-                self._requests.popleft()[1].put(_was_closed())
+                self._requests.popleft()[1].give(_refuse)
             self._bell.close()
             self._ring.close()
