@@ -7,6 +7,7 @@ import sys
 import time
 
 import virtual_board
+from virtual_board.qemu import cpu_seconds
 
 from .measure import ON_BOARD, OVERLAY, ROOT, Skipped
 
@@ -50,13 +51,6 @@ def memory_of(number):
             print(file=student.stdin, flush=True)
         qemus = [int(student.stdout.readline()) for student in students]
         return sum(memory(student.pid) for student in students) + sum(map(memory, qemus)), before
-
-
-def cpu_seconds(pid):
-    """What Linux has charged to a process so far, to the nanosecond: /proc counts in hundredths of
-    a second."""
-    # how Linux numbers the clock of a process: clock_getcpuclockid(3)
-    return time.clock_gettime(~pid << 3 | 2)
 
 
 def idle(board):

@@ -118,6 +118,13 @@ def command(program, memory_size, memory_path, reset_address, debug_fd):
     ]
 
 
+def cpu_seconds(pid):
+    """What Linux has charged to a process so far, to the nanosecond: /proc counts in hundredths of
+    a second. OSError if there is no such process."""
+    # how Linux numbers the clock of a process: clock_getcpuclockid(3)
+    return time.clock_gettime(~pid << 3 | 2)
+
+
 class Qemu:
     """A running QEMU, whose processor stands at its reset address. QemuError if it does not start.
 
@@ -180,7 +187,7 @@ class Qemu:
     def time_used(self):
         """Seconds of the PC's processor that it has used; 0 if it has ended."""
         try:
-            return time.clock_gettime(~self.pid << 3 | 2)  # clock_getcpuclockid(3), in Linux
+            return cpu_seconds(self.pid)
         except OSError:
             return 0.0
 

@@ -10,12 +10,12 @@ import pytest
 from pynq import MMIO, allocate
 from pynq.lib.pmod import Pmod_DPOT, Pmod_TMP2
 
-from bench.boards import cpu_seconds
 from helpers.processes import sleeps_within
 from helpers.waiting import soon
 from virtual_board import processor
 from virtual_board.idle import find_wait
 from virtual_board.pmods import PmodDevice, SpiDevice, Tmp2
+from virtual_board.qemu import cpu_seconds
 
 pytestmark = pytest.mark.slow
 
