@@ -39,12 +39,7 @@ def overlay(any_board):
 
 @pytest.fixture
 def mb_info(board, overlay):
-    """What pynq's drivers are made with. Something is plugged in, though it does nothing, so that
-    the board gives a driver's command time from the first one on: Pmod_DevMode gives up after 10
-    ms, which a busy machine does not keep."""
-    from virtual_board.pmods import PmodDevice
-
-    board.plug(PmodDevice())
+    """What pynq's drivers are made with."""
     return overlay.iop1.mb_info
 
 

@@ -17,8 +17,6 @@ sys.path[:0] = [{str(ROOT / "tests")!r}]
 from helpers.drivers import devmode, pulse, wakes_for, within
 board = virtual_board.activate()
 from pynq import Overlay
-from virtual_board.pmods import PmodDevice
-board.plug(PmodDevice())
 driver = devmode(Overlay({OVERLAY!r}).iop1.mb_info)""",
     "await wakes_for(driver, 3)",
     """driver.microblaze.interrupt.clear()
