@@ -129,31 +129,37 @@ def _watch():
     """A file of inotify's that has something to read after each download."""
     libc = ctypes.CDLL(None, use_errno=True)
     number = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-    path, mask = FPGA_MANAGER.encode(), IN_OPEN | IN_MODIFY
-    if number < 0 or libc.inotify_add_watch(number, path, mask) < 0:
-        error = ctypes.get_errno()
-        raise OSError(
-            error,
-            f"Linux does not tell when an overlay is downloaded ({os.strerror(error)}): restart"
-            " the kernel, and shut down notebooks that you do not need.",
-        )
-    return open(number, "rb", buffering=0)
+    if number >= 0:
+        events = open(number, "rb", buffering=0)
+        if libc.inotify_add_watch(number, FPGA_MANAGER.encode(), IN_OPEN | IN_MODIFY) >= 0:
+            return events
+    error = ctypes.get_errno()
+    raise OSError(
+        error,
+        f"Linux does not tell when an overlay is downloaded ({os.strerror(error)}): restart the"
+        " kernel, and shut down notebooks that you do not need.",
+    )
 
 
 def holder(file):
     """Who has the lock of an open file, as "process 1234 (2_iop_example.ipynb)": with the notebook
-    if Jupyter has told its name."""
-    found = os.fstat(file)
-    inode = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    if Jupyter has told its name, or with the folder that the process runs in."""
     try:
+        found = os.fstat(file)
+        inode = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
         with open("/proc/locks") as file:
-            lock = re.search(rf": FLOCK \S* *\S+ +WRITE +(\d+) {inode} ", file.read())
+            locks = file.read()
+        lock = re.search(r"^\d+: FLOCK \S* *\S+ +WRITE +(\d+) " + inode + " ", locks, re.M)
         process = lock.group(1)
-        with open(f"/proc/{process}/environ", "rb") as file:
-            name = re.search(rb"(?:^|\0)JPY_SESSION_NAME=([^\0]+)", file.read())
     except (OSError, AttributeError):
         return "another process"
-    return f"process {process}" + (f" ({name.group(1).decode(errors='replace')})" if name else "")
+    try:
+        with open(f"/proc/{process}/environ", "rb") as file:
+            name = re.search(rb"(?:^|\0)JPY_SESSION_NAME=([^\0]+)", file.read())
+        name = name.group(1).decode(errors="replace") if name else None
+        return f"process {process} ({name or os.readlink(f'/proc/{process}/cwd')})"
+    except OSError:
+        return "process " + process
 
 
 class Session:
