@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import execute
-from .collect import LARGEST, LEFT_OUT, notebook_of, printable
+from .collect import DEEPEST, LARGEST, LEFT_OUT, notebook_of, printable
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LINKED = "bitstream", "iop", "mb_src"  # in notebooks/ of a checkout, without a notebook in them
@@ -146,6 +146,9 @@ def notebooks_in(folder, leave_out):
         for path in (Path(place, name) for name in folders if name not in LINKED):
             if path.is_symlink():
                 leave_out(path, "it is a link", ())
+        if len(Path(place).relative_to(folder).parts) >= DEEPEST and folders:
+            leave_out(place, "it has folders in it, and is in too many itself")
+            folders.clear()
         yield from (Path(place, name) for name in sorted(names) if name.endswith(".ipynb"))
 
 

@@ -250,6 +250,7 @@ def test_what_is_no_file_or_huge_is_not_opened(collected):
     (one / "link.ipynb").symlink_to("/etc/passwd")
     (one / "around").symlink_to(".")
     (run.folder / "elsewhere").symlink_to("/")
+    (one / "/".join("d" * 100)).mkdir(parents=True)
     (one / "huge.ipynb").touch()
     os.truncate(str(one / "huge.ipynb"), collect.LARGEST + 1)
     said, table = run()
@@ -260,6 +261,7 @@ def test_what_is_no_file_or_huge_is_not_opened(collected):
         "one/huge.ipynb: it has more than 20 MB",
         "elsewhere/it is a link",
         "one/around: it is a link",
+        f"one/{'/'.join('d' * collect.DEEPEST)}: it has folders in it",
     ):
         assert f"not read: {line}" in said
 
