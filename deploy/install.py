@@ -57,8 +57,8 @@ def files(bit=None, answers=True):
 
 
 def without_outputs(path):
-    """A notebook as a student gets it: no cell has run, so no answer is to be seen below a question.
-    The executed ones stay in the kit. Raises tree.InstallError."""
+    """The bytes of one of the kit's notebooks as a student gets it. No cell has run, so no answer
+    stands below a question. Raises tree.InstallError."""
     try:
         notebook = json.loads(_read(path).decode())
         for cell in notebook["cells"]:

@@ -1,9 +1,10 @@
-"""start.py [--in FOLDER] [COMMAND or OPTION ...]: lays out the notebooks in the user's home, then
-starts JupyterLab, or under a hub its single-user server; options are for either. A COMMAND is run in
-their place, in the folder of the notebooks. With --in, the notebooks go into FOLDER, on a PC.
+"""start.py [COMMAND or OPTION ...]: lays out the notebooks in the user's home, then starts
+JupyterLab, or under a hub its single-user server; options are for either. A COMMAND is run in their
+place, in the folder of the notebooks. `start.py --in FOLDER [OPTION ...]` lays them out in FOLDER,
+and starts JupyterLab as a PC does.
 
-The container runs it, deploy/hub/start.sh, and make lab with --in. A student's work survives a newer
-edition: the installer keeps what was changed, as on a board.
+The container runs it, deploy/hub/start.sh, and with --in make lab. A student's work survives a
+newer edition: the installer keeps what was changed, as on a board.
 
 Whatever the installer or the home refuses, the server starts: without it nobody could make room.
 """
@@ -28,8 +29,8 @@ COPY = (
     f" {os.getuid()} may write, as in -v pynq_tutorial:"
 )
 COPY_ON_A_PC = (
-    "a copy, which may go when the PC is switched off: download what you change. Then mend that, and"
-    " type make lab again."
+    "a copy, which may go when the PC is switched off: download what you change. Then mend that,"
+    " and type make lab again."
 )
 # Where Matplotlib has no list of fonts, it makes one, and says so in somebody's notebook.
 MATPLOTLIB = ".cache/matplotlib"

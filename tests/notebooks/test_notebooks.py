@@ -11,6 +11,7 @@ from helpers.kit import ROOT, run_python
 from iop import firmware
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LESSONS = NOTEBOOKS[1:]  # without the start page
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
 every_notebook = pytest.mark.parametrize(
     "notebook", NOTEBOOKS + SOLUTIONS, ids=lambda path: f"{path.parent.name}/{path.stem}"
@@ -66,7 +67,17 @@ def checks_in(notebook):
     return found
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("notebook", LESSONS, ids=lambda path: path.stem)
+def test_first_and_last_cell_lead_to_the_notebooks_around(notebook):
+    number, cells = NOTEBOOKS.index(notebook), json.loads(notebook.read_text())["cells"]
+    around = [NOTEBOOKS[number - 1].name, NOTEBOOKS[(number + 1) % len(NOTEBOOKS)].name]
+    for cell in cells[0], cells[-1]:
+        links = r"^\*Before: \[.+\]\((.+)\)\. Next: \[.+\]\((.+)\)\.\*$"
+        found = re.search(links, "".join(cell["source"]), re.M)
+        assert found and list(found.groups()) == around
+
+
+@pytest.mark.parametrize("notebook", LESSONS, ids=lambda path: path.stem)
 def test_every_check_fails_on_the_exercise_and_passes_on_the_solution(notebook):
     """nbval finds out whether what is stored is so."""
     untouched = checks_in(notebook)
