@@ -23,6 +23,9 @@ from deploy import install
 LAB = ["jupyter-lab", "--no-browser", "--ip=0.0.0.0", "--ServerApp.answer_yes=True"]
 LAB_ON_A_PC = [os.path.join(os.path.dirname(sys.executable), "jupyter-lab"), "--notebook-dir=."]
 START_PAGE = "0_start_here.ipynb"  # deploy/hub/ has it, too
+# What the list of files leaves out: Jupyter's own choice, and what notebooks need and nobody opens.
+SERVERS = "jupyter-lab", "jupyterhub-singleuser"
+UNLISTED = "__pycache__", "*.pyc", "*.so", "*~", "bitstream", "checks", "images"
 COPY = (
     "a copy that goes when the server ends: download what you change. If the disk is full, remove"
     f" something there, in a terminal. A container needs a volume for the home, to which user"
@@ -149,6 +152,8 @@ def main(given):
         if not given or given[0].startswith("-"):
             hubs = "JUPYTERHUB_API_TOKEN" in os.environ
             given = (["jupyterhub-singleuser"] if hubs else LAB + start_page()) + given
+    if os.path.basename(given[0]) in SERVERS:
+        given[1:1] = [f"--ContentsManager.hide_globs={name}" for name in UNLISTED]
     try:
         os.execvp(given[0], given)
     except OSError as error:
