@@ -12,6 +12,7 @@ from iop import firmware
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LESSONS = NOTEBOOKS[1:]  # without the start page
+NUMBERED = [f"| [{number}" for number in range(1, 10)]  # rows of a table of notebooks
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
 every_notebook = pytest.mark.parametrize(
     "notebook", NOTEBOOKS + SOLUTIONS, ids=lambda path: f"{path.parent.name}/{path.stem}"
@@ -89,6 +90,20 @@ def test_every_check_fails_on_the_exercise_and_passes_on_the_solution(notebook):
         assert re.fullmatch(r"Right: .+", solved[name])
     assert re.fullmatch(r"(\w+: not (yet|tried)\n?){3}", untouched["summary"])
     assert solved["summary"] == "Tweak: right\nChange: right\nWrite: right"
+
+
+def test_the_start_page_has_the_documents_tables():
+    """The ten words, and the way through the notebooks with its times."""
+    page = "".join(
+        "".join(cell["source"]) for cell in json.loads(NOTEBOOKS[0].read_text())["cells"]
+    )
+    words = (
+        (ROOT / "docs" / "architecture.md").read_text().partition("## ")[2].partition("\n## ")[0]
+    )
+    way = [line for line in (ROOT / "README.md").read_text().splitlines() if line[:4] in NUMBERED]
+    rows = [line for line in words.splitlines() if line.startswith("| ")] + way
+    assert len(rows) == 12 + len(LESSONS)
+    assert [row for row in rows if row.replace("](notebooks/", "](") not in page] == []
 
 
 def test_the_slides_become_slides():
