@@ -103,7 +103,9 @@ def test_every_check_is_named_in_its_cells_metadata():
         module = re.search(r"^from checks import (\w+) as check$", "\n".join(sources), re.M)
         for cell, source in zip(cells, sources):
             call = re.match(r"check\.(?!summary)(\w+)\(", source)
-            assert verdicts.named(cell) == ((module.group(1), call.group(1)) if call else None), path
+            assert verdicts.named(cell) == ((module.group(1), call.group(1)) if call else None), (
+                path
+            )
             assert call is None or verdicts.named(cell) in exercises
 
 
