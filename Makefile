@@ -77,12 +77,13 @@ LAB =
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-lab: ## JupyterLab on the notebooks
+lab: ## JupyterLab on your own copy of the notebooks, in pynq_tutorial/; ANSWERS=no as below
 	$(SETUP)
 ifdef BOARD_HERE
 	@echo "This board's own Jupyter serves the notebooks: open http://$$(hostname):9090 in a browser."
 else
-	@$(BIN)jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)
+	@NO_ANSWERS=$(call yes_or_no,ANSWERS,no) exec $(BIN)python3 -B deploy/container/start.py \
+		--in $(call quoted,$(CURDIR)) $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)
 endif
 
 run: ## the IOP example in the terminal

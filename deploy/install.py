@@ -6,6 +6,7 @@ python3 -m deploy.install [--uninstall]
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -35,7 +36,7 @@ def files(bit=None, answers=True):
         answers: False leaves out the solutions
 
     Returns:
-        {relative path: contents as bytes}
+        {relative path: contents as bytes}; notebooks are without outputs
 
     Raises:
         OverlayError, tree.InstallError: if a file of the edition is missing here
@@ -46,7 +47,8 @@ def files(bit=None, answers=True):
         if name.startswith(ANSWERS) and not answers:
             continue
         if folder == "notebooks":  # what is in there comes to the top
-            found[inside] = _read(os.path.join(KIT, name))
+            read = without_outputs if name.endswith(".ipynb") else _read
+            found[inside] = read(os.path.join(KIT, name))
         elif folder in ("iop", "mb_src") or name in OF_THE_OVERLAY:
             found[name] = _read(os.path.join(KIT, name))
     if bit:
@@ -54,15 +56,32 @@ def files(bit=None, answers=True):
     return found
 
 
+def without_outputs(path):
+    """The bytes of one of the kit's notebooks as a student gets it. No cell has run, so no answer
+    stands below a question. Raises tree.InstallError."""
+    try:
+        notebook = json.loads(_read(path).decode())
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code":
+                cell.update(execution_count=None, outputs=[])
+    except (KeyError, TypeError, ValueError):
+        raise _not_readable(path, "it is not a notebook") from None
+    return (json.dumps(notebook, ensure_ascii=False, indent=1) + "\n").encode()
+
+
 def _read(path):
     try:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise tree.InstallError(
-            f"{path} belongs to the edition and cannot be read ({error.strerror}), so nothing was"
-            " changed: get it again, with `git checkout` in the kit's folder."
-        ) from None
+        raise _not_readable(path, error.strerror) from None
+
+
+def _not_readable(path, reason):
+    return tree.InstallError(
+        f"{path} belongs to the edition and cannot be read ({reason}), so nothing was"
+        " changed: get it again, with `git checkout` in the kit's folder."
+    )
 
 
 def install(root="/", bit=None, answers=True):

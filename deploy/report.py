@@ -11,25 +11,28 @@ import csv
 import html
 import json
 import os
-import re
 import sys
-from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from iop.verdicts import (
+    NOT_READ,
+    NOT_TRIED,
+    NOT_YET,
+    RIGHT,
+    VERDICTS,
+    exercises_in,
+    keep_better,
+    lines_of,
+    read,
+)
 
 from . import execute
 from .collect import DEEPEST, LARGEST, LEFT_OUT, notebook_of, printable
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 LINKED = "bitstream", "iop", "mb_src"  # in notebooks/ of a checkout, without a notebook in them
-RIGHT, NOT_YET, NOT_READ, NOT_TRIED = "right", "not yet", "not read", "not tried"
-# From worst to best: of two cells with the same exercise, the better counts.
-VERDICTS = NOT_TRIED, NOT_READ, NOT_YET, RIGHT
 SHORT = {RIGHT: "R", NOT_YET: "-", NOT_READ: "?", NOT_TRIED: "."}
-MODULE = re.compile(r"\bchecks\s*(?:\.|\bimport\b)\s*(\w+)")
-CALL = re.compile(r"\bcheck(?:s\s*\.\s*\w+)?\s*\.\s*(\w+)\s*\(")
-COMMENT = re.compile(r"#.*")
-SAYS = re.compile(r"(Right|Not yet): .*")
 FORGED = "The verdicts are the outputs that are stored in the notebooks, which can be forged."
 EXECUTED = "The verdicts are those of a new run; code written to deceive a check can still do so."
 MISSING = "A notebook that is not there counts as not tried: make collect brings only changed ones."
@@ -46,95 +49,12 @@ th, td {{ border: 1px solid #999; padding: .3em .6em }}
 </html>
 """
 
-# The number and the name of its notebook, and what its check says before anybody has done anything
-Exercise = namedtuple("Exercise", "number notebook untouched")
-
 
 def all_exercises():
     """{(checks' module, check's name): Exercise}, in the order of the notebooks."""
-    return {
-        named(cell): Exercise(path.name.partition("_")[0], path.stem, lines_of(cell)[-1])
-        for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
-        for cell in code_cells(notebook_of(path.read_bytes()))
-        if named(cell)
-    }
-
-
-def code_cells(notebook):
-    return [cell for cell in notebook["cells"] if cell.get("cell_type") == "code"]
-
-
-def named(cell):
-    """(checks' module, check's name) that a cell's metadata names, which editors keep; or None"""
-    name = cell.get("metadata", {}).get("pynq_tutorial", {}).get("check")
-    return name and tuple(name.split("."))
-
-
-def text_of(output):
-    """What a terminal would show of an output."""
-    if "text" in output:
-        return "".join(output["text"])
-    # Unlike a stream, it has a line of its own.
-    return "\n" + "".join(output.get("data", {}).get("text/plain", "")) + "\n"
-
-
-def lines_of(cell):
-    """What a cell printed that may be a check's verdict, line by line."""
-    outputs = [one for one in cell.get("outputs", []) if one.get("name") != "stderr"]
-    lines = re.split(r"[\r\n]+", "".join(map(text_of, outputs)))
-    # A student's print(..., end="") may stand before the verdict, but only if nothing else does.
-    return [line for line in map(str.strip, lines) if SAYS.match(line)] or [
-        found.group() for found in map(SAYS.search, lines) if found
-    ]
-
-
-def verdict(line, cell, exercise):
-    """One of VERDICTS.
-
-    Args:
-        line: the line of the cell's output that is the check's, or "" if there is none
-    """
-    if line == exercise.untouched:
-        return NOT_TRIED
-    if line:
-        return RIGHT if line.startswith("Right") else NOT_YET
-    if any(output.get("output_type") == "error" for output in cell.get("outputs", [])):
-        return NOT_YET
-    return NOT_READ if cell.get("outputs") or cell.get("execution_count") else NOT_TRIED
-
-
-def keep_better(verdicts, more):
-    for key, one in more.items():
-        verdicts[key] = max(verdicts.get(key, NOT_TRIED), one, key=VERDICTS.index)
-
-
-def read(notebook, name, exercises):
-    """Reads the verdicts in a notebook.
-
-    Args:
-        name: the name of the notebook's file, which tells whose exercises should be in it
-        exercises: those of `all_exercises`
-
-    Returns:
-        {exercise: its verdict}, and the set of the checks' modules that the notebook uses. All
-        exercises of these modules should be in it.
-    """
-    modules = [module for (module, _), one in exercises.items() if one.notebook in name]
-    found = {}
-    for cell in code_cells(notebook):
-        source = COMMENT.sub("", "".join(cell["source"]))
-        modules += MODULE.findall(source)
-        called = [(modules[-1], check) for check in CALL.findall(source)] if modules else []
-        keys = [key for key in dict.fromkeys(called) if key in exercises]
-        keys = keys or [key for key in [named(cell)] if key in exercises]
-        lines = lines_of(cell)
-        if len(keys) > 1 and lines and len(lines) != len(keys):
-            here = dict.fromkeys(keys, NOT_READ)  # nobody knows which check printed which verdict
-        else:
-            pairs = zip(keys, lines[-len(keys) :] or [""] * len(keys))
-            here = {key: verdict(line, cell, exercises[key]) for key, line in pairs}
-        keep_better(found, here)
-    return found, {*modules, *(module for module, _ in found)}
+    paths = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+    notebooks = {path.stem: notebook_of(path.read_bytes()) for path in paths}
+    return exercises_in(notebooks, untouched=lambda cell: lines_of(cell)[-1])
 
 
 def notebooks_in(folder, leave_out):

@@ -1,9 +1,10 @@
 """start.py [COMMAND or OPTION ...]: lays out the notebooks in the user's home, then starts
 JupyterLab, or under a hub its single-user server; options are for either. A COMMAND is run in their
-place, in the folder of the notebooks.
+place, in the folder of the notebooks. `start.py --in FOLDER [OPTION ...]` lays them out in FOLDER,
+and starts JupyterLab as a PC does.
 
-The container runs it, and deploy/hub/start.sh. A student's work survives a newer edition: the
-installer keeps what was changed, as on a board.
+The container runs it, deploy/hub/start.sh, and with --in make lab. A student's work survives a
+newer edition: the installer keeps what was changed, as on a board.
 
 Whatever the installer or the home refuses, the server starts: without it nobody could make room.
 """
@@ -20,6 +21,20 @@ from deploy import install
 
 # answer_yes: no question after Ctrl-C
 LAB = ["jupyter-lab", "--no-browser", "--ip=0.0.0.0", "--ServerApp.answer_yes=True"]
+LAB_ON_A_PC = [os.path.join(os.path.dirname(sys.executable), "jupyter-lab"), "--notebook-dir=."]
+START_PAGE = "0_start_here.ipynb"  # deploy/hub/ has it, too
+# What the list of files leaves out: Jupyter's own choice, and what notebooks need and nobody opens.
+SERVERS = "jupyter-lab", "jupyterhub-singleuser"
+UNLISTED = "__pycache__", "*.pyc", "*.so", "*~", "bitstream", "checks", "images"
+COPY = (
+    "a copy that goes when the server ends: download what you change. If the disk is full, remove"
+    f" something there, in a terminal. A container needs a volume for the home, to which user"
+    f" {os.getuid()} may write, as in -v pynq_tutorial:"
+)
+COPY_ON_A_PC = (
+    "a copy, which may go when the PC is switched off: download what you change. Then mend that,"
+    " and type make lab again."
+)
 # Where Matplotlib has no list of fonts, it makes one, and says so in somebody's notebook.
 MATPLOTLIB = ".cache/matplotlib"
 NEEDED = 1 << 20  # bytes that Jupyter may write into a home before anybody saves anything
@@ -68,14 +83,9 @@ def lay_out(folder):
     return False
 
 
-def copy_for_now(home, private, reason):
+def copy_for_now(parent, private, reason, kind):
     """Lays out a copy of the notebooks elsewhere, and says so; returns its folder."""
-    text = (
-        f"{home} takes no notebooks ({reason}), so these are a copy that goes when the server ends:"
-        " download what you change. If the disk is full, remove something there, in a terminal. A"
-        f" container needs a volume for the home, to which user {os.getuid()} may write, as in"
-        f" -v pynq_tutorial:{home}."
-    )
+    text = f"{parent} takes no notebooks ({reason}), so these are {kind}"
     say(text)
     folder = os.path.join(private or "", install.NAME)
     if not private or not lay_out(folder):
@@ -83,6 +93,15 @@ def copy_for_now(home, private, reason):
     with suppress(OSError), open(os.path.join(folder, "READ_ME_FIRST.txt"), "w") as file:
         file.write(text + "\n")
     return folder
+
+
+def make_ready_in(parent):
+    """Lays out the notebooks in a folder on a PC, and changes to theirs."""
+    folder = os.path.join(parent, install.NAME)
+    if not lay_out(folder):
+        reason = problem(parent) or "see above"
+        folder = copy_for_now(parent, private_folder(), reason, COPY_ON_A_PC)
+    os.chdir(folder)
 
 
 def make_ready(home):
@@ -95,7 +114,7 @@ def make_ready(home):
     folder = os.path.join(home, install.NAME)
     if not lay_out(folder):
         private = private or private_folder()
-        folder = copy_for_now(home, private, refusal or "see above")
+        folder = copy_for_now(home, private, refusal or "see above", f"{COPY}{home}.")
     elif refusal:
         say(
             f"{home} takes no more files ({refusal}): remove something there. Until then Jupyter"
@@ -116,12 +135,25 @@ def make_ready(home):
     os.chdir(folder)
 
 
+def start_page():
+    """The option that has JupyterLab open it, if it is there: an old edition has none."""
+    return [f"--LabApp.default_url=/lab/tree/{START_PAGE}"] if os.path.exists(START_PAGE) else []
+
+
 def main(given):
-    os.environ["HOME"] = os.path.abspath(os.environ.get("HOME") or os.path.expanduser("~"))
-    make_ready(os.environ["HOME"])
-    if not given or given[0].startswith("-"):
-        hubs = "JUPYTERHUB_API_TOKEN" in os.environ
-        given = (["jupyterhub-singleuser"] if hubs else LAB) + given
+    if given[:1] == ["--in"]:
+        make_ready_in(given[1])
+        given = LAB_ON_A_PC + start_page() + given[2:]
+    else:
+        os.environ["HOME"] = os.path.abspath(os.environ.get("HOME") or os.path.expanduser("~"))
+        make_ready(os.environ["HOME"])
+        if "JUPYTERHUB_DEFAULT_URL" in os.environ and not start_page():
+            os.environ["JUPYTERHUB_DEFAULT_URL"] = "/lab"
+        if not given or given[0].startswith("-"):
+            hubs = "JUPYTERHUB_API_TOKEN" in os.environ
+            given = (["jupyterhub-singleuser"] if hubs else LAB + start_page()) + given
+    if os.path.basename(given[0]) in SERVERS:
+        given[1:1] = [f"--ContentsManager.hide_globs={name}" for name in UNLISTED]
     try:
         os.execvp(given[0], given)
     except OSError as error:

@@ -65,7 +65,7 @@ c.ConfigurableHTTPProxy.command = [*NODE, PROXY]
 # 20 MB) and, nproc, for all processes and threads of a student together.
 LIMITS = [f"--data={2 << 30}", f"--fsize={2 << 30}", "--nproc=400", "--core=0"]
 c.Spawner.cmd = ["prlimit", *LIMITS, os.path.join(HERE, "start.sh")]
-c.Spawner.default_url = "/lab"
+c.Spawner.default_url = "/lab/tree/0_start_here.ipynb"
 PATHS = [path + end for path in COMPILER for end in ("/bin", "/unprefixed")]
 c.Spawner.environment = {"PATH": ":".join([*PATHS, "/usr/local/bin:/usr/bin:/bin"])}
 c.Spawner.disable_user_config = True  # the kit's kernel, whatever is in the student's home

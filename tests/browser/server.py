@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import urllib.request
 
+from deploy import install
 from helpers.waiting import soon
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -52,11 +53,11 @@ def temporary_folder():
 
 
 class Server:
-    """Serves a copy of the kit's notebooks, so that what Jupyter saves changes nothing here."""
+    """Serves a student's folder, so that what Jupyter saves changes nothing here."""
 
     def __init__(self, folder):
         self.folder, self.notebooks = folder, folder / "notebooks"
-        shutil.copytree(ROOT / "notebooks", self.notebooks)
+        install.lay_out(self.notebooks)
         self.token = secrets.token_hex()
 
     def __enter__(self):

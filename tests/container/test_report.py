@@ -9,6 +9,7 @@ import nbformat
 
 from conftest import ROOT, make
 from deploy import collect, execute, report
+from iop import verdicts
 
 
 def printed(name, *texts, words=None):
@@ -52,7 +53,7 @@ def run(source):
     executed = collect.notebook_of(execute.executed(nbformat.writes(notebook), "podman"))
     return "".join(
         "".join(output.get("text", output.get("ename", "")))
-        for output in report.code_cells(executed)[-1]["outputs"]
+        for output in verdicts.code_cells(executed)[-1]["outputs"]
     )
 
 

@@ -300,3 +300,14 @@ def test_a_file_of_the_edition_that_is_missing_is_named(tmp_path, root):
     said = installer(root, cwd=kit)
     assert refused(said, "/iop/xlnk.py belongs to the edition and cannot be read", "git checkout")
     assert snapshot(root) == before
+
+
+@pytest.mark.parametrize("text", ["<<<<<<< HEAD", "[]", '{"cells": [1]}', "{}", "\xff"])
+def test_a_notebook_that_is_not_one_is_named(tmp_path, root, text):
+    """Such as one with a conflict, after git pull."""
+    kit = pack_into(tmp_path)
+    (kit / "notebooks/3_mailbox.ipynb").write_bytes(text.encode("latin-1"))
+    before = snapshot(root)
+    said = installer(root, cwd=kit)
+    assert refused(said, "/3_mailbox.ipynb belongs to the edition and", "it is not a notebook")
+    assert snapshot(root) == before

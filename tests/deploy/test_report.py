@@ -14,6 +14,7 @@ import pytest
 from deploy import collect, execute, report
 from helpers.kit import ROOT, make
 from helpers.programs import programs
+from iop import verdicts
 
 ANSWER, WRONG = "Right: so it is.\n", "Not yet: 3 came.\n"
 UNTOUCHED = "Not yet: fill in the cell above, then run both again."
@@ -97,13 +98,15 @@ def test_every_check_is_named_in_its_cells_metadata():
     has to add to a check's cell: "metadata": {"pynq_tutorial": {"check": "memory.tweak"}}"""
     exercises = report.all_exercises()
     for path in sorted((ROOT / "notebooks").glob("**/[0-9]*.ipynb")):
-        cells = report.code_cells(json.loads(path.read_text()))
+        cells = verdicts.code_cells(json.loads(path.read_text()))
         sources = ["".join(cell["source"]) for cell in cells]
         module = re.search(r"^from checks import (\w+) as check$", "\n".join(sources), re.M)
         for cell, source in zip(cells, sources):
             call = re.match(r"check\.(?!summary)(\w+)\(", source)
-            assert report.named(cell) == ((module.group(1), call.group(1)) if call else None), path
-            assert call is None or report.named(cell) in exercises
+            assert verdicts.named(cell) == ((module.group(1), call.group(1)) if call else None), (
+                path
+            )
+            assert call is None or verdicts.named(cell) in exercises
 
 
 @pytest.mark.parametrize("executed", [5, None], ids=["ran", "cleared"])

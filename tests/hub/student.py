@@ -37,7 +37,7 @@ class Student:
 
     def enter(self):
         """Waits, as the page with the progress bar does, for the server to be there, and opens
-        JupyterLab."""
+        JupyterLab, on the start page."""
         path = f"api/users/{self.name}/server/progress?_xsrf={self.xsrf('/hub/')}"
         progress = self.browser.get(self.hub + path, stream=True, timeout=self.WAITS)
         with progress:
@@ -48,8 +48,8 @@ class Student:
                     raise RuntimeError(f"{self.name}: {said['message']}")
                 if said.get("ready"):
                     break
-        page = self.browser.get(self.home + "lab", timeout=self.WAITS)
-        assert page.ok and page.url.startswith(self.home), (
+        page = self.browser.get(self.home, timeout=self.WAITS)
+        assert page.ok and page.url.startswith(self.home + "lab/tree/0_start_here.ipynb"), (
             f"{self.name}: {page.status_code} {page.url}"
         )
 

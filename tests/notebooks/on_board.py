@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""on_board.py [IMAGE]: what `make test` does on a board, in the image's Python: re-executes the
-installed notebooks, compares their outputs, and runs the unit tests that need no emulator. IMAGE is
-a folder that looks like a board's root.
+"""on_board.py [IMAGE]: what `make test` does on a board, in the image's Python: executes the
+installed notebooks, compares their outputs with those of this kit's, and runs the unit tests that
+need no emulator. IMAGE is a folder that looks like a board's root.
 
 It is also the pytest plugin that tells nbval which outputs a board may show differently. Needs
 Python 3.6.
@@ -20,6 +20,7 @@ DIFFERS = {
     "initial-buffer",  # CMA does not clear what it hands out
     "compiler-version",  # an image has an mb-gcc of its own
     "virtual-board",  # what would harm a board refuses to run on one
+    "students-own",  # what a student has solved
 }
 # Outputs of these kinds are compared in no cell.
 NOT_COMPARED = (
@@ -39,7 +40,7 @@ def pytest_collection_modifyitems(items):
 def main(image_root="/"):
     sys.path.insert(0, ROOT)
     from deploy import image, tree
-    from deploy.install import NAME, settle
+    from deploy.install import NAME, settle, without_outputs
 
     target = os.path.join(image.notebooks_folder(image_root), NAME)
     ours = tree.unchanged(target)
@@ -54,13 +55,22 @@ def main(image_root="/"):
             " install gets it, over the network"
         )
     names = sorted(name for name in os.listdir(target) if name.endswith(".ipynb"))
-    for name in set(names) - set(ours):
-        print(f"skipped: {name}, which is not as it was installed")
+    executed = {name: os.path.join(ROOT, "notebooks", name) for name in names if name in ours}
+    for name in names:
+        if name not in ours:
+            print(f"skipped: {name}, which is not as it was installed")
+            continue
+        with open(os.path.join(target, name), "rb") as file:
+            installed = file.read()
+        if not os.path.exists(executed[name]) or installed != without_outputs(executed[name]):
+            sys.exit(f"{target} is of another edition than {ROOT}: sudo make install")
     sys.stdout.flush()
     # a copy: notebook 4 writes files, and students have theirs
     with tempfile.TemporaryDirectory() as folder:
         copy = os.path.join(folder, NAME)
         shutil.copytree(target, copy, symlinks=True, ignore=shutil.ignore_patterns("my_firmware"))
+        for name, path in executed.items():  # with outputs, which the installed ones do not have
+            shutil.copyfile(path, os.path.join(copy, name))
         tests = os.path.join(ROOT, "tests")
         # The installed iop/ comes before the checkout's. on_board is this file.
         paths = os.pathsep.join([copy, ROOT, tests, os.path.join(tests, "notebooks")])
@@ -71,7 +81,7 @@ def main(image_root="/"):
         words += ["--confcutdir", ROOT, "-p", "no:cacheprovider", "-p", "on_board", "--nbval"]
         words += ["--nbval-cell-timeout=300", "--sanitize-with"]
         words += [os.path.join(tests, "notebooks", "sanitize.cfg")]
-        words += [os.path.join(copy, name) for name in names if name in ours]
+        words += [os.path.join(copy, name) for name in executed]
         words += [os.path.join(tests, name) for name in UNIT_TESTS]
         try:
             return subprocess.call(words, env=environment)

@@ -11,6 +11,8 @@ from helpers.kit import ROOT, run_python
 from iop import firmware
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LESSONS = NOTEBOOKS[1:]  # without the start page
+NUMBERED = [f"| [{number}" for number in range(1, 10)]  # rows of a table of notebooks
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
 every_notebook = pytest.mark.parametrize(
     "notebook", NOTEBOOKS + SOLUTIONS, ids=lambda path: f"{path.parent.name}/{path.stem}"
@@ -66,7 +68,17 @@ def checks_in(notebook):
     return found
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("notebook", LESSONS, ids=lambda path: path.stem)
+def test_first_and_last_cell_lead_to_the_notebooks_around(notebook):
+    number, cells = NOTEBOOKS.index(notebook), json.loads(notebook.read_text())["cells"]
+    around = [NOTEBOOKS[number - 1].name, NOTEBOOKS[(number + 1) % len(NOTEBOOKS)].name]
+    for cell in cells[0], cells[-1]:
+        links = r"^\*Before: \[.+\]\((.+)\)\. Next: \[.+\]\((.+)\)\.\*$"
+        found = re.search(links, "".join(cell["source"]), re.M)
+        assert found and list(found.groups()) == around
+
+
+@pytest.mark.parametrize("notebook", LESSONS, ids=lambda path: path.stem)
 def test_every_check_fails_on_the_exercise_and_passes_on_the_solution(notebook):
     """nbval finds out whether what is stored is so."""
     untouched = checks_in(notebook)
@@ -78,6 +90,20 @@ def test_every_check_fails_on_the_exercise_and_passes_on_the_solution(notebook):
         assert re.fullmatch(r"Right: .+", solved[name])
     assert re.fullmatch(r"(\w+: not (yet|tried)\n?){3}", untouched["summary"])
     assert solved["summary"] == "Tweak: right\nChange: right\nWrite: right"
+
+
+def test_the_start_page_has_the_documents_tables():
+    """The ten words, and the way through the notebooks with its times."""
+    page = "".join(
+        "".join(cell["source"]) for cell in json.loads(NOTEBOOKS[0].read_text())["cells"]
+    )
+    words = (
+        (ROOT / "docs" / "architecture.md").read_text().partition("## ")[2].partition("\n## ")[0]
+    )
+    way = [line for line in (ROOT / "README.md").read_text().splitlines() if line[:4] in NUMBERED]
+    rows = [line for line in words.splitlines() if line.startswith("| ")] + way
+    assert len(rows) == 12 + len(LESSONS)
+    assert [row for row in rows if row.replace("](notebooks/", "](") not in page] == []
 
 
 def test_the_slides_become_slides():

@@ -55,6 +55,7 @@ notebooks/lab 2/.ipynb_checkpoints/mine-checkpoint.ipynb
 notebooks/executed/1_memory.ipynb
 notebooks/build/mine.c
 notebooks/my_firmware/build/mine.c
+pynq_tutorial/1_memory.ipynb
 build/mine.c
 executed/mine.ipynb
 mb_src/build/mine.elf

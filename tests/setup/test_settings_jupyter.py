@@ -13,6 +13,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
+from helpers import checkout
 from helpers.kit import ROOT, make
 from helpers.waiting import soon
 
@@ -96,16 +97,17 @@ def kernelspecs(runtime):
     return None
 
 
-def test_lab_starts_the_kits_kernel(home, monkeypatch):
+def test_lab_starts_the_kits_kernel(home, monkeypatch, tmp_path):
     """A user's own settings of JupyterLab are obeyed; a kernel of the user's that is named python3,
     too, is not the notebooks'."""
     token = {"IdentityProvider": {"token": "my-own"}}
     (home / "config" / "jupyter_server_config.json").write_text(json.dumps(token))
     (home / "config" / "jupyter_config.py").unlink()
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(home / "runtime"))
+    checkout.copy_with_environment(ROOT, tmp_path / "kit")  # in which it may lay out notebooks
     command = ["make", "lab", "LAB=--no-browser --port=0"]
     output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen(command, cwd=str(ROOT), start_new_session=True, **output)
+    server = subprocess.Popen(command, cwd=str(tmp_path / "kit"), start_new_session=True, **output)
     try:
         kernel = soon(lambda: kernelspecs(home / "runtime"), 300)["python3"]["spec"]
         assert kernel["argv"][0] != "/bin/false" and kernel["display_name"] != "mine"
