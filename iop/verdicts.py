@@ -6,30 +6,55 @@ import re
 from collections import namedtuple
 
 RIGHT, NOT_YET, NOT_READ, NOT_TRIED = "right", "not yet", "not read", "not tried"
+NOT_CHECKED = "not checked"  # there is an answer, and its check has not run since
 # From worst to best: of two cells with the same exercise, the better counts.
-VERDICTS = NOT_TRIED, NOT_READ, NOT_YET, RIGHT
+VERDICTS = NOT_TRIED, NOT_CHECKED, NOT_READ, NOT_YET, RIGHT
+# What a check says of an answer that is as the notebook came, if the text asks for a new one.
+UNTOUCHED = "Not yet: fill in the cell above, then run both again."
 MODULE = re.compile(r"\bchecks\s*(?:\.|\bimport\b)\s*(\w+)")
 CALL = re.compile(r"\bcheck(?:s\s*\.\s*\w+)?\s*\.\s*(\w+)\s*\(")
 COMMENT = re.compile(r"#.*")
 SAYS = re.compile(r"(Right|Not yet): .*")
 
-# The number and the name of its notebook, and what its check says before anybody has done anything
-Exercise = namedtuple("Exercise", "number notebook untouched")
+# The number and the name of its notebook, what its check says before anybody has done anything, and
+# the answer's cell as it came, or None if nobody knows
+Exercise = namedtuple("Exercise", "number notebook untouched answer")
 
 
-def exercises_in(notebooks, untouched):
+def exercises_in(notebooks, untouched=None):
     """{(checks' module, check's name): Exercise}, in the order of the notebooks.
 
     Args:
         notebooks: {name: notebook}
-        untouched: returns what the check in a cell says before anybody has done anything
+        untouched: returns what the check in a cell says before anybody has done anything. Without
+            it, the notebooks are not those of the kit, but a student's.
     """
     return {
-        named(cell): Exercise(name.partition("_")[0], name, untouched(cell))
+        named(cell): Exercise(
+            name.partition("_")[0],
+            name,
+            untouched(cell) if untouched else UNTOUCHED,
+            tidy(before) if untouched else None,
+        )
         for name, notebook in notebooks.items()
-        for cell in code_cells(notebook)
+        for before, cell in zip([{}] + code_cells(notebook), code_cells(notebook))
         if named(cell)
     }
+
+
+def tidy(cell):
+    """A cell's source, without the white space that editors change."""
+    return "\n".join(map(str.rstrip, "".join(cell.get("source", "")).splitlines())).strip()
+
+
+def written(notebook):
+    """The predictions that somebody wrote, as "memory.1", by their cells' metadata."""
+    return {predicted(cell) for cell in notebook["cells"] if tidy(cell)} - {None}
+
+
+def predicted(cell):
+    """The prediction that a cell is for, as "memory.1", or None"""
+    return cell.get("metadata", {}).get("pynq_tutorial", {}).get("predict")
 
 
 def code_cells(notebook):
@@ -60,19 +85,33 @@ def lines_of(cell):
     ]
 
 
-def verdict(line, cell, exercise):
+def answered(answer, exercise):
+    """Whether somebody filled in the cell of an answer."""
+    text = tidy(answer)
+    if exercise.answer is not None:
+        return text not in ("", exercise.answer)
+    code = COMMENT.sub("", text)  # of a program in C, nobody knows here what was in it
+    return bool(code.strip()) and "..." not in code and not code.startswith("%%")
+
+
+def verdict(line, cell, exercise, answer):
     """One of VERDICTS.
 
     Args:
         line: the line of the cell's output that is the check's, or "" if there is none
+        answer: the cell with the answer
     """
+    unchecked = NOT_CHECKED if answered(answer, exercise) else NOT_TRIED
     if line == exercise.untouched:
-        return NOT_TRIED
+        # A wrong answer may give the same line as none, but no answer gives the words of UNTOUCHED.
+        before, after = (one.get("execution_count") or 0 for one in (answer, cell))
+        judged = unchecked == NOT_CHECKED and line != UNTOUCHED and before < after
+        return NOT_YET if judged else unchecked
     if line:
         return RIGHT if line.startswith("Right") else NOT_YET
     if any(output.get("output_type") == "error" for output in cell.get("outputs", [])):
         return NOT_YET
-    return NOT_READ if cell.get("outputs") or cell.get("execution_count") else NOT_TRIED
+    return NOT_READ if cell.get("outputs") or cell.get("execution_count") else unchecked
 
 
 def keep_better(verdicts, more):
@@ -92,8 +131,11 @@ def read(notebook, name, exercises):
         exercises of these modules should be in it.
     """
     modules = [module for (module, _), one in exercises.items() if one.notebook in name]
-    found = {}
-    for cell in code_cells(notebook):
+    found, answer = {}, {}
+    for cell in notebook["cells"]:
+        if cell.get("cell_type") != "code":
+            answer = {}  # it comes between the text of its exercise and the check
+            continue
         source = COMMENT.sub("", "".join(cell["source"]))
         modules += MODULE.findall(source)
         called = [(modules[-1], check) for check in CALL.findall(source)] if modules else []
@@ -104,6 +146,8 @@ def read(notebook, name, exercises):
             here = dict.fromkeys(keys, NOT_READ)  # nobody knows which check printed which verdict
         else:
             pairs = zip(keys, lines[-len(keys) :] or [""] * len(keys))
-            here = {key: verdict(line, cell, exercises[key]) for key, line in pairs}
+            here = {key: verdict(line, cell, exercises[key], answer) for key, line in pairs}
         keep_better(found, here)
+        if tidy(cell):  # an empty one may be somewhere in between
+            answer = cell
     return found, {*modules, *(module for module, _ in found)}

@@ -42,7 +42,7 @@ def test_forged_outputs_count_only_if_nothing_is_executed(image, tmp_path):
         tables.append({row[0]: row[1:4] for row in rows[1:]})
     bob = ["not read"] * 3
     assert tables == [
-        {"ada": ["not tried"] * 3, "bob": bob, "eve": ["right"] * 3},
+        {"ada": ["not checked"] * 3, "bob": bob, "eve": ["right"] * 3},
         {"ada": ["right"] * 3, "bob": bob, "eve": ["not yet", "not tried", "not tried"]},
     ]
 

@@ -1,5 +1,7 @@
 """Boards that answer over ssh, and a classroom of them."""
 
+import csv
+import json
 import os
 import re
 import shutil
@@ -119,3 +121,25 @@ def nothing_is_left(servers):
     before = set(os.listdir("/tmp"))
     yield
     assert soon(lambda: not [one for one in {*os.listdir("/tmp")} - before if COPIES.search(one)])
+
+
+@pytest.fixture
+def collected(tmp_path):
+    """write(path, content) puts a file into the folder that run() reports on; run() returns what is
+    printed, and the table."""
+    folder = tmp_path / "collected"
+
+    def write(path, content):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        content = content if isinstance(content, (str, bytes)) else json.dumps(content)
+        (folder / path).write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def run():
+        finished = make("--no-print-directory", "report", f"DIR={folder}")
+        assert finished.returncode == 0, finished.stdout
+        with open(str(folder / "report.csv"), newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        return finished.stdout, {row[0]: dict(zip(rows[0][1:], row[1:])) for row in rows[1:]}
+
+    run.folder = folder
+    return write, run

@@ -1,7 +1,6 @@
 """make report: what it reads in notebooks of every kind, and that nothing in them harms who reads
 the table."""
 
-import csv
 import html
 import json
 import os
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy import collect, execute, report
+from helpers.handed_in import cell_of, notebook, stream
 from helpers.kit import ROOT, make
 from helpers.programs import programs
 from iop import verdicts
@@ -19,24 +19,6 @@ from iop import verdicts
 ANSWER, WRONG = "Right: so it is.\n", "Not yet: 3 came.\n"
 UNTOUCHED = "Not yet: fill in the cell above, then run both again."
 IMPORT = "from checks import memory as check"
-
-
-def notebook(name="1_memory.ipynb", **printed):
-    """One of the kit's notebooks. printed: what the cells of its checks have as outputs"""
-    content = json.loads((ROOT / "notebooks" / name).read_text())
-    for check, outputs in printed.items():
-        outputs = [stream(outputs)] if isinstance(outputs, str) else outputs
-        cell_of(content, check)["outputs"] = outputs
-    return content
-
-
-def cell_of(content, check="tweak"):
-    starts = f"check.{check}("
-    return next(one for one in content["cells"] if "".join(one["source"]).startswith(starts))
-
-
-def stream(*texts, name="stdout"):
-    return {"name": name, "output_type": "stream", "text": list(texts)}
 
 
 def as_shown(text):
@@ -47,28 +29,6 @@ def as_shown(text):
 
 def error(name):
     return {"output_type": "error", "ename": name, "evalue": "x", "traceback": []}
-
-
-@pytest.fixture
-def collected(tmp_path):
-    """write(path, content) puts a file into the folder that run() reports on; run() returns what is
-    printed, and the table."""
-    folder = tmp_path / "collected"
-
-    def write(path, content):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        content = content if isinstance(content, (str, bytes)) else json.dumps(content)
-        (folder / path).write_bytes(content.encode() if isinstance(content, str) else content)
-
-    def run():
-        finished = make("--no-print-directory", "report", f"DIR={folder}")
-        assert finished.returncode == 0, finished.stdout
-        with open(str(folder / "report.csv"), newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
-        return finished.stdout, {row[0]: dict(zip(rows[0][1:], row[1:])) for row in rows[1:]}
-
-    run.folder = folder
-    return write, run
 
 
 def test_the_verdicts_of_a_class(collected):
@@ -83,6 +43,8 @@ def test_the_verdicts_of_a_class(collected):
             write(f"{board}/{path.name}", path.read_text())  # as they come
     said, table = run()
     assert not any(row.pop("not read, because") for row in table.values())
+    assert [row.pop("points") for row in table.values()] == ["4", "0", "48"]
+    assert {row.pop("predictions")[:2] for row in table.values()} == {"0 "}
     tried = {column: one for column, one in table["board-1"].items() if one != "not tried"}
     assert tried == {"1 tweak": "right", "1 change": "not yet", "3 write": "right"}
     assert set(table["board-2"].values()) == {"not tried"}
@@ -307,7 +269,7 @@ def test_nothing_hostile_reaches_a_page_a_spreadsheet_or_a_terminal(collected):
 
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     tags = {word.strip("/") for word in re.findall(r"<([^\s>]*)", page)}
-    assert tags == set("!DOCTYPE html meta title style h1 table tr td p".split())
+    assert tags == set("!DOCTYPE html meta title style h1 table tr th td b p".split())
     assert all(html.escape(name) in page for name in (HOSTILE[0], HOSTILE[4]))
 
 
