@@ -71,7 +71,7 @@ LAB =
 .DEFAULT_GOAL := help
 .PHONY: help lab run executed doctor lint test test-all test-slow test-long test-images test-board
 .PHONY: test-systems test-browser test-deploy test-container test-hub bench
-.PHONY: install uninstall classroom collect report image
+.PHONY: install uninstall classroom collect report sheets image
 .PHONY: compiler firmware firmware-check edition requirements clean
 
 help: ## this list
@@ -215,6 +215,11 @@ report: ## who has solved which exercise, from collected/; DIR=...; EXECUTE=yes 
 	@python3 -B -m deploy.report $(call quoted,$(DIR)) \
 		$(if $(call yes_or_no,EXECUTE,yes),--execute)
 
+sheets: ## what a teacher prints and projects, into sheets/: questions, a lab card, slides
+	$(PC_ONLY)
+	$(SETUP)
+	@$(BIN)python3 -B -m teaching.sheets sheets
+
 # More of the build's options, as in make image BUILD='--build-arg BASE=debian:13-slim'
 BUILD =
 
@@ -271,14 +276,17 @@ requirements: ## pins every version and hash: from requirements/*.in the .txt fi
 # are Jupyter's checkpoints, the only copy of a notebook as it was before it was saved.
 MADE := .venv .uv .browser .deploy .container .hub .lint .images .hypothesis .pytest_tmp \
 	build/lib/pynq_tutorial build/bdist.* pynq_tutorial.egg-info
-MADE_FILES := bench/bench.json teaching/first_twenty_minutes.slides.html \
+SHEETS := $(patsubst notebooks/%.ipynb,%,$(wildcard notebooks/[1-9]_*.ipynb)) lab_card slides \
+	exit_questions teacher/exit_answers teacher/slides_notes
+MADE_FILES := bench/bench.json $(SHEETS:%=sheets/%.html) \
 	mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
 HAVE_PYTHON := . bench bitstream deploy deploy/action_plugins deploy/container \
 	deploy/package iop mb_src \
-	notebooks/checks virtual_board tests $(sort $(dir $(wildcard tests/*/*.py)))
+	notebooks/checks teaching virtual_board tests $(sort $(dir $(wildcard tests/*/*.py)))
 
 clean: ## removes the files that the kit made here; the compiler in the user's cache folder stays
 	rm -rf $(MADE)
 	@rm -f $(MADE_FILES) $(HAVE_PYTHON:=/__pycache__/*.pyc)
 	@for notebook in notebooks/[0-9]_*.ipynb; do rm -f "executed/$${notebook#notebooks/}"; done
-	@rmdir build/lib build executed mb_src/build $(HAVE_PYTHON:=/__pycache__) 2>/dev/null || true
+	@rmdir build/lib build executed sheets/teacher sheets mb_src/build $(HAVE_PYTHON:=/__pycache__) \
+		2>/dev/null || true
