@@ -18,10 +18,11 @@ PAGE = """<!DOCTYPE html>
 <style>
 @page {{ size: A4; margin: 15mm }}
 body {{ font-family: sans-serif }} table {{ border-collapse: collapse; margin-bottom: 1em }}
-th, td {{ border: 1px solid #999; padding: .3em .5em; text-align: left; overflow-wrap: anywhere }}
+th, td {{ border: 1px solid #999; padding: .3em .5em; text-align: left }}
+td:first-child, p {{ overflow-wrap: anywhere }} th, b, td + td {{ white-space: nowrap }}
 tr {{ break-inside: avoid }} b {{ font: 1.1em monospace; padding: 0 .15em }}
 .right {{ background: #cfc }} .not-yet {{ background: #fec }} .not-read {{ background: #fcc }}
-.not-checked {{ background: #cef }} b, td + td {{ white-space: nowrap }}
+.not-checked {{ background: #cef }}
 </style>
 <h1>Exercises</h1>
 <table>{}</table>
@@ -30,7 +31,7 @@ tr {{ break-inside: avoid }} b {{ font: 1.1em monospace; padding: 0 .15em }}
 </html>
 """
 
-# exercises: {exercise: its verdict}; predictions: how many are written; unread: [why, ...]
+# verdicts: {exercise: its verdict}; predictions: how many are written; unread: [why, ...]
 Student = namedtuple("Student", "name verdicts predictions unread")
 
 

@@ -72,7 +72,10 @@ def predictions(path):
         _, predict, question = text.partition(PREDICT)
         if predict:
             count += 1
-            what, room = f"**{number}.{count}** {question.strip()}", lines(2)
+            what, room = (
+                f"**{number}.{count}** {question.strip()}",
+                lines(5 if "Sketch" in question else 2),
+            )
         elif text.startswith(EXERCISES):
             what, room = "☐ " + text, lines(1)
         else:

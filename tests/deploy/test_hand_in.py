@@ -40,6 +40,7 @@ def with_an_empty_cell(content):
 C = "8_c_in_a_cell"
 ANSWERS = [
     (with_answer("words = 3"), "1 tweak", "not checked"),  # the check ran on the cell as it came
+    (with_answer("words = 3", ran=(8, 9)), "1 tweak", "not checked"),  # and so, too, without a run
     (with_answer("words = 3", said=[]), "1 tweak", "not checked"),
     (with_an_empty_cell(with_answer("words = 3")), "1 tweak", "not checked"),
     (with_answer("words = 3", said=[stream(RIGHT)]), "1 tweak", "right"),
@@ -68,7 +69,7 @@ def test_an_answer_whose_check_did_not_run_is_not_checked(collected):
     assert "~ not checked" in said and "00        ~.." in said
     lines = (run.folder / "feedback.txt").read_text().splitlines()
     assert lines[0].startswith("00: 0 of 48 points; not checked: 1 tweak; not tried: 23; predictio")
-    assert lines[3].startswith("03: 1 of 48 points; right: 1 tweak; not tried: 23; predictions: ")
+    assert lines[4].startswith("04: 1 of 48 points; right: 1 tweak; not tried: 23; predictions: ")
 
 
 def test_the_start_page_tells_from_the_cell_alone(tmp_path, capsys):

@@ -49,6 +49,7 @@ pynq_tutorial.egg-info/PKG-INFO
 iop/__pycache__/xlnk.cpython-311.pyc
 notebooks/checks/__pycache__/memory.cpython-311.pyc
 __pycache__/conftest.cpython-311.pyc
+sheets/teacher/slides_notes.html
 bench/bench.json"""
 STUDENTS = """notebooks/lab/mine.ipynb
 notebooks/lab 2/.ipynb_checkpoints/mine-checkpoint.ipynb
