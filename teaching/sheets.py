@@ -133,6 +133,7 @@ def main(folder):
     notes = (f"<section>{slide}<blockquote>{note}</blockquote></section>" for slide, note in shown)
     body = "".join(notes)
     write(to / "teacher" / "slides_notes.html", "The first twenty minutes: notes", body)
+    print(f"{folder}/ has pages to print, and slides.html; answers and notes are in its teacher/.")
 
 
 if __name__ == "__main__":

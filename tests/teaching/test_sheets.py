@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from helpers.kit import ROOT, make, run_program
+from teaching.sheets import rendered
 
 LESSONS = sorted((ROOT / "notebooks").glob("[1-9]_*.ipynb"))
 LOADS = re.compile(r"<(?:link|iframe|script)\b[^>]*>|\b(?:src|href)=.[^\"']*|url\(|@import")
@@ -44,6 +45,7 @@ def test_no_page_needs_another_file_a_network_or_a_script(sheets):
         loads = [one for one in LOADS.findall(page) if not one[5:].startswith("data:image/svg+xml")]
         assert loads == scripts, name
     assert sheets["slides.html"].count('src="data:') == 2
+    assert rendered("[a link](6_safety.ipynb)") == "<p>a link</p>\n"
 
 
 def test_what_students_see_has_neither_answers_nor_notes(sheets):
