@@ -106,10 +106,10 @@ def test_each_check_has_two_hints_and_the_way_to_the_solution_below_it(notebook)
         for cell, below in zip(cells, cells[1:])
         if cell["metadata"].get("pynq_tutorial", {}).get("check")
     ]
-    folded = r"<details><summary>{}</summary>\n\n[^<]+\n\n</details>"
+    folded = r"<details><summary>{}</summary>\n\n.+?\n\n</details>"
     titles = "Hint 1", "Hint 2", "The way to the solution"
     for text in hints:
-        assert re.fullmatch("\n".join(map(folded.format, titles)), text), text
+        assert re.fullmatch("\n".join(map(folded.format, titles)), text, re.S), text
         assert f"(solutions/{notebook.name})" in text
     assert len(set(hints)) == 3
 
