@@ -22,7 +22,7 @@ REFUSALS = TypeError, ValueError
 ROOM = "A word has 4 bytes, and there is room for as many as the buffer has bytes for."
 
 
-@says("each word is the one before it plus step.")
+@says("each word is the one before it plus step.", r"i\+\+\)\s+words\[i\] = data;\s+return length")
 def tweak(ramp):
     _is_of_a_cell(ramp, "ramp")
     requests = [(10, 1000, -3), (10, 5, 0), (2, 0, 2**31 - 1), (12, WORD - 2, 1), (0, 1, 1)]
@@ -45,7 +45,7 @@ def _ramps(ramp, memory, length, data, step):
     is_intact(tried, memory, length)
 
 
-@says("it is right above zero and below.")
+@says("it is right above zero and below.", r"return \(bytes\[0\] \* 256 \+ bytes\[1\]\) / 128.0f")
 def change(degrees):
     _is_of_a_cell(degrees, "degrees")
     rule = (

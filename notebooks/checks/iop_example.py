@@ -11,7 +11,7 @@ LENGTH, DATA = 1, 2  # words of the mailbox, in which the last request stays
 NUMPY = "The words are right, but the IOP is to write them, and numpy is not."
 
 
-@says("the IOP has filled the whole buffer, from -500 on.")
+@says("the IOP has filled the whole buffer, from -500 on.", r"\A# your line here\s*\Z")
 def tweak(iop, buffer):
     is_array = isinstance(buffer, np.ndarray)
     kind = "freed, or a part or a copy of a buffer" if is_array else shown(buffer)

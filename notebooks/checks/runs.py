@@ -1,7 +1,7 @@
 """Whether an answer is what its cell says now.
 
-IPython tells which cells ran, and how each run ended. Where there is no IPython, every answer
-counts, and so does one of which no run is known."""
+IPython tells which cells ran, and how each run ended, which may be the stop button. Where there is
+no IPython, every answer counts, and so does one of which no run is known."""
 
 import dis
 import re
@@ -57,6 +57,12 @@ class Run:
         return ("STORE_NAME", name) in steps or ("STORE_GLOBAL", name) in steps
 
 
+def last_answer():
+    """The text of the last cell that ran and has more in it than the call of a check; or ""."""
+    texts = (run.source for run in reversed(RUNS))
+    return next((text for text in texts if CHECK.sub("", text).strip()), "")
+
+
 def doubt(name, by_use=False):
     """Why the answer of this name is not the one in its cell, as a sentence; None if it is.
 
@@ -98,6 +104,15 @@ def _ends(result=None):
         RUNS[-1].end(result)
 
 
+def _stopped(shell, kind, error, at, tb_offset=None):
+    """The stop button ends in a sentence, and not in pages of pynq's code."""
+    while at and at.tb_frame.f_globals is not shell.user_ns:
+        at = at.tb_next
+    where = f" in line {at.tb_lineno} of the cell" if at else ""
+    print(f"Stopped{where}. What comes after that has not run.")
+
+
 if get_ipython() is not None:
+    get_ipython().set_custom_exc((KeyboardInterrupt,), _stopped)
     get_ipython().events.register("pre_run_cell", _begins)
     get_ipython().events.register("post_run_cell", _ends)

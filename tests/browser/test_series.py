@@ -121,8 +121,10 @@ class Window:
 
         def fine():
             seen.update(self.cell(index).evaluate(SEE, LAB))
-            is_code = cell["cell_type"] == "code"
-            found[:] = wrong_code(cell, seen, run) if is_code else wrong_prose(cell, seen)
+            if cell["cell_type"] == "code":
+                found[:] = wrong_code(cell, seen, run)
+            elif cell["cell_type"] == "markdown":
+                found[:] = wrong_prose(cell, seen)
             found.extend("a picture has not loaded: " + picture for picture in seen["absent"])
             return not found
 

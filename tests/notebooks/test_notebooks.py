@@ -79,16 +79,53 @@ def test_first_and_last_cell_lead_to_the_notebooks_around(notebook):
 
 
 @pytest.mark.parametrize("notebook", LESSONS, ids=lambda path: path.stem)
+def test_each_step_has_a_cell_of_its_own(notebook):
+    """So that the contents list says where one is, and a prediction has its place: an empty raw
+    cell, which a run passes by, and whose name make report and make sheets know."""
+    cells = json.loads(notebook.read_text())["cells"]
+    texts = ["".join(cell["source"]) for cell in cells]
+    kinds = [cell["cell_type"] for cell in cells]
+    for text, kind in zip(texts, kinds):
+        inside = re.search(r"\n(#+ |\*\*(Predict|Compare|Tweak|Change|Write)\.)", text)
+        assert kind != "markdown" or not inside, text
+    asked = [number for number, text in enumerate(texts) if text.startswith("**Predict.**")]
+    assert [number + 1 for number in asked] == [
+        number for number, kind in enumerate(kinds) if kind == "raw"
+    ]
+    for count, number in enumerate(asked, 1):
+        assert texts[number + 1] == "" and texts[number].count("\n\n") == 0, texts[number]
+        module = re.search(r"from checks import (\w+) as check", "\n".join(texts)).group(1)
+        assert cells[number + 1]["metadata"]["pynq_tutorial"] == {"predict": f"{module}.{count}"}
+
+
+@pytest.mark.parametrize("notebook", LESSONS, ids=lambda path: path.stem)
+def test_each_check_has_two_hints_and_the_way_to_the_solution_below_it(notebook):
+    cells = json.loads(notebook.read_text())["cells"]
+    hints = [
+        "".join(below["source"])
+        for cell, below in zip(cells, cells[1:])
+        if cell["metadata"].get("pynq_tutorial", {}).get("check")
+    ]
+    folded = r"<details><summary>{}</summary>\n\n.+?\n\n</details>"
+    titles = "Hint 1", "Hint 2", "The way to the solution"
+    for text in hints:
+        assert re.fullmatch("\n".join(map(folded.format, titles)), text, re.S), text
+        assert f"(solutions/{notebook.name})" in text
+    assert len(set(hints)) == 3
+
+
+@pytest.mark.parametrize("notebook", LESSONS, ids=lambda path: path.stem)
 def test_every_check_fails_on_the_exercise_and_passes_on_the_solution(notebook):
     """nbval finds out whether what is stored is so."""
     untouched = checks_in(notebook)
+    as_it_came = "Not yet: fill in the cell above, then run both again."
     solved = checks_in(notebook.parent / "solutions" / notebook.name)
     names = ["tweak", "change", "write"]
     assert list(untouched) == list(solved) == [*names, "summary"]
     for name in names:
-        assert re.fullmatch(r"Not yet: .+", untouched[name])
+        assert untouched[name] == as_it_came
         assert re.fullmatch(r"Right: .+", solved[name])
-    assert re.fullmatch(r"(\w+: not (yet|tried)\n?){3}", untouched["summary"])
+    assert untouched["summary"] == "Tweak: not tried\nChange: not tried\nWrite: not tried"
     assert solved["summary"] == "Tweak: right\nChange: right\nWrite: right"
 
 

@@ -94,6 +94,15 @@ def verdicts(set_up, exercises):
     assert not wrong and len(shown) == len(rows)
 
 
+def test_the_stop_button_ends_in_a_sentence():
+    source = "import signal\ndef wait(): signal.raise_signal(signal.SIGINT)\nwait()\nprint(5)"
+    _, stopped, then = run_cells([(None, "from checks import memory"), (None, source), (None, "5")])
+    assert stopped["text/plain"] == (
+        "Stopped in line 3 of the cell. What comes after that has not run.\n"
+    )
+    assert then["text/plain"] == "5"
+
+
 def test_a_verdict_is_about_what_the_cell_says_now():
     verdicts(SET_UP, RUNS)
 
@@ -102,7 +111,10 @@ def test_a_verdict_about_what_the_cell_has_the_iop_do():
     every = code_cells(ROOT / "notebooks" / "2_iop_example.ipynb")
     set_up = "\n".join(source for name, source in every if name < "cell-27")
     fill = "iop.write_to_buffer(buffer, buffer.size, -500)"
+    untouched = "Not yet: fill in the cell above"
     answers = [
+        (None, "# your line here", untouched),
+        (None, fill.replace("-500", "500"), "Not yet: your request: word 0 is 500"),
         (None, fill, RIGHT),
         (None, fill + ")", ERROR.format("buffer", "SyntaxError")),
         (None, fill.replace("iop", "iopp"), ERROR.format("buffer", "NameError")),
