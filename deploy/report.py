@@ -143,7 +143,7 @@ def verdicts_in(folder, exercises, engine=None, files=None):
         for key in (key for key in here if here[key] == NOT_READ):
             reason = f"the cell of the check {key[1]} ran, and has no verdict that can be read"
             leave_out(path, reason, [key])
-    for key in wanted.keys() - verdicts.keys():
+    for key in [key for key in wanted if key not in verdicts]:
         leave_out(wanted[key], f"the cell of the check {key[1]} is not in it", [key])
     note = folder / LEFT_OUT
     if not files and note.is_file() and not note.is_symlink():
