@@ -14,16 +14,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from iop.verdicts import (
-    NOT_READ,
-    NOT_TRIED,
-    exercises_in,
-    keep_better,
-    lines_of,
-    predicted,
-    read,
-    written,
-)
+from iop.verdicts import NOT_READ, NOT_TRIED, exercises_in, keep_better, predicted, read, written
 
 from . import execute, table
 from .collect import DEEPEST, LARGEST, LEFT_OUT, notebook_of, printable
@@ -52,7 +43,7 @@ def kits_notebooks():
 
 def all_exercises():
     """{(checks' module, check's name): Exercise}, in the order of the notebooks."""
-    return exercises_in(kits_notebooks(), untouched=lambda cell: lines_of(cell)[-1])
+    return exercises_in(kits_notebooks(), as_they_came=True)
 
 
 def all_predictions():

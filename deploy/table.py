@@ -19,7 +19,8 @@ PAGE = """<!DOCTYPE html>
 @page {{ size: A4; margin: 15mm }}
 body {{ font-family: sans-serif }} table {{ border-collapse: collapse; margin-bottom: 1em }}
 th, td {{ border: 1px solid #999; padding: .3em .5em; text-align: left }}
-td:first-child {{ min-width: 9em }} td:first-child, p {{ overflow-wrap: anywhere }} th, b, td + td {{ white-space: nowrap }}
+td:first-child {{ min-width: 9em }} td:first-child, p {{ overflow-wrap: anywhere }}
+th, b, td + td {{ white-space: nowrap }}
 tr {{ break-inside: avoid }} b {{ font: 1.1em monospace; padding: 0 .15em }}
 .right {{ background: #cfc }} .not-yet {{ background: #fec }} .not-read {{ background: #fcc }}
 .not-checked {{ background: #cef }}

@@ -9,33 +9,26 @@ RIGHT, NOT_YET, NOT_READ, NOT_TRIED = "right", "not yet", "not read", "not tried
 NOT_CHECKED = "not checked"  # there is an answer, and its check has not run since
 # From worst to best: of two cells with the same exercise, the better counts.
 VERDICTS = NOT_TRIED, NOT_CHECKED, NOT_READ, NOT_YET, RIGHT
-# What a check says of an answer that is as the notebook came, if the text asks for a new one.
+# What a check says of an answer that is as the notebook came
 UNTOUCHED = "Not yet: fill in the cell above, then run both again."
 MODULE = re.compile(r"\bchecks\s*(?:\.|\bimport\b)\s*(\w+)")
 CALL = re.compile(r"\bcheck(?:s\s*\.\s*\w+)?\s*\.\s*(\w+)\s*\(")
 COMMENT = re.compile(r"#.*")
 SAYS = re.compile(r"(Right|Not yet): .*")
 
-# The number and the name of its notebook, what its check says before anybody has done anything, and
-# the answer's cell as it came, or None if nobody knows
-Exercise = namedtuple("Exercise", "number notebook untouched answer")
+# The number and the name of its notebook, and the answer's cell as it came, or None if nobody knows
+Exercise = namedtuple("Exercise", "number notebook answer")
 
 
-def exercises_in(notebooks, untouched=None):
+def exercises_in(notebooks, as_they_came=False):
     """{(checks' module, check's name): Exercise}, in the order of the notebooks.
 
     Args:
         notebooks: {name: notebook}
-        untouched: returns what the check in a cell says before anybody has done anything. Without
-            it, the notebooks are not those of the kit, but a student's.
+        as_they_came: whether nobody has filled in an answer
     """
     return {
-        named(cell): Exercise(
-            name.partition("_")[0],
-            name,
-            untouched(cell) if untouched else UNTOUCHED,
-            tidy(before) if untouched else None,
-        )
+        named(cell): Exercise(name.partition("_")[0], name, tidy(before) if as_they_came else None)
         for name, notebook in notebooks.items()
         for before, cell in zip([{}] + code_cells(notebook), code_cells(notebook))
         if named(cell)
@@ -102,11 +95,8 @@ def verdict(line, cell, exercise, answer):
         answer: the cell with the answer
     """
     unchecked = NOT_CHECKED if answered(answer, exercise) else NOT_TRIED
-    if line == exercise.untouched:
-        # A wrong answer may give the same line as none, but no answer gives the words of UNTOUCHED.
-        before, after = (one.get("execution_count") or 0 for one in (answer, cell))
-        judged = unchecked == NOT_CHECKED and line != UNTOUCHED and before < after
-        return NOT_YET if judged else unchecked
+    if line == UNTOUCHED:
+        return unchecked
     if line:
         return RIGHT if line.startswith("Right") else NOT_YET
     if any(output.get("output_type") == "error" for output in cell.get("outputs", [])):

@@ -51,10 +51,7 @@ ANSWERS = [
     (with_an_empty_cell(notebook()), "1 tweak", "not tried"),
     (with_answer("# your line here", "2_iop_example"), "2 tweak", "not tried"),
     (with_answer("iop.write_to_buffer(buffer, 5)", "2_iop_example"), "2 tweak", "not checked"),
-    # What this check says of a wrong answer may be the same as of the cell as it came.
     (with_answer("%%microblaze overlay.iop1\n...", C), "8 tweak", "not checked"),
-    (with_answer("%%microblaze overlay.iop1\n...", C, ran=(9, 8)), "8 tweak", "not checked"),
-    (with_answer("%%microblaze overlay.iop1\n...", C, ran=(9, 10)), "8 tweak", "not yet"),
 ]
 
 
