@@ -107,13 +107,10 @@ def write_page(path, students, exercises, predictions, source):
     unread = [html.escape(f"{one.name}/{line}") for one in students for line in one.unread]
     below = "".join(f"<p>not read: {line}</p>\n" for line in unread)
     most = points(dict.fromkeys(exercises, RIGHT))
-    text = f"{LEGEND}. At most {most} points: {points_said()}. {source}"
+    kinds = ", ".join(f"{name} {count}" for name, count in POINTS.items())
+    text = f"{LEGEND}. At most {most} points: {kinds}. {source}"
     page = PAGE.format("".join(rows), text, below)
     path.write_text(page, encoding="utf-8")
-
-
-def points_said():
-    return ", ".join(f"{name} {count}" for name, count in POINTS.items())
 
 
 def feedback(student, exercises, predictions):
