@@ -8,6 +8,7 @@ python3 -m deploy.install [--uninstall]
 import argparse
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -58,9 +59,11 @@ def files(bit=None, answers=True):
 
 def without_outputs(path):
     """The bytes of one of the kit's notebooks as a student gets it. No cell has run, so no answer
-    stands below a question. Raises tree.InstallError."""
+    stands below a question. It names this Python, because JupyterLab changes a notebook that names
+    another version as soon as it is opened. Raises tree.InstallError."""
     try:
         notebook = json.loads(_read(path).decode())
+        notebook["metadata"]["language_info"]["version"] = platform.python_version()
         for cell in notebook["cells"]:
             if cell["cell_type"] == "code":
                 cell.update(execution_count=None, outputs=[])

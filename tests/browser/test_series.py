@@ -21,7 +21,7 @@ PICTURES = {"image/png", "image/jpeg", "image/svg+xml"}
 WHICH_BOARD = "import pynq; print(type(pynq.Device.active_device).__module__)"
 
 # In JupyterLab's page, as CSS selectors: the cells, the number of a code cell's run, where a cell's
-# text, outputs and errors are, and what says that the kernel is ready
+# text, outputs and errors are, what says that the kernel is ready, and the tab of what is not saved
 MIME = "[data-mime-type='{}']".format
 LAB = {
     "cells": ".jp-Notebook .jp-Cell",
@@ -30,6 +30,7 @@ LAB = {
     "text": f"{MIME('application/vnd.jupyter.stdout')}, {MIME('text/plain')}",
     "error": f"{MIME('application/vnd.jupyter.error')}, {MIME('application/vnd.jupyter.stderr')}",
     "ready": ".jp-Notebook-ExecutionIndicator[data-status='idle']",
+    "changed": ".lm-TabBar-tab.jp-mod-dirty",
 }
 # What there is to see of a cell. What a widget shows inside is its own affair.
 SEE = """(cell, lab) => {
@@ -156,6 +157,7 @@ def test_opened_and_stepped_through(page, server, notebook):
     window.open()
     for index in range(len(window.cells)):
         window.look(index, run=False)
+    assert not page.locator(LAB["changed"]).count(), "opening the notebook has changed it"
     window.cell(0).click(position={"x": 5, "y": 5})
     if SHOTS:
         page.keyboard.press("Control+b")  # without the list of files
