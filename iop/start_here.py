@@ -1,4 +1,4 @@
-"""What the start page asks: what is ready on this machine, and which exercises are right."""
+"""What the start page asks: what is ready on this machine, and how far the student is."""
 
 import json
 import os
@@ -56,8 +56,9 @@ def _compiler():
 
 
 def progress(folder="."):
-    """Prints which exercises are right, as the notebooks say that are saved in a folder."""
-    states, names = {}, {}
+    """Prints which exercises are right, and how many predictions are written, as the notebooks say
+    that are saved in a folder."""
+    states, names, asked, written = {}, {}, set(), set()
     for stem, ending in sorted(map(os.path.splitext, os.listdir(folder))):
         if ending != ".ipynb":
             continue
@@ -66,6 +67,8 @@ def progress(folder="."):
                 notebook = json.loads(file.read().decode())
             exercises = verdicts.exercises_in({stem: notebook})
             found, _ = verdicts.read(notebook, stem, exercises)
+            asked.update(map(verdicts.predicted, notebook["cells"]))
+            written |= verdicts.written(notebook)
         except OSError as error:
             print(f"{stem}{ending} cannot be read: {error.strerror}.")
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
@@ -80,3 +83,4 @@ def progress(folder="."):
         print(stem.ljust(15), "".join(text.ljust(20) for text in mine).rstrip())
     right = list(states.values()).count(verdicts.RIGHT)
     print(f"{right} of {len(states)} exercises are right.")
+    print(f"{len(written)} of {len(asked - {None})} predictions are written.")

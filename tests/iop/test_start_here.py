@@ -1,9 +1,8 @@
-"""What the start page says: what is ready here, and which exercises are right."""
+"""What the start page says: what is ready here, and how far the student is."""
 
 import json
 import os
 import shutil
-import time
 
 import pytest
 
@@ -23,11 +22,8 @@ def said_with(**environment):
     return {name: text.strip() for name, text in lines.items()}
 
 
-def test_what_is_ready_is_said_within_three_seconds():
-    """Of Python's start, which a kernel's is, too."""
-    before = time.monotonic()
+def test_what_is_ready_is_said():
     said = said_with()
-    assert time.monotonic() - before < 3
     assert said["board"] == "ready: a virtual one"
     assert said["QEMU"].startswith("ready: version ")
     assert said["compiler"].startswith("ready" if firmware.compiler() else "missing, and notebooks")
@@ -58,13 +54,15 @@ def test_a_qemu_that_does_not_start_and_a_real_board(monkeypatch, capsys):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A student's, in which notebook 1 is solved, and came anew; 2 is not whole."""
+    """A student's, in which notebook 1 is solved, with predictions, and came anew; 2 is not whole."""
     for name in "1_memory", "2_iop_example", "3_mailbox":
         shutil.copy(str(ROOT / "notebooks" / f"{name}.ipynb"), str(tmp_path))
     shutil.copy(str(tmp_path / "1_memory.ipynb"), str(tmp_path / "1_memory-new-edition.ipynb"))
     mine = json.loads((tmp_path / "1_memory.ipynb").read_text())
     for cell in mine["cells"]:
-        if "pynq_tutorial" in cell["metadata"]:
+        if cell["cell_type"] == "raw":
+            cell["source"] = "8 KB"
+        elif "pynq_tutorial" in cell["metadata"]:
             cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "Right: yes.\n"}]
     (tmp_path / "1_memory.ipynb").write_text(json.dumps(mine))
     (tmp_path / "2_iop_example.ipynb").write_text("{")
@@ -86,4 +84,5 @@ def test_progress_is_read_from_the_students_own_files(folder, capsys):
         "1_memory tweak: right change: right write: right".split(),
         "3_mailbox tweak: not tried change: not tried write: not tried".split(),
         "3 of 6 exercises are right.".split(),
+        "8 of 14 predictions are written.".split(),
     ]
