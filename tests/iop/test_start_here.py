@@ -54,7 +54,7 @@ def test_a_qemu_that_does_not_start_and_a_real_board(monkeypatch, capsys):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A student's, in which notebook 1 is solved, with predictions, and came anew; 2 is not whole."""
+    """A student's: notebook 1 is solved, with predictions, and came anew; 2 is not whole."""
     for name in "1_memory", "2_iop_example", "3_mailbox":
         shutil.copy(str(ROOT / "notebooks" / f"{name}.ipynb"), str(tmp_path))
     shutil.copy(str(tmp_path / "1_memory.ipynb"), str(tmp_path / "1_memory-new-edition.ipynb"))
