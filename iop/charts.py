@@ -82,13 +82,14 @@ def chart(content, across, up, names, label, words, size="calc(100% - 7em); heig
         grid += f'<line y1="{100 - y:.2f}%" y2="{100 - y:.2f}%" x2="100%"/>'
         content += _text(0, y, text, 'dx="-0.5em" dy="0.35em" text-anchor="end"')
     content += _text(50, 0, escape(names[0]), 'dy="2.8em" text-anchor="middle"')
-    # A page that does not trust a notebook takes out <svg> and var(), and leaves SVG's texts: hidden.
+    # Of a notebook that it does not trust, a page takes out <svg> but not its texts, which would
+    # stand in a row. It also takes out "all: unset", so that what is left is hidden.
     return (
-        f'<div role="img" aria-label="{escape(label)}" hidden style="display: var(--none, block)">'
+        f'<div role="img" aria-label="{escape(label)}" hidden="hidden" style="all: unset">'
         f'{escape(names[1])}<svg fill="currentColor" style="display: block; overflow: visible;'
         f' margin: 0.8em 2em 3.3em 5em; width: {size}">'
         f'<g stroke="currentColor" stroke-opacity="0.25">{grid}</g>{content}</svg></div>'
-        f"<details><summary>in words</summary>{words}</details>"
+        f"<details><summary>the same in words</summary>{words}</details>"
     )
 
 

@@ -47,7 +47,7 @@ def table(rows, names, note=""):
         for x, word in enumerate(map(escape, row)):
             kind = "th" if x == 0 or y == 0 else "td"
             word = f"{MARK}{word}</b></mark>" if word.startswith(MARKED) else word
-            html += f'<{kind} style="white-space: nowrap">{word}</{kind}>'
+            html += f'<{kind} style="white-space: nowrap; padding: 0.3em">{word}</{kind}>'
         html += "</tr>"
     html = f'<div style="overflow-x: auto"><table>{html}</table></div>'
     if note:
@@ -136,16 +136,17 @@ def draw_ddr(buffers, strays=()):
 
 def _bar(left, width, places, strays):
     """HTML of a part of memory: a bar with places in it, and addresses below."""
-    boxes = [(name, start, size, ORANGE, "0; border: 1px solid") for name, start, size in places]
-    boxes += [("!", *stray, RED, "-0.4em; border: 2px solid " + RED) for stray in strays]
+    boxes = [(name, start, size, ORANGE, 0, "") for name, start, size in places]
+    boxes += [("!", start, size, RED, -0.4, RED) for start, size in strays]
     html = f'<div style="position: relative; height: 2em; margin: 0.5em 0; background: {GREY}">'
-    for name, start, size, color, edge in boxes:
+    for name, start, size, color, top, edge in boxes:
         if left <= start < left + width:
             html += (
                 f'<div style="position: absolute; left: {(start - left) / width:.3%}; width:'
-                f" {size / width:.3%}; background: {color}; top: {edge}; bottom: {edge};"
-                " box-sizing: border-box; min-width: 2px; text-align: center; text-indent: 4px;"
-                f' line-height: 2em"><b>{escape(name)}</b></div>'
+                f" {size / width:.3%}; background: {color}; top: {top}em; bottom: {top}em;"
+                f" border: 1px solid {edge}; box-sizing: border-box; min-width: 2px;"
+                ' text-align: center; text-indent: 4px; line-height: 2em">'
+                f"<b>{escape(name)}</b></div>"
             )
     html += '</div><div style="display: flex">'
     for align, half in ("left", 0), ("center", 1), ("right", 2):
