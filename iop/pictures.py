@@ -114,16 +114,13 @@ def draw_ddr(buffers, strays=()):
         part *= 2
     window = first // part * part
     title, note = f"DDR memory, {DDR_SIZE >> 20} MB", "! written outside every buffer"
-    lines = [f"{name}: {size} bytes from {start:#010x}" for name, start, size in places]
-    lines += [
-        f"! written outside every buffer: {size} bytes from {at:#010x}" for at, size in strays
-    ]
-    text = "\n".join([title] + lines)
+    told = places + [(note, start, size) for start, size in strays]
+    told = [title] + [f"{name}: {size} bytes from {start:#010x}" for name, start, size in told]
     dashes = "".join(
         f'<line x1="{(window + x * part) / DDR_SIZE:.2%}" x2="{x:.0%}" y2="100%"/>' for x in (0, 1)
     )
     html = (
-        f'<div role="img" aria-label="{escape(text)}">{title}'
+        f'<div role="img" aria-label="{escape("; ".join(told))}">{title}'
         + _bar(0, DDR_SIZE, [("", start, size) for _, start, size in places], strays)
         + '<svg width="100%" height="1.5em" stroke="currentColor" stroke-dasharray="4"'
         f' style="display: block">{dashes}</svg>the {part >> 10} KB around the buffers'
@@ -131,7 +128,7 @@ def draw_ddr(buffers, strays=()):
         + (note if strays else "")
         + "</div>"
     )
-    display(Picture(html, text))
+    display(Picture(html, "\n".join(told)))
 
 
 def _bar(left, width, places, strays):
