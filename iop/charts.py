@@ -23,7 +23,7 @@ def axis(low, high, log=False):
     else:
         span = high - low or 1
         ticks = [low + quarter * span / 4 for quarter in range(5)]
-        labels = [f"{tick:g}" for tick in ticks]
+        labels = [f"{tick:.10g}" for tick in ticks]
 
     def place(value):
         return 100 * ((math.log10(value) if log else value) - low) / span
@@ -63,7 +63,7 @@ def image(pixels):
     )
 
 
-def chart(content, across, up, names, label, words, size="calc(100% - 7em); height: 16em"):
+def chart(content, across, up, names, label, words, size="calc(100% - 8em); height: 16em"):
     """HTML of a chart.
 
     Args:
@@ -87,7 +87,7 @@ def chart(content, across, up, names, label, words, size="calc(100% - 7em); heig
     return (
         f'<div role="img" aria-label="{escape(label)}" hidden="hidden" style="all: unset">'
         f'{escape(names[1])}<svg fill="currentColor" style="display: block; overflow: visible;'
-        f' margin: 0.8em 2em 3.3em 5em; width: {size}">'
+        f' margin: 0.8em 2em 3.3em 6em; width: {size}">'
         f'<g stroke="currentColor" stroke-opacity="0.25">{grid}</g>{content}</svg></div>'
         f"<details><summary>the same in words</summary>{words}</details>"
     )

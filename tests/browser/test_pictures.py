@@ -73,6 +73,8 @@ MEASURE = """() => {
     };
 }"""
 
+READY = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
+
 
 @pytest.fixture(scope="module")
 def drawn():
@@ -98,14 +100,22 @@ def test_a_drawing_grows_with_the_font_and_stays_in_a_narrow_cell(browser, drawn
 def test_a_notebook_that_is_not_trusted_has_the_words_alone(page, server, drawn):
     """JupyterLab takes SVG out, and would leave the texts in it in one row."""
     output = {"output_type": "display_data", "data": {"text/html": drawn["signal"]}, "metadata": {}}
-    cell = dict.fromkeys(("source", "id"), "drawn")
-    cell.update(cell_type="code", execution_count=1, metadata={}, outputs=[output])
+    cell = {"cell_type": "code", "id": "drawn", "source": "1 + 1", "metadata": {}}
+    cell.update(execution_count=5, outputs=[output])
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = {"cells": [cell], "metadata": {"kernelspec": kernel}}
     notebook.update(nbformat=4, nbformat_minor=5)
     (server.notebooks / "untrusted.ipynb").write_text(json.dumps(notebook))
     page.goto(f"{server.address}lab/tree/untrusted.ipynb?reset&token={server.token}")
+    page.wait_for_selector(
+        "[data-status='idle']", state="attached"
+    )  # a kernel that starts ends late
     shown = page.locator(".jp-RenderedHTML")
     expect(shown).to_have_text("the same in words", use_inner_text=True)
     shown.locator("summary").click()
     expect(shown).to_contain_text("2 words, from 0 to 4294967295: 0 4294967295")
+    # a kernel that is still starting would end late
+    page.wait_for_selector(READY, state="attached")
+    page.locator(".jp-Notebook .cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".jp-OutputArea-output")).to_have_text("2")
