@@ -1,60 +1,56 @@
-"""A widget that shows the mailbox while it changes."""
+"""Shows the mailbox while it changes. A notebook keeps what it showed last, as a table."""
 
 import time
 
-import ipywidgets
+from IPython.display import display
 from tornado.ioloop import PeriodicCallback  # every Jupyter kernel runs on it
 
+from .pictures import table
 from .pynq_tutorial import MAILBOX_WORDS
 from .sharing import board_lock
 
 LOOKS = 100  # milliseconds from one look to the next
-CELL = (
-    '<td style="border: 1px solid #777; padding: 6px 12px; color: #000; background: {}">'
-    "{}<br><b>{}</b></td>"
-)
+_ends = []  # what ends the last call
 
 
 def live_mailbox(mailbox, seconds=600):
-    """The widget; leave it as a cell's last line to see it. It updates while no cell is running.
+    """Shows the four words below a cell, and the changes in them while no cell is running.
 
-    It also ends when this process or another downloads an overlay. Then nobody knows what is at the
-    mailbox's address, and a board may hang on an address where nothing answers.
+    It ends after some time, and when it is called again. It also ends when this process or another
+    downloads an overlay. Then nobody knows what is at the mailbox's address, and a board may hang
+    on an address where nothing answers.
 
     Args:
         mailbox: An MMIO of the four words.
-        seconds: How long it goes on, unless somebody presses Stop.
+        seconds: How long it goes on.
     """
+    while _ends:
+        _ends.pop()()
     lock = board_lock()
-    overlay, end = lock.overlay(), time.monotonic() + seconds
-    table, stop = ipywidgets.HTML(), ipywidgets.Button(description="Stop")
-    shown = []  # the words that the table shows
+    overlay, last = lock.overlay(), time.monotonic() + seconds
+    until = time.strftime("live until %H:%M:%S on %d %B", time.localtime(time.time() + seconds))
+
+    def read():
+        words = [mailbox.read(4 * number) for number in range(len(MAILBOX_WORDS))]
+        return [hex(words[0])] + [str(word) for word in words[1:]]
+
+    def picture(before, note):
+        row = ["* " * (word != old) + word for word, old in zip(words, before)]
+        return table({"mailbox": row}, MAILBOX_WORDS, f"* changed last; {note}")
 
     def look():
-        if lock.overlay() != overlay:
-            return close()
-        words = [mailbox.read(4 * number) for number in range(len(MAILBOX_WORDS))]
-        if words != shown:
-            table.value = _table(words, shown or words)
-            shown[:] = words
-        if time.monotonic() > end:
-            close()
+        nonlocal words
+        if lock.overlay() != overlay or time.monotonic() > last:
+            return end()
+        before, words = words, read()
+        if words != before:
+            output.update(picture(before, until))
 
-    def close(button=None):
+    def end():
         looks.stop()
-        stop.disabled, stop.description = True, "Stopped"
+        output.update(picture(words, "no longer live"))
 
-    looks = PeriodicCallback(look, LOOKS)
-    stop.on_click(close)
-    look()
+    words = read()
+    output, looks = display(picture(words, until), display_id=True), PeriodicCallback(look, LOOKS)
     looks.start()
-    return ipywidgets.VBox([table, stop])
-
-
-def _table(words, before):
-    """HTML, with the colours of draw_words(): a word that has changed stands out."""
-    cells = ""
-    for name, word, old in zip(MAILBOX_WORDS, words, before):
-        color = "#f2f2f2" if word == old else "#f6c667"
-        cells += CELL.format(color, name, hex(word) if name == "BUFFER_ADDR" else word)
-    return f"<table><tr>{cells}</tr></table>"
+    _ends.append(end)

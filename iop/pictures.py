@@ -1,63 +1,63 @@
-"""Pictures for the notebooks, drawn by matplotlib."""
+"""Pictures for the notebooks: HTML that grows with a page's font and fits light and dark pages, and
+the same in words for a terminal, for a screen reader, and where a page may show no drawing."""
 
-import contextlib
-import io
+from html import escape
 
 import numpy as np
 from IPython.display import display
-from matplotlib import style
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
+from . import charts
 from .buffers import DDR_SIZE
 from .pynq_tutorial import MAILBOX_WORDS
 
 SHOWN = 12  # words; more do not fit under a notebook's cell
-CHANGED, WRONG, GREY = "#f6c667", "#f6a5a5", "#777777"  # orange, red: each with one meaning
+MARKED = "* ", "\u25cf "  # what a word that stands out begins with: a star, or a lit LED
+# Tints that leave text readable on white and on black
+GREY, ORANGE, RED = "rgba(128,128,128,0.25)", "rgba(240,160,30,0.5)", "rgba(225,40,40,0.75)"
+MARK = '<mark style="background: #f6c667; color: #000"><b>'
 
 
 class Picture:
     """A finished picture, as the last value of a cell or for display()."""
 
-    def __init__(self, png, text):
-        self._png, self._text = png, text
+    def __init__(self, html, text):
+        self._html, self._text = html, text
 
-    def _repr_png_(self):
-        return self._png
+    def _repr_html_(self):
+        return self._html
 
     def __repr__(self):
         return self._text
 
 
-@contextlib.contextmanager
-def picture(width, height):
-    """Yields matplotlib's Axes of a picture of so many inches, and shows it at the end of the
-    block.
+def table(rows, names, note=""):
+    """A Picture of rows of words, in which those that begin with MARKED stand out.
 
-    It does without pyplot, and with matplotlib's own defaults: a user's MPLBACKEND may name windows
-    that no notebook shows, and a matplotlibrc may ask for LaTeX."""
-    png = io.BytesIO()
-    with style.context("default"):
-        figure = Figure((width, height), dpi=110)
-        FigureCanvasAgg(figure)
-        yield figure.add_subplot(1, 1, 1)
-        figure.savefig(png, format="png", dpi=figure.dpi, bbox_inches="tight")
-    display(Picture(png.getvalue(), repr(figure)))
-
-
-def _box(axes, x, y, width, height, face, edge=GREY, line=1):
-    box = Rectangle((x, y), width, height, facecolor=face, edgecolor=edge, linewidth=line)
-    axes.add_patch(box)
-
-
-def _small(axes, x, y, text, ha="center", va="top", color=GREY):
-    axes.text(x, y, text, ha=ha, va=va, fontsize=8, color=color)
+    Args:
+        rows: {title: texts, ...}, from top to bottom.
+        names: What stands above the columns.
+        note: A line below, which says what a star means.
+    """
+    grid = [["", *names]] + [[str(title), *words] for title, words in rows.items()]
+    widths = [max(map(len, column)) for column in zip(*grid)]
+    lines = ["  ".join(map(str.rjust, row, widths)) for row in grid]
+    html = ""
+    for y, row in enumerate(grid):
+        html += "<tr>"
+        for x, word in enumerate(map(escape, row)):
+            kind = "th" if x == 0 or y == 0 else "td"
+            word = f"{MARK}{word}</b></mark>" if word.startswith(MARKED) else word
+            html += f'<{kind} style="white-space: nowrap; padding: 0.3em">{word}</{kind}>'
+        html += "</tr>"
+    html = f'<div style="overflow-x: auto"><table>{html}</table></div>'
+    if note:
+        lines, html = lines + [note], html + f"<div>{escape(note)}</div>"
+    return Picture(html, "\n".join(lines))
 
 
 def draw_words(rows, columns=SHOWN, names=None, expected=None):
-    """Draws words of memory as rows of boxes. With `expected`, a word that is not as expected is
-    red; without, one that differs from the word above it is orange.
+    """Draws words of memory as rows of a table. With `expected`, a word that is not as expected has
+    a star; without, one that differs from the word above it.
 
     Args:
         rows: {title: array of words, ...}, from top to bottom.
@@ -65,35 +65,37 @@ def draw_words(rows, columns=SHOWN, names=None, expected=None):
         names: What to write above the columns in place of their numbers.
         expected: The words that should be there, for a row of their own above the others.
     """
-    rows, color, meaning = list(rows.items()), CHANGED, "orange: not what it was in the row above"
+    rows, note = list(rows.items()), "* not what it was in the row above"
     if expected is not None:
-        rows, color, meaning = [("expected", expected)] + rows, WRONG, "red: not as expected"
-    with picture(9, 0.75 * len(rows) + 0.2) as axes:
-        other = []  # the row that the next one is compared with
-        for y, (title, words) in enumerate(rows):
-            words = np.asarray(words).ravel()[:columns]
-            for x, word in enumerate(words):
-                differs = x < len(other) and other[x] != word
-                _box(axes, x, -y, 1, -0.8, color if differs else "#f2f2f2")
-                # seven characters fit into a twelfth
-                size = 9 if len(str(word)) * columns < 8 * SHOWN else 6
-                axes.text(x + 0.5, -y - 0.4, str(word), ha="center", va="center", fontsize=size)
-            axes.text(-0.15, -y - 0.4, title, ha="right", va="center", fontsize=10)
-            if expected is None or y == 0:
-                other = words
-        for x in range(columns):
-            _small(axes, x + 0.5, 0.15, names[x] if names else f"[{x}]", va="bottom")
-        _small(axes, columns, -len(rows) + 0.05, meaning, ha="right")
-        axes.set_xlim(0, columns)
-        axes.set_ylim(-len(rows) - 0.27, 0.5)
-        axes.axis("off")
+        rows, note = [("expected", expected)] + rows, "* not as expected"
+    names = list(names or [f"[{x}]" for x in range(columns)])[:columns]
+    drawn, other = {}, []  # the row that the next one is compared with
+    for title, words in rows:
+        words = [str(word) for word in np.asarray(words).ravel()[:columns].tolist()]
+        differs = [x < len(other) and other[x] != word for x, word in enumerate(words)]
+        drawn[title] = ["* " * d + word for d, word in zip(differs, words)]
+        drawn[title] += [""] * (columns - len(words))
+        if expected is None or not other:
+            other = words
+    display(table(drawn, names, note if len(rows) > 1 else ""))
 
 
 def draw_mailbox(moments):
     """Draws the mailbox as it was at several moments, {title: its four words, ...}, from top to
-    bottom. A word that changed since the moment before is coloured."""
+    bottom. A word that changed since the moment before has a star."""
     rows = {title: [f"{words[0]:#x}"] + words[1:] for title, words in moments.items()}
     draw_words(rows, columns=len(MAILBOX_WORDS), names=MAILBOX_WORDS)
+
+
+def draw_leds(moments):
+    """Draws eight LEDs as they were at several moments, {title: number, ...}, from top to bottom.
+    Bit i of a number is LED i, and LED 7 is on the left, as in a number's digits."""
+    order = range(7, -1, -1)
+    rows = {
+        title: ["\u25cf on" if levels >> led & 1 else "\u25cb off" for led in order]
+        for title, levels in moments.items()
+    }
+    display(table(rows, [f"LED {led}" for led in order]))
 
 
 def draw_ddr(buffers, strays=()):
@@ -102,7 +104,7 @@ def draw_ddr(buffers, strays=()):
 
     Args:
         buffers: {name: buffer, ...}.
-        strays: Writes outside the buffers, [(physical address, bytes), ...], in red.
+        strays: Writes outside the buffers, [(physical address, bytes), ...], in red, and taller.
     """
     places = [(name, buffer.physical_address, buffer.nbytes) for name, buffer in buffers.items()]
     first = min(start for _, start, _ in places)
@@ -111,47 +113,77 @@ def draw_ddr(buffers, strays=()):
     while first // part != (last - 1) // part:  # up to the aligned power of two that holds them all
         part *= 2
     window = first // part * part
-    with picture(9, 2.9) as axes:
-        for y, left, width in (2.2, 0, DDR_SIZE), (0.4, window, part):
-            _box(axes, 0, y, 1, 0.6, "#d9dde3")
-            for name, start, size in places:
-                x, wide = (start - left) / width, size / width
-                _box(axes, x, y, wide, 0.6, "#f6c667", "#b9852a")
-                if y < 1:
-                    bold = dict(fontsize=10, fontweight="bold")
-                    axes.text(x + wide / 2, y + 0.3, name, ha="center", va="center", **bold)
-            for start, size in strays:
-                if left <= start < left + width:
-                    x = (start - left) / width
-                    _box(axes, x, y, size / width, 0.6, WRONG, "#b34747", 2)
-            for quarter in range(5):
-                address = f"{left + quarter * width // 4:#010x}"
-                _small(axes, quarter / 4, y - 0.12, address, color="#555555")
-        for x in (0, 1):
-            ends = [(window + x * part) / DDR_SIZE, x], [2.2, 1.0]
-            axes.plot(*ends, color=GREY, linewidth=0.8, linestyle="--")
-        axes.text(0, 2.9, f"DDR memory, {DDR_SIZE >> 20} MB", fontsize=10)
-        axes.text(0, -0.05, f"the {part >> 10} KB around the buffers", fontsize=10, va="top")
-        axes.set_xlim(-0.07, 1.07)
-        axes.set_ylim(-0.3, 3.2)
-        axes.axis("off")
+    title, note = f"DDR memory, {DDR_SIZE >> 20} MB", "! written outside every buffer"
+    told = places + [(note, start, size) for start, size in strays]
+    told = [title] + [f"{name}: {size} bytes from {start:#010x}" for name, start, size in told]
+    dashes = "".join(
+        f'<line x1="{(window + x * part) / DDR_SIZE:.2%}" x2="{x:.0%}" y2="100%"/>' for x in (0, 1)
+    )
+    html = (
+        f'<div role="img" aria-label="{escape("; ".join(told))}">{title}'
+        + _bar(0, DDR_SIZE, [("", start, size) for _, start, size in places], strays)
+        + '<svg width="100%" height="1.5em" stroke="currentColor" stroke-dasharray="4"'
+        f' style="display: block">{dashes}</svg>the {part >> 10} KB around the buffers'
+        + _bar(window, part, places, strays)
+        + (note if strays else "")
+        + "</div>"
+    )
+    display(Picture(html, "\n".join(told)))
+
+
+def _bar(left, width, places, strays):
+    """HTML of a part of memory: a bar with places in it, and addresses below."""
+    boxes = [(name, start, size, ORANGE, 0, "") for name, start, size in places]
+    boxes += [("!", start, size, RED, -0.4, RED) for start, size in strays]
+    html = f'<div style="position: relative; height: 2em; margin: 0.5em 0; background: {GREY}">'
+    for name, start, size, color, top, edge in boxes:
+        if left <= start < left + width:
+            html += (
+                f'<div style="position: absolute; left: {(start - left) / width:.3%}; width:'
+                f" {size / width:.3%}; background: {color}; top: {top}em; bottom: {top}em;"
+                f" border: 1px solid {edge}; box-sizing: border-box; min-width: 2px;"
+                ' text-align: center; text-indent: 4px; line-height: 2em">'
+                f"<b>{escape(name)}</b></div>"
+            )
+    html += '</div><div style="display: flex">'
+    for align, half in ("left", 0), ("center", 1), ("right", 2):
+        address = f"{left + half * width // 2:#010x}"
+        html += f'<span style="width: 34%; text-align: {align}">{address}</span>'
+    return html + "</div>"
 
 
 def draw_image(words):
     """Draws a two-dimensional array of words: the larger a word, the brighter its pixel."""
-    with picture(5, 4) as axes:
-        axes.imshow(words, cmap="cividis")
-        axes.set(xlabel="column", ylabel="row")
+    words = np.asarray(words)
+    rows, columns = words.shape
+    step = -(-max(rows, columns) // 256)  # a page has room for no more
+    pixels = (words[::step, ::step] * (255.0 / (words.max() or 1))).astype(np.uint8)
+    used = np.flatnonzero(words.any(axis=1))
+    runs = [run for run in np.split(used, np.flatnonzero(np.diff(used) > 1) + 1) if run.size]
+    runs = [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs[:SHOWN]]
+    text = f"{rows} rows of {columns} words, from {words.min()} to {words.max()}."
+    text += f" Rows in which not all words are 0: {', '.join(runs) or 'none'}."
+    (_, across), (_, down) = charts.axis(0, columns), charts.axis(0, rows)
+    up = [(100 - y, label) for y, label in down]
+    size = "16em; height: 16em"
+    _show(charts.image(pixels), across, up, ("column", "row"), text, size=size)
 
 
 def draw_signal(words):
     """Draws words of memory as a signal: the value of each, held until the next."""
-    with picture(9, 2) as axes:
-        axes.step(range(len(words) + 1), np.append(words, words[-1]), where="post", color="#3b6fb6")
-        axes.set(xlim=(0, len(words)), xlabel="word", ylabel="value")
+    words = np.asarray(words).ravel().tolist()
+    (across, x_labels), (up, y_labels) = (
+        charts.axis(0, len(words)),
+        charts.axis(min(words), max(words)),
+    )
+    steps = [(across(x + end), up(word)) for x, word in enumerate(words) for end in (0, 1)]
+    text = f"{len(words)} words, from {min(words)} to {max(words)}: "
+    text += " ".join(map(str, words[:64])) + " ..." * (len(words) > 64)
+    content = charts.line(steps, charts.COLORS[0])
+    _show(content, x_labels, y_labels, ("word", "value"), text)
 
 
-def draw_curves(words, curves, models=None, unit="seconds"):
+def draw_curves(words, curves, models=None, unit="seconds", across="words", log=True):
     """Draws measurements over the number of words, both axes in powers of ten.
 
     Args:
@@ -159,13 +191,30 @@ def draw_curves(words, curves, models=None, unit="seconds"):
         curves: {title: values, ...}, up to three, each with points of its own shape.
         models: {title: values, ...}, computed ones, as broken lines without points.
         unit: The values'.
+        across: What `words` are, if not words.
+        log: Whether the axes are in powers of ten.
     """
-    styles = ("o-", "#3b6fb6"), ("s-", "#4f8a3a"), ("D-", "#b9852a")
-    with picture(9, 4.5) as axes:
-        for (shape, color), (title, values) in zip(styles, curves.items()):
-            axes.loglog(words, values, shape, color=color, label=title)
-        for title, values in (models or {}).items():
-            axes.loglog(words, values, "--", color="#333333", label=title)
-        axes.set(xlabel="words", ylabel=unit)
-        axes.grid(color="#d9dde3")
-        axes.legend()
+    every, key, content = dict(curves, **(models or {})), "", ""
+    low = min(min(values) for values in every.values())
+    high = max(max(values) for values in every.values())
+    x, x_labels = charts.axis(min(words), max(words), log)
+    y, y_labels = charts.axis(low, high, log)
+    for number, (title, values) in enumerate(every.items()):
+        points = [(x(many), y(value)) for many, value in zip(words, values)]
+        color, mark, dashes = "currentColor", "- -", "6 4"
+        if title in curves:
+            color, mark, dashes = charts.COLORS[number], charts.MARKS[number], ""
+            content += charts.marks(points, color, mark)
+        content += charts.line(points, color, dashes)
+        key += f'<span style="color: {color}">{mark}</span> {escape(title)} &emsp;'
+    numbers = {title: [f"{value:.3g}" for value in values] for title, values in every.items()}
+    label = f"{unit} over {across}: {', '.join(every)}"
+    numbers = table(numbers, [str(many) for many in words])
+    names = across, unit
+    html = charts.chart(content, x_labels, y_labels, names, label, numbers._repr_html_())
+    display(Picture(f"<div>{key}</div>{html}", f"{label}\n{numbers}"))
+
+
+def _show(content, across, up, names, text, **size):
+    html = charts.chart(content, across, up, names, text, escape(text), **size)
+    display(Picture(html, text))

@@ -94,10 +94,17 @@ class Led8(PmodDevice):
     def pins(self, levels, driven):
         self.leds = levels & driven
 
+    def __repr__(self):
+        lit = [str(led) for led in range(8) if self.leds >> led & 1]
+        return f"<virtual Pmod {type(self).__name__}: LEDs that are on: {', '.join(lit) or 'none'}>"
+
     def _repr_html_(self):
-        lamp = '<span style="font-size:180%;color:{}" title="LED {}">&#9679;</span>'
-        colours = "#ddd", "#2ca02c"
-        return "".join(lamp.format(colours[self.leds >> led & 1], led) for led in range(7, -1, -1))
+        html = ""
+        for led in range(7, -1, -1):
+            on = self.leds >> led & 1
+            lamp = "<b style='color: #2ca02c'>&#9679;</b> on" if on else "&#9675; off"
+            html += f"<td style='text-align: center'>LED {led}<br>{lamp}</td>"
+        return f"<table><tr>{html}</tr></table>"
 
 
 class Tmp2(I2cDevice):

@@ -18,6 +18,7 @@ SANITIZE = re.findall(
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]_*.ipynb"))
 SHOTS = os.environ.get("SHOTS")  # a folder for screenshots of all cells with a picture or a widget
 PICTURES = {"image/png", "image/jpeg", "image/svg+xml"}
+DRAWN = re.compile("<(?:svg|table)")  # in HTML
 WHICH_BOARD = "import pynq; print(type(pynq.Device.active_device).__module__)"
 
 # In JupyterLab's page, as CSS selectors: the cells, the number of a code cell's run, where a cell's
@@ -46,6 +47,7 @@ SEE = """(cell, lab) => {
         errors: text(lab.error),
         prose: all(lab.shown).map(node => node.innerText).join(''),
         pictures: outside(shown('img, svg')).length,
+        tables: outside(shown('table')).length,
         absent: shown('img').filter(absent).map(image => image.alt + ' ' + image.src.slice(0, 80)),
         widgets: all(widget).filter(node => node.offsetHeight).length,
         links: shown('a').map(node => node.href),
@@ -78,7 +80,9 @@ def wrong_code(cell, seen, run):
         yield "it shows an error:\n" + "\n".join(seen["errors"])
     if compared and lines(seen["text"]) != lines(text):
         yield f"it shows\n{seen['text']}\nbut this is stored:\n{text}"
-    if seen["pictures"] < sum(bool(PICTURES & kinds) for kinds in data):
+    html = "".join("".join(output.get("data", {}).get("text/html", "")) for output in outputs)
+    pictures = sum(bool(PICTURES & kinds) for kinds in data) + len(DRAWN.findall(html))
+    if seen["pictures"] + seen["tables"] < pictures:
         yield "a picture is not there"
     if run and "widget" in tags and not seen["widgets"]:
         yield "a widget is not there"
@@ -166,7 +170,8 @@ def test_opened_and_stepped_through(page, server, notebook):
         count += cell["cell_type"] == "code"
         window.step(index, count if cell["cell_type"] == "code" else None)
         seen = window.look(index)
-        if SHOTS and (seen["pictures"] or seen["widgets"]):
+        tables = cell["cell_type"] == "code" and seen["tables"]
+        if SHOTS and (seen["pictures"] or seen["widgets"] or tables):
             window.shot(index)
     # A new cell has come below the last one, ready for a line of one's own.
     page.keyboard.insert_text(WHICH_BOARD)

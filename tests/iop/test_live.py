@@ -1,4 +1,4 @@
-"""The widget that shows the mailbox live."""
+"""The mailbox, shown live below a cell."""
 
 import asyncio
 import threading
@@ -7,17 +7,37 @@ import pytest
 from pynq import MMIO
 from tornado.ioloop import IOLoop
 
-from iop.live import live_mailbox
+from iop import live
 from iop.pynq_tutorial import MAILBOX
 
 
 @pytest.fixture
 def mailbox(iop):
-    return MMIO(0x40000000 + MAILBOX, 16)
+    yield MMIO(0x40000000 + MAILBOX, 16)
+    while live._ends:
+        live._ends.pop()()
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What was shown, from the first picture to the last, in words."""
+    shown = []
+
+    class Output:
+        def update(self, picture):
+            shown.append(repr(picture))
+
+    def display(picture, display_id):
+        assert display_id is True and "<table>" in picture._repr_html_()
+        shown.append(repr(picture))
+        return Output()
+
+    monkeypatch.setattr(live, "display", display)
+    return shown
 
 
 def looks_until(condition):
-    """Lets the widget look, as a kernel does between two cells."""
+    """Lets it look, as a kernel does between two cells."""
 
     async def wait():
         while not condition():
@@ -26,29 +46,40 @@ def looks_until(condition):
     IOLoop.current().run_sync(wait, timeout=60)
 
 
-def test_it_shows_what_changes_until_it_is_stopped(mailbox):
+def words_in(text):
+    """The words of the mailbox, and what is said below them."""
+    _, row, note = text.splitlines()
+    return row.replace("* ", "*").split()[1:], note
+
+
+def test_it_shows_what_changes_until_it_is_called_again(mailbox, shown):
     threads = set(threading.enumerate())
-    table, stop = live_mailbox(mailbox).children
-    assert "STATUS<br><b>1</b>" in table.value and "#f6c667" not in table.value
+    live.live_mailbox(mailbox)
+    words, note = words_in(shown[0])
+    assert words[3] == "1" and "live until" in note
     mailbox.write(4, 77)
-    looks_until(lambda: '#f6c667">ARRAY_LENGTH<br><b>77</b>' in table.value)
-    assert table.value.count("#f6c667") == 1
-    stop.click()
+    looks_until(lambda: "* 77" in shown[-1])
+    assert words_in(shown[-1])[0] == ["0x0", "*77", *words[2:]]
+    live.live_mailbox(mailbox)
+    assert "no longer live" in shown[-2] and "live until" in shown[-1]
     mailbox.write(4, 78)
-    IOLoop.current().run_sync(lambda: asyncio.sleep(0.15))
-    assert "<b>77</b>" in table.value and stop.disabled
+    looks_until(lambda: "* 78" in shown[-1])
+    assert sum("78" in text for text in shown) == 1  # the first one has not looked again
     assert set(threading.enumerate()) <= threads
 
 
 @pytest.mark.parametrize("seconds", [0, 0.05])
-def test_it_ends_by_itself(mailbox, seconds):
-    _, stop = live_mailbox(mailbox, seconds).children
-    looks_until(lambda: stop.disabled)
+def test_it_ends_by_itself(mailbox, shown, seconds):
+    live.live_mailbox(mailbox, seconds)
+    looks_until(lambda: "no longer live" in shown[-1])
+    mailbox.write(4, 79)
+    IOLoop.current().run_sync(lambda: asyncio.sleep(0.15))
+    assert "79" not in shown[-1]
 
 
-def test_it_does_not_look_into_another_overlay(mailbox, overlay):
-    table, stop = live_mailbox(mailbox).children
+def test_it_does_not_look_into_another_overlay(mailbox, shown, overlay):
+    live.live_mailbox(mailbox)
     overlay.download()
     mailbox.write(4, 654)
-    looks_until(lambda: stop.disabled)
-    assert "654" not in table.value
+    looks_until(lambda: "no longer live" in shown[-1])
+    assert "654" not in "".join(shown)

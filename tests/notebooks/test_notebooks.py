@@ -19,7 +19,7 @@ every_notebook = pytest.mark.parametrize(
 )
 IN_C = "%%writefile ", "%%microblaze "  # how a cell of C begins
 PRINTS = set("print pprint help print_kb".split()) | {
-    "draw_" + what for what in ("words", "mailbox", "ddr", "image", "signal", "curves")
+    "draw_" + what for what in "words mailbox leds ddr image signal curves".split()
 }
 
 

@@ -122,22 +122,9 @@ def test_pictures_come_in_any_kernel_of_the_environment(home, monkeypatch, backe
     for name in NOT_IN_AN_EDITOR:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MPLBACKEND", backend)
-    ours = "from iop.pictures import draw_words\ndraw_words({'before': [1, 2], 'after': [1, 3]})"
     students = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
-    for cell in executed(ROOT / "notebooks", ours, students):
-        assert any("image/png" in output.get("data", {}) for output in cell.outputs), cell.outputs
-
-
-def test_pictures_come_where_only_iop_is_the_kits(home, monkeypatch):
-    """On a board no kernel's settings are the kit's."""
-    from iop import pictures
-
-    shown = []
-    monkeypatch.setattr(pictures, "display", shown.append)
-    with pictures.style.context({"text.usetex": True, "figure.dpi": 30}):
-        pictures.draw_words({"before": [1, 2]})
-    assert shown[0]._repr_png_().startswith(b"\x89PNG")
-    assert repr(shown[0]) == "<Figure size 990x104.5 with 1 Axes>"
+    (cell,) = executed(ROOT / "notebooks", students)
+    assert any("image/png" in output.get("data", {}) for output in cell.outputs), cell.outputs
 
 
 def test_a_kernel_has_a_board_whatever_its_users_settings_are(tmp_path, monkeypatch):

@@ -108,7 +108,7 @@ def test_led8(board, mb_info):
     leds[0].toggle()
     leds[3].write(0)
     assert led8.leds == 0x76 and [led.read() for led in leds] == [0, 1, 1, 0, 1, 1, 1, 0]
-    assert led8._repr_html_().count("#2ca02c") == 5
+    assert led8._repr_html_().count("</b> on") == 5
 
 
 def test_io(board, mb_info):
