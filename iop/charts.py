@@ -63,7 +63,7 @@ def image(pixels):
     )
 
 
-def chart(content, across, up, names, label, words, size="calc(100% - 8em); height: 16em"):
+def chart(content, across, up, names, label, words, width=""):
     """HTML of a chart.
 
     Args:
@@ -72,7 +72,7 @@ def chart(content, across, up, names, label, words, size="calc(100% - 8em); heig
         names: The two axes' names.
         label: What a screen reader says of it.
         words: HTML with the same in words, which also stays where a page may show no SVG.
-        size: CSS: the width, and the height.
+        width: In CSS, if not that of the page.
     """
     grid = ""
     for x, text in across:
@@ -81,13 +81,15 @@ def chart(content, across, up, names, label, words, size="calc(100% - 8em); heig
     for y, text in up:
         grid += f'<line y1="{100 - y:.2f}%" y2="{100 - y:.2f}%" x2="100%"/>'
         content += _text(0, y, text, 'dx="-0.5em" dy="0.35em" text-anchor="end"')
+    left = 1 + 0.7 * max(len(text) for _, text in up)  # em, for the labels there
+    width = width or f"calc(100% - {left + 2:.1f}em)"
     content += _text(50, 0, escape(names[0]), 'dy="2.8em" text-anchor="middle"')
     # Of a notebook that it does not trust, a page takes out <svg> but not its texts, which would
     # stand in a row. It also takes out "all: unset", so that what is left is hidden.
     return (
         f'<div role="img" aria-label="{escape(label)}" hidden="hidden" style="all: unset">'
         f'{escape(names[1])}<svg fill="currentColor" style="display: block; overflow: visible;'
-        f' margin: 0.8em 2em 3.3em 6em; width: {size}">'
+        f' margin: 0.8em 2em 3.3em {left:.1f}em; width: {width}; height: 16em">'
         f'<g stroke="currentColor" stroke-opacity="0.25">{grid}</g>{content}</svg></div>'
         f"<details><summary>the same in words</summary>{words}</details>"
     )

@@ -165,8 +165,7 @@ def draw_image(words):
     text += f" Rows in which not all words are 0: {', '.join(runs) or 'none'}."
     (_, across), (_, down) = charts.axis(0, columns), charts.axis(0, rows)
     up = [(100 - y, label) for y, label in down]
-    size = "16em; height: 16em"
-    _show(charts.image(pixels), across, up, ("column", "row"), text, size=size)
+    _show(charts.image(pixels), across, up, ("column", "row"), text, width="16em")
 
 
 def draw_signal(words):

@@ -9,7 +9,7 @@ Derive your own device from I2cDevice, SpiDevice or PmodDevice. The thread that 
 its methods, one at a time, while the IOP's program waits; any thread may set its attributes. It
 answers at once: on the virtual board no transfer takes time."""
 
-import io
+import html
 import struct
 
 import numpy as np
@@ -99,12 +99,12 @@ class Led8(PmodDevice):
         return f"<virtual Pmod {type(self).__name__}: LEDs that are on: {', '.join(lit) or 'none'}>"
 
     def _repr_html_(self):
-        html = ""
+        cells = ""
         for led in range(7, -1, -1):
             on = self.leds >> led & 1
             lamp = "<b style='color: #2ca02c'>&#9679;</b> on" if on else "&#9675; off"
-            html += f"<td style='text-align: center'>LED {led}<br>{lamp}</td>"
-        return f"<table><tr>{html}</tr></table>"
+            cells += f"<td style='text-align: center'>LED {led}<br>{lamp}</td>"
+        return f"<table><tr>{cells}</tr></table>"
 
 
 class Tmp2(I2cDevice):
@@ -219,11 +219,13 @@ class Oled(SpiDevice):
         elif command in (0xC0, 0xC8):
             self._upside_down = command == 0xC8
 
-    def _repr_png_(self):
-        from PIL import Image
+    def __repr__(self):
+        lit = self.picture().sum()
+        return f"<virtual Pmod {type(self).__name__}: {lit} of 4096 pixels are lit>"
 
-        lit = np.kron(self.picture(), np.ones((4, 4), bool))
-        colours = np.where(lit[:, :, None], np.uint8([150, 220, 255]), np.uint8([10, 15, 25]))
-        png = io.BytesIO()
-        Image.fromarray(np.pad(colours, ((8, 8), (8, 8), (0, 0)))).save(png, "PNG")
-        return png.getvalue()
+    def _repr_html_(self):
+        lit = "".join(f"M{x} {y + 0.5}h1" for y, x in np.argwhere(self.picture()))
+        return (
+            '<svg viewBox="-2 -2 132 36" style="max-width: 36em; background: #0a0f19">'
+            f'<path d="{lit}" stroke="#96dcff"/></svg><div>{html.escape(repr(self))}</div>'
+        )

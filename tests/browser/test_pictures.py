@@ -59,8 +59,8 @@ print(json.dumps(found))
 """
 PAGE = """<!DOCTYPE html><body style="margin: 0; background: #111; color: #eee; font-size: 21px">
 <div id="cell" style="width: 450px; overflow: hidden">{}</div>"""
-# How far the drawing reaches beyond the cell, where nothing scrolls; its texts' sizes, and how many
-# of them are black
+# How far the drawing reaches beyond the cell, where nothing scrolls; how many of its texts begin to
+# the left of it; their sizes; and how many are black
 MEASURE = """() => {
     const cell = document.querySelector('#cell');
     const texts = [...cell.querySelectorAll('text, th, span')];
@@ -68,6 +68,7 @@ MEASURE = """() => {
     const colors = styles.map((style, at) => texts[at].closest('svg') ? style.fill : style.color);
     return {
         beyond: cell.scrollWidth - cell.clientWidth,
+        left: texts.filter(text => text.getBoundingClientRect().left < 0).length,
         sizes: [...new Set(styles.map(style => style.fontSize))],
         black: colors.filter(color => color === 'rgb(0, 0, 0)').length,
     };
@@ -93,7 +94,7 @@ def test_a_drawing_grows_with_the_font_and_stays_in_a_narrow_cell(browser, drawn
     page = browser.new_page(viewport={"width": 620, "height": 800})
     page.set_content(PAGE.format(drawn[name]))
     found = page.evaluate(MEASURE)
-    assert found == {"beyond": 0, "sizes": ["21px"], "black": 0}
+    assert found == {"beyond": 0, "left": 0, "sizes": ["21px"], "black": 0}
     page.close()
 
 

@@ -1,9 +1,9 @@
 """The pictures: what they say in words comes from the data, and what they show is the same."""
 
 import base64
-import io
 import re
 import xml.etree.ElementTree as xml
+import zlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -110,7 +110,6 @@ def test_buffers_and_strays_lie_where_their_addresses_say(drawn):
 
 
 def test_an_image_is_as_bright_as_its_words(drawn):
-    image = pytest.importorskip("PIL.Image")
     words = np.zeros((512, 512), np.uint32)
     words[3, 4], words[200:300] = 1, 1000
     html, text = drawn(pictures.draw_image, words)
@@ -119,7 +118,10 @@ def test_an_image_is_as_bright_as_its_words(drawn):
     )
     assert html.find("details").findtext("summary") and text in "".join(html.itertext())
     png = base64.b64decode(next(html.iter("image")).get("href").partition(",")[2])
-    pixels = np.asarray(image.open(io.BytesIO(png)))
+    start = png.index(b"IDAT")
+    size = int.from_bytes(png[start - 4 : start], "big")
+    data = zlib.decompress(png[start + 4 : start + 4 + size])
+    pixels = np.frombuffer(data, np.uint8).reshape(256, 257)[:, 1:]  # without each row's filter
     assert np.array_equal(pixels, words[::2, ::2] * 255 // 1000)
 
 
