@@ -28,7 +28,8 @@ def live_mailbox(mailbox, seconds=600):
         _ends.pop()()
     lock = board_lock()
     overlay, last = lock.overlay(), time.monotonic() + seconds
-    until = time.strftime("live until %H:%M:%S on %d %B", time.localtime(time.time() + seconds))
+    until = time.strftime("%H:%M:%S on %d %B", time.localtime(time.time() + seconds))
+    until = f"live until {until}, or until the kernel ends"
 
     def read():
         words = [mailbox.read(4 * number) for number in range(len(MAILBOX_WORDS))]

@@ -141,15 +141,12 @@ def _bar(left, width, places, strays):
             html += (
                 f'<div style="position: absolute; left: {(start - left) / width:.3%}; width:'
                 f" {size / width:.3%}; background: {color}; top: {top}em; bottom: {top}em;"
-                f" border: 1px solid {edge}; box-sizing: border-box; min-width: 2px;"
-                ' text-align: center; text-indent: 4px; line-height: 2em">'
+                f" border-left: 1px solid {edge}; box-sizing: border-box; min-width: 2px;"
+                ' text-align: center; text-indent: 4px; line-height: 2em; overflow: hidden">'
                 f"<b>{escape(name)}</b></div>"
             )
-    html += '</div><div style="display: flex">'
-    for align, half in ("left", 0), ("center", 1), ("right", 2):
-        address = f"{left + half * width // 2:#010x}"
-        html += f'<span style="width: 34%; text-align: {align}">{address}</span>'
-    return html + "</div>"
+    ends = "".join(f"<span>{address:#010x}</span>" for address in (left, left + width))
+    return html + f'</div><div style="display: flex; justify-content: space-between">{ends}</div>'
 
 
 def draw_image(words):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import textwrap
 
 from . import firmware, verdicts
 
@@ -11,7 +12,7 @@ DOCTOR = "`make doctor`, in the kit's folder, says more."
 def ready():
     """Prints what is ready on this machine, and what is not. Takes no time worth mentioning."""
     for name, look in ("board", _board), ("QEMU", _qemu), ("compiler", _compiler):
-        print(f"{name + ':':10}{look()}")
+        print(textwrap.fill(f"{name + ':':10}{look()}", 90, subsequent_indent=10 * " "))
 
 
 def _board():

@@ -5,22 +5,25 @@ import random
 
 import numpy as np
 
-from . import Case, allocated, compare, count, is_buffer, says, shown
+from . import Case, Untouched, allocated, compare, count, is_buffer, says, shown
 
 LENGTH, DATA = 1, 2  # words of the mailbox, in which the last request stays
+ROUND_4 = 3, 2147483646  # the notebook's own last request
 NUMPY = "The words are right, but the IOP is to write them, and numpy is not."
 
 
-@says("the IOP has filled the whole buffer, from -500 on.", r"\A# your line here\s*\Z")
+@says("the IOP has filled the whole buffer, from -500 on.")
 def tweak(iop, buffer):
     is_array = isinstance(buffer, np.ndarray)
     kind = "freed, or a part or a copy of a buffer" if is_array else shown(buffer)
     rule = "The IOP can write only what is allocated."
     case = Case("buffer", "what xlnk.cma_array() returned, not freed", rule)
     case.holds(is_buffer(buffer), f"it is {kind}")
+    length, data = iop.read_mailbox(LENGTH), iop.read_mailbox(DATA)
+    if (length, data) == ROUND_4:
+        raise Untouched
     rule = "The first word is -500, and each is one more, to the end."
     compare("your request", buffer, np.arange(-500, -500 + buffer.size), rule)
-    length, data = iop.read_mailbox(LENGTH), iop.read_mailbox(DATA)
     rule = "The words are right, but one request is to have the IOP write all of them."
     case = Case("the IOP's last request", f"one for {buffer.size} words from -500 on", rule)
     came = f"it was for {length} words from {data - (data >> 31 << 32)} on"

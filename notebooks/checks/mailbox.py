@@ -65,6 +65,8 @@ def change(microblaze, wait_for):
     for offset, value in (4, random.randint(2, 1000)), (0, random.randint(2, 1000)), (4, 0):
         spare.write(offset, value)
         waits((offset, value, 1), f"the word at {offset} is {value} already", (True, 0), rule)
+    rule = "It looks at least once, even if there is no time."
+    waits((4, 0, 0), "the word is 0 already", (True, 0), rule)
     value = random.randint(2, 1000)
     late = threading.Timer(0.1, spare.write, (4, value))
     rule = "It looks again and again, and returns as soon as the word is there."

@@ -29,7 +29,10 @@ def change(frame, address):
     wanted = "a buffer in which frame[100, 7] is 16 bits, and so for each of 480 rows of 640 pixels"
     rule = "numpy's first index is the row, and the dtype says how many bits an element has."
     case = Case(f"frame = {given}", wanted, rule)
-    case.holds(is_buffer(frame), "it is no buffer that allocate() returned, or it was freed")
+    memory = Case(
+        f"frame = {given}", "what allocate(...) returned", "A circuit cannot use another."
+    )
+    memory.holds(is_buffer(frame), "it is no buffer that allocate() returned, or it was freed")
     rows, pixels = (frame.shape + (1,))[:2]
     bits = frame.nbytes * 8 // max(rows * pixels, 1)
     came = f"it has {rows} rows of {pixels} elements, {bits} bits each"
@@ -56,25 +59,29 @@ def write(index_at):
     for dimensions in 2, 1, 3, 2:
         shape = tuple(random.randint(3, 9) for _ in range(dimensions))
         with allocated(shape, random.choice(["u1", "i2", "u4", "f8"])) as buffer:
-            cases = [
-                (-1, None, "This byte comes right before the buffer."),
-                (buffer.nbytes, None, "This byte comes right behind the buffer."),
-                (-buffer.physical_address, None, "Address 0 is in no buffer."),
-            ]
-            for number in 0, random.randint(1, buffer.size - 2), buffer.size - 1:
+            cases = []
+            for number in random.randint(1, buffer.size - 2), 0, buffer.size - 1:
                 index = tuple(int(place) for place in np.unravel_index(number, shape))
                 first, last = number * buffer.itemsize, (number + 1) * buffer.itemsize - 1
                 rule = f"It is element {number} of the buffer, counted row by row."
                 cases += (first, index, rule), (last, index, f"This is the last byte of {number}.")
+            cases += [
+                (-1, None, "This byte comes right before the buffer."),
+                (buffer.nbytes, None, "This byte comes right behind the buffer."),
+                (-buffer.physical_address, None, "Address 0 is in no buffer."),
+            ]
             for case in cases:
                 _finds(index_at, buffer, *case)
 
 
 def _finds(index_at, buffer, offset, expected, rule):
-    size = count(buffer.itemsize, "byte")
-    tried = f"a buffer of shape {buffer.shape}, {size} an element, and its address + {offset}"
+    size, address = count(buffer.itemsize, "byte"), buffer.physical_address + offset
+    tried = (
+        f"a buffer of shape {buffer.shape} at {buffer.physical_address:#x}, with {size} for each"
+        f" element, and the address {address:#x}"
+    )
     case = Case(tried, expected, rule)
-    found = case.of(index_at, buffer, buffer.physical_address + offset)
+    found = case.of(index_at, buffer, address)
     is_tuple = found is None or isinstance(found, tuple)
     came = f"your function returned {shown(found)}"
     case.holds(is_tuple and found == expected, came + ("" if is_tuple else ", which is no tuple"))

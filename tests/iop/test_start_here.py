@@ -17,9 +17,9 @@ CALL = "from iop import start_here; start_here.ready()"
 def said_with(**environment):
     run = run_python(CALL, env=dict(os.environ, **environment))
     assert run.returncode == 0 and not run.stderr, run.stderr
-    lines = dict(line.split(":", 1) for line in run.stdout.splitlines())
+    lines = dict(line.split(":", 1) for line in run.stdout.replace("\n    ", "").splitlines())
     assert list(lines) == ["board", "QEMU", "compiler"]
-    return {name: text.strip() for name, text in lines.items()}
+    return {name: " ".join(text.split()) for name, text in lines.items()}
 
 
 def test_what_is_ready_is_said():

@@ -114,6 +114,7 @@ def test_a_verdict_about_what_the_cell_has_the_iop_do():
     untouched = "Not yet: fill in the cell above"
     answers = [
         (None, "# your line here", untouched),
+        (None, "buffer[:3] = -500, -499, -498", untouched),  # that was not the IOP
         (None, fill.replace("-500", "500"), "Not yet: your request: word 0 is 500"),
         (None, fill, RIGHT),
         (None, fill + ")", ERROR.format("buffer", "SyntaxError")),
