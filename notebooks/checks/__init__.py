@@ -210,11 +210,11 @@ def says(right, as_it_came=None):
             try:
                 _judge(function, parameters, answers, called)
                 state, verdict = RIGHT, Verdict(RIGHT, right)
-            except Wrong as error:
-                untouched = as_it_came and re.search(as_it_came, runs.last_answer())
-                wrong = Untouched() if untouched else error
-                state = NOT_TRIED if isinstance(wrong, Untouched) else NOT_YET
-                verdict = Verdict(NOT_YET, str(wrong), wrong.details)
+            except Wrong as wrong:  # whose traceback has this frame: no variable may keep it
+                came = as_it_came and re.search(as_it_came, runs.last_answer())
+                state = NOT_TRIED if came or isinstance(wrong, Untouched) else NOT_YET
+                text = str(wrong) if state == NOT_YET else str(Untouched())
+                verdict = Verdict(NOT_YET, text, wrong.details if state == NOT_YET else "")
             EXERCISES[module][name] = state, called, len(runs.RUNS)
             display(verdict)
 

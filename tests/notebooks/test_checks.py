@@ -143,12 +143,23 @@ FUNCTIONS = [
             (
                 """
                 end = time.monotonic() + seconds
+                while True:
+                    if mailbox.read(offset) == value:
+                        return True
+                    if time.monotonic() >= end:
+                        return False
+                """,
+                RIGHT,
+            ),
+            (
+                """
+                end = time.monotonic() + seconds
                 while time.monotonic() < end:
                     if mailbox.read(offset) == value:
                         return True
                 return False
                 """,
-                RIGHT,
+                "the word is 0 already: it returned False .* looks at least once",
             ),
             ("np.bool_(right(mailbox, offset, value, seconds))", RIGHT),
             ("mailbox.read(offset) == value", "comes after 0.1 s: it returned False"),
