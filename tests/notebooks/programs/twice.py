@@ -1,6 +1,6 @@
 """Runs each cell of notebooks twice in a row, and then each notebook again, in one kernel; ends
-with a sentence if a cell does not show the same. Right after itself a cell may also fail, such as
-one that frees a buffer: that is no secret.
+with a sentence for each cell that does not show the same. Right after itself a cell may also fail,
+such as one that frees a buffer: that is no secret.
 
 Standard input: folder, [(title, [(cell, source), ...]), ...], a pattern of what may differ, and the
 names of the cells that may show anything."""
@@ -19,6 +19,7 @@ folder, notebooks, differs, anything = json.load(sys.stdin)
 virtual_board.activate()
 shell = InteractiveShell.instance(colors="NoColor")
 os.chdir(folder)
+wrong = []
 for title, cells in notebooks:
     shell.reset()
     shown = {}
@@ -30,4 +31,5 @@ for title, cells in notebooks:
         printed = re.sub(differs, "", "\n".join([captured.stdout, *filter(None, texts)]))
         same = success and (name in anything or printed == shown.setdefault(name, printed))
         if not same and (success or not may_fail):
-            sys.exit(f"{title}, {name}: {shown.get(name)}\nand then: {printed}")
+            wrong.append(f"{title}, {name}: {shown.get(name)}\nand then: {printed}")
+sys.exit("\n".join(wrong) or 0)
