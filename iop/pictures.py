@@ -133,16 +133,16 @@ def draw_ddr(buffers, strays=()):
 
 def _bar(left, width, places, strays):
     """HTML of a part of memory: a bar with places in it, and addresses below."""
-    boxes = [(name, start, size, ORANGE, 0, "") for name, start, size in places]
-    boxes += [("!", start, size, RED, -0.4, RED) for start, size in strays]
+    boxes = [(name, start, size, ORANGE, 0, "overflow: hidden") for name, start, size in places]
+    boxes += [("!", start, size, RED, -0.4, f"border-color: {RED}") for start, size in strays]
     html = f'<div style="position: relative; height: 2em; margin: 0.5em 0; background: {GREY}">'
-    for name, start, size, color, top, edge in boxes:
+    for name, start, size, color, top, more in boxes:
         if left <= start < left + width:
             html += (
                 f'<div style="position: absolute; left: {(start - left) / width:.3%}; width:'
                 f" {size / width:.3%}; background: {color}; top: {top}em; bottom: {top}em;"
-                f" border-left: 1px solid {edge}; box-sizing: border-box; min-width: 2px;"
-                ' text-align: center; text-indent: 4px; line-height: 2em; overflow: hidden">'
+                " border-left: 1px solid; box-sizing: border-box; min-width: 2px;"
+                f' text-align: center; text-indent: 4px; line-height: 2em; {more}">'
                 f"<b>{escape(name)}</b></div>"
             )
     ends = "".join(f"<span>{address:#010x}</span>" for address in (left, left + width))
