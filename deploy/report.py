@@ -7,6 +7,7 @@ the cells that call a check, which a student can forge. With --execute, they are
 in a container (deploy/execute.py). What cannot be read is "not read", and why is said.
 """
 
+import functools
 import json
 import os
 import re
@@ -35,6 +36,7 @@ NOT_THEIRS = "solutions", FROM_A_MAC
 ADDED = re.compile(r"(?:_LATE)?(_\d+)_(?:\d+_|assignsubmission_file(?:_|$))")
 
 
+@functools.lru_cache(maxsize=None)
 def kits_notebooks():
     """{name: notebook}"""
     paths = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))

@@ -25,6 +25,7 @@ from IPython.display import display
 from pynq.buffer import PynqBuffer
 
 from iop.buffers import is_allocated
+from iop.verdicts import NOT_TRIED, NOT_YET, RIGHT, UNTOUCHED
 from iop.xlnk import Xlnk
 
 from . import runs
@@ -41,7 +42,6 @@ LOST = (
     " without `{0} = `."
 )
 
-RIGHT, NOT_YET, NOT_TRIED = "right", "not yet", "not tried"
 GIVEN = "iop", "microblaze", "buffer", "mb_info"  # parameters that are no answers, if others are
 EXERCISES = {}  # {a check's module: {its name: (state, answers' names, number of runs then)}}
 # A verdict in more than its colour; these two can be seen on white and on black.
@@ -72,7 +72,7 @@ class Untouched(Wrong):
     """The answer is what the notebook came with."""
 
     def __init__(self):
-        super().__init__("fill in the cell above, then run both again.")
+        super().__init__(UNTOUCHED.partition(": ")[2])
 
 
 class Case:

@@ -92,9 +92,9 @@ def test_each_step_has_a_cell_of_its_own(notebook):
     assert [number + 1 for number in asked] == [
         number for number, kind in enumerate(kinds) if kind == "raw"
     ]
+    module = re.search(r"from checks import (\w+) as check", "\n".join(texts)).group(1)
     for count, number in enumerate(asked, 1):
         assert texts[number + 1] == "" and texts[number].count("\n\n") == 0, texts[number]
-        module = re.search(r"from checks import (\w+) as check", "\n".join(texts)).group(1)
         assert cells[number + 1]["metadata"]["pynq_tutorial"] == {"predict": f"{module}.{count}"}
 
 

@@ -69,7 +69,7 @@ def test_no_order_of_cells_writes_outside_a_buffer(name, folder):
 
 @pytest.mark.parametrize("numbers", ["1236", "47"])
 def test_a_cell_that_is_run_again_shows_the_same(numbers, folder):
-    """But for those that measure, and notebook 8's of what was damaged so far."""
+    """Except where it measures, or is notebook 8's, which tells what was damaged so far."""
     if numbers == "47" and firmware.compiler() is None:
         pytest.skip(firmware.NO_COMPILER)
     paths = sorted((ROOT / "notebooks").glob(f"[{numbers}]*.ipynb"))

@@ -1,6 +1,6 @@
 """Runs each cell of notebooks twice in a row, and then each notebook again, in one kernel; ends
 with a sentence for each cell that does not show the same. Right after itself a cell may also fail,
-such as one that frees a buffer: that is no secret.
+such as one that frees a buffer, because the student sees that.
 
 Standard input: folder, [(title, [(cell, source), ...]), ...], a pattern of what may differ, and the
 names of the cells that may show anything."""
