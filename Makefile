@@ -282,7 +282,8 @@ MADE_FILES := bench/bench.json $(SHEETS:%=sheets/%.html) \
 	mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
 HAVE_PYTHON := . bench bitstream deploy deploy/action_plugins deploy/container \
 	deploy/package iop mb_src \
-	notebooks/checks teaching virtual_board tests $(sort $(dir $(wildcard tests/*/*.py)))
+	notebooks/checks teaching virtual_board tests \
+	$(sort $(dir $(wildcard virtual_board/*/*.py tests/*/*.py)))
 
 clean: ## removes the files that the kit made here; the compiler in the user's cache folder stays
 	rm -rf $(MADE)

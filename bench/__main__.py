@@ -63,7 +63,7 @@ def machine():
         "pynq": pynq.__version__,
     }
     if not ON_BOARD:
-        from virtual_board import qemu
+        from virtual_board.microblaze import qemu
 
         found["QEMU"] = ".".join(map(str, qemu.version(qemu.find())))
     return found

@@ -7,7 +7,7 @@ import sys
 import time
 
 import virtual_board
-from virtual_board.qemu import cpu_seconds
+from virtual_board.microblaze.qemu import cpu_seconds
 
 from .measure import ON_BOARD, OVERLAY, ROOT, Skipped
 

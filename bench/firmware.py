@@ -4,8 +4,8 @@ emulator, beside the least that the instruction set allows."""
 import os
 
 from virtual_board.memory import SIZE, SharedMemory
-from virtual_board.processor import RESET_STUB
-from virtual_board.qemu import Qemu
+from virtual_board.microblaze.qemu import Qemu
+from virtual_board.microblaze.reset import RESET_STUB
 
 from .measure import ON_BOARD
 

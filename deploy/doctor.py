@@ -12,7 +12,7 @@ import sys
 
 from bitstream.derive import OverlayError, derive
 from iop import firmware, pynq_state
-from virtual_board import qemu as emulator
+from virtual_board.microblaze import qemu as emulator
 
 from . import image, tree
 from .install import KIT, NAME

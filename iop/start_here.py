@@ -36,7 +36,7 @@ def _qemu():
     if _on_board():
         return "not needed on a board"
     try:
-        from virtual_board import qemu
+        from virtual_board.microblaze import qemu
 
         found = qemu.find()
         version = qemu.version(found) if found else None

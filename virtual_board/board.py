@@ -8,7 +8,7 @@ from .cma import CmaPool
 from .connector import Connector
 from .iop import PmodIop
 from .memory import SharedMemory
-from .microblaze import MicroBlaze
+from .microblaze.owner import MicroBlaze
 
 
 class VirtualBoard:
@@ -59,7 +59,7 @@ class VirtualBoard:
             self.memory.bram[:] = 0
 
     def plug(self, device):
-        """Plugs a virtual Pmod (pmods.py) into iop1's connector, before or after a download.
+        """Plugs a virtual Pmod (modules/) into iop1's connector, before or after a download.
 
         Returns:
             The device.

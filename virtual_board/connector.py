@@ -7,7 +7,7 @@ import traceback
 import numpy as np
 
 from .messages import tell
-from .pmods import I2cDevice, PmodDevice, SpiDevice
+from .modules import I2cDevice, PmodDevice, SpiDevice
 
 FAILED = object()  # stands for the result of a device's method that raised an exception
 NOBODY = 0xFF  # what a master reads if no device answers: data lines have pull-ups
@@ -80,7 +80,7 @@ class Connector:
             if isinstance(device, base) and getattr(type(device), method) is getattr(base, method):
                 raise TypeError(
                     f"{name} has no method {method}: write one, as described in {base.__name__} of"
-                    " virtual_board/pmods.py."
+                    " virtual_board/modules/device.py."
                 )
         if isinstance(device, I2cDevice):
             self._check_address(name, device.address)
@@ -168,7 +168,7 @@ class Connector:
         )
         return 0
 
-    # The buses, as axi.Iic and axi.Spi call them
+    # The buses, as ip.Iic and ip.Spi call them
 
     def i2c_start(self, address, reading):
         there = [device for device in self._those(I2cDevice) if device.address == address]

@@ -12,7 +12,7 @@ from pynq.buffer import PynqBuffer
 from pynq.pl_server import Device
 
 from . import pynq_versions
-from .axi import Intc
+from .ip import Intc
 from .memory import BRAM_SIZE, CLOCKS, DDR_SIZE, SLCR
 
 # What answers on the board's AXI bus, as Linux sees it: address, bytes

@@ -4,7 +4,7 @@
 import functools
 import re
 
-from .axi import Gpio, Iic, IoSwitch, Spi, Timer
+from .ip import Gpio, Iic, IoSwitch, Spi, Timer
 from .memory import SIZE
 from .messages import tell
 

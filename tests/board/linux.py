@@ -34,7 +34,7 @@ from helpers.waiting import soon
 from virtual_board.connector import Connector
 from virtual_board.iop import PmodIop
 from virtual_board.memory import DDR_SIZE, PAGE, SIZE
-from virtual_board.microblaze import MicroBlaze
+from virtual_board.microblaze.owner import MicroBlaze
 from virtual_board.pmods import Tmp2
 
 LIBRARY = os.environ["LIBRARY"]  # board.c's

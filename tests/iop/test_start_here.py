@@ -9,7 +9,7 @@ import pytest
 from helpers.kit import ROOT, run_python
 from helpers.programs import path_without
 from iop import firmware, start_here
-from virtual_board import qemu
+from virtual_board.microblaze import qemu
 
 CALL = "from iop import start_here; start_here.ready()"
 

@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from helpers.kit import ROOT, make, run_program
 from helpers.programs import programs
-from virtual_board import qemu as emulator
+from virtual_board.microblaze import qemu as emulator
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from virtual_board.axi import Iic, Intc, Spi, Timer, counter as bit
-from virtual_board.axi.timer import AHEAD
+from virtual_board.ip import Iic, Intc, Spi, Timer, timer_counter as bit
+from virtual_board.ip.timer import AHEAD
 
 HZ = 100 * 10**6
 # what a counter does

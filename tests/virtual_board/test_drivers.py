@@ -14,7 +14,7 @@ import pytest
 from pynq.lib import pmod
 
 from helpers.waiting import soon
-from virtual_board.axi.counter import ARHT, ENT, TINT
+from virtual_board.ip.timer_counter import ARHT, ENT, TINT
 from virtual_board.pmods import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevice, Tmp2
 
 pytestmark = pytest.mark.slow

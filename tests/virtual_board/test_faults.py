@@ -17,8 +17,8 @@ from helpers import waiting
 from helpers.kit import OVERLAY, ROOT, run_python
 from helpers.processes import PROGRAM_THAT, qemus, sleeps_within, soon
 from iop.pynq_tutorial import Pynq_Tutorial
-from virtual_board import qemu
-from virtual_board.qemu import QemuError
+from virtual_board.microblaze import qemu
+from virtual_board.microblaze.qemu import QemuError
 
 pytestmark = pytest.mark.slow
 

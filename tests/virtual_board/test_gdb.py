@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from virtual_board.gdb import Stub
 from virtual_board.memory import SharedMemory
-from virtual_board.qemu import Qemu
+from virtual_board.microblaze.gdb import Stub
+from virtual_board.microblaze.qemu import Qemu
 
 RESET_ADDRESS = 0x1000
 COUNT = [0x30630001, 0xB800FFFC]  # addik r3, r3, 1; bri -4

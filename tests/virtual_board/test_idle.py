@@ -12,10 +12,10 @@ from pynq.lib.pmod import Pmod_DPOT, Pmod_TMP2
 
 from helpers.processes import sleeps_within
 from helpers.waiting import soon
-from virtual_board import processor
-from virtual_board.idle import find_wait
+from virtual_board.microblaze import processor
+from virtual_board.microblaze.idle import find_wait
+from virtual_board.microblaze.qemu import cpu_seconds
 from virtual_board.pmods import PmodDevice, SpiDevice, Tmp2
-from virtual_board.qemu import cpu_seconds
 
 pytestmark = pytest.mark.slow
 

@@ -15,9 +15,9 @@ from helpers.drivers import devmode
 from helpers.kit import OVERLAY, run_python
 from helpers.processes import sleeps_within
 from helpers.waiting import soon
-from virtual_board import microblaze
-from virtual_board.axi import Iic, Spi
 from virtual_board.iop import GPIO, IIC, SPI
+from virtual_board.ip import Iic, Spi
+from virtual_board.microblaze import owner
 from virtual_board.pmods import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevice, Tmp2
 
 pytestmark = pytest.mark.slow
@@ -287,7 +287,7 @@ def test_a_device_that_never_returns():
 
 
 def test_a_device_that_does_not_return_is_named(board, mb_info, read, monkeypatch):
-    monkeypatch.setattr(microblaze, "LONGEST_WAIT", 0.5)
+    monkeypatch.setattr(owner, "LONGEST_WAIT", 0.5)
     go_on = threading.Event()
     board.plug(odd(PlainSpi, transfer=lambda self, byte: go_on.wait(60) and 0))
     Pmod_ALS(mb_info)

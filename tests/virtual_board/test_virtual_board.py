@@ -17,10 +17,10 @@ from helpers.kit import OVERLAY, ROOT, run_python
 from helpers.processes import PROGRAM_THAT, soon
 from helpers.programs import programs
 from iop.pynq_tutorial import STATUS_READY, Pynq_Tutorial
-from virtual_board import qemu
-from virtual_board.gdb import PC, Stub
 from virtual_board.memory import SIZE
-from virtual_board.qemu import QemuError
+from virtual_board.microblaze import qemu
+from virtual_board.microblaze.gdb import PC, Stub
+from virtual_board.microblaze.qemu import QemuError
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,5 @@
-"""AXI Interrupt Controller (PG099): the one in the fabric that raises Linux's interrupt."""
+"""AXI Interrupt Controller (xilinx.com:ip:axi_intc, PG099): the one in the fabric that raises
+Linux's interrupt."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""AXI GPIO (PG144): pins that a program reads and writes."""
+"""AXI GPIO (xilinx.com:ip:axi_gpio, PG144): pins that a program reads and writes."""
 
 from .peripheral import Peripheral
 

@@ -1,5 +1,5 @@
-"""PYNQ's own IO switch (boards/ip/io_switch in PYNQ's repository): which pin of the connector
-carries which signal."""
+"""IO switch (xilinx.com:user:io_switch, boards/ip/io_switch in PYNQ's repository): which pin of the
+connector carries which signal."""
 
 from .peripheral import Peripheral
 

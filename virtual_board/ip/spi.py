@@ -1,5 +1,5 @@
-"""AXI Quad SPI (PG153) as pynq's base overlay has it: standard mode, a FIFO of 16 bytes each way,
-one slave."""
+"""AXI Quad SPI (xilinx.com:ip:axi_quad_spi, PG153) as pynq's base overlay has it: standard mode, a
+FIFO of 16 bytes each way, one slave."""
 
 from .peripheral import Peripheral
 

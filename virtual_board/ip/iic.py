@@ -1,4 +1,5 @@
-"""AXI IIC (PG090) as a polled master, by the control register and in dynamic mode."""
+"""AXI IIC (xilinx.com:ip:axi_iic, PG090) as a polled master, by the control register and in
+dynamic mode."""
 
 from .peripheral import Peripheral
 

@@ -1,5 +1,5 @@
-"""The peripherals on the AXI bus of an IOP, and of Linux. Registers and bits have the names of the
-datasheets.
+"""The peripherals on the AXI bus of an IOP, and of Linux: a file for each, whose first line names
+its IP as a .hwh does, and its data sheet. Registers and bits have the data sheet's names.
 
 A peripheral's registers are in memory that the processor shares with Python. When the class is told
 of an access, it does what that access causes, and stores the values for the next read. Devices

@@ -1,4 +1,4 @@
-"""A counter of the AXI Timer (PG079), which has two."""
+"""One of the two counters of the AXI Timer (xilinx.com:ip:axi_timer, PG079)."""
 
 import math
 

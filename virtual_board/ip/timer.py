@@ -1,9 +1,9 @@
-"""AXI Timer (PG079): two counters of 32 bits, at 100 MHz."""
+"""AXI Timer (xilinx.com:ip:axi_timer, PG079): two counters of 32 bits, at 100 MHz."""
 
 import time
 
-from .counter import CAPT, ENT, GENT, MDT, NEVER, PWMA, TINT, Counter
 from .peripheral import Peripheral
+from .timer_counter import CAPT, ENT, GENT, MDT, NEVER, PWMA, TINT, Counter
 
 HZ = 100 * 10**6
 # Ticks that an event may be early by the PC's clock: threads wake up to half a millisecond late.

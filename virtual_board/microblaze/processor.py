@@ -5,21 +5,7 @@ import time
 
 from .idle import FIRST_LOOK, LONGEST_LOOK, find_wait
 from .qemu import Qemu
-
-# QEMU's bare machine never resets its CPU unless a loader device gives it a reset address, and that
-# may not be 0. So it resets to this code, at an address that is unused on the board, which jumps to
-# 0. Before that it writes each word of program memory back. QEMU keeps translations of code that it
-# ran, and does not notice that Python loads another program over that code, but drops the
-# translation of a word that the processor itself writes.
-RESET_STUB = 0x1FFF0000
-RESET_CODE = (
-    *(0xB0000000, 0x3060EFFC),  # imm 0; addik r3, r0, 0xEFFC   the last word before the mailbox
-    0xE8830000,  # lwi   r4, r3, 0
-    0xF8830000,  # swi   r4, r3, 0
-    0xBE23FFF8,  # bneid r3, -8
-    0x3063FFFC,  # addik r3, r3, -4
-    0xB8080000,  # brai  0
-)
+from .reset import RESET_CODE, RESET_STUB
 
 # Seconds. QUIET: without a write before a program is looked at, so that requests in a row are never
 # delayed. RAN: of the PC's processor that QEMU must have had since the write, because on a busy
