@@ -2,6 +2,7 @@
 it is at hand."""
 
 import hashlib
+import re
 import sys
 
 import pytest
@@ -124,9 +125,9 @@ NONE = "is not a hardware description"
         ("iop_pmoda", "iop_other", "has no iop_pmoda/dff_en_.*, so it is not the base overlay"),
         ("processing_system7", "processing_system8", "has no processing_system7"),
         ('BASEVALUE="0x20000000"', "", NONE),
-        ('"0x3fffffff"', '"0x2fffffff"', NOT_DDR),
+        ('"0x3FFFFFFF"', '"0x2FFFFFFF"', NOT_DDR),
         ('ADDRESSBLOCK="GP0_DDR_LOWOCM"', 'ADDRESSBLOCK="GP0_M_AXI_GP1"', NOT_DDR),
-        ('"0x3fffffff" INSTANCE="ps7_0"', '"0x3fffffff" INSTANCE="nothing"', NOT_DDR),
+        ('"0x3FFFFFFF" INSTANCE="ps7_0"', '"0x3FFFFFFF" INSTANCE="nothing"', NOT_DDR),
         ('INSTANCE="system_interrupts" PORT="irq"', 'INSTANCE="x" PORT="irq"', "IOP's interrupt"),
     ],
 )
@@ -148,9 +149,9 @@ RANGE = (
 def with_blocks(window, bits, ranges):
     """A base.hwh whose IOP has `window` in place of its way to DDR, and a block that passes on
     `bits` bits of an address."""
-    iop = base_overlay.MICROBLAZE
-    way = iop[iop.index("<MEMRANGE") : iop.index("</MEMORYMAP>")]
-    text = base_overlay.hwh().replace(way, "".join(RANGE.format(*part) for part in window))
+    text = base_overlay.hwh()
+    (way,) = re.findall('<MEMRANGE ADDRESSBLOCK="GP0_DDR_LOWOCM".*/>', text)
+    text = text.replace(way, "".join(RANGE.format(*part) for part in window))
     remap = REMAP.format(bits=bits, ranges="".join(RANGE.format(*part) for part in ranges))
     return text.replace("</MODULES>", remap + "</MODULES>")
 

@@ -11,11 +11,6 @@ STOCK = {
     for design, folder in (("v2.4", "Pynq-Z1-v2.4"), ("v3", "Pynq-Z1-v3-design"))
 }
 HEADER_START = bytes.fromhex("00090ff00ff00ff00ff0000001")
-MICROBLAZE = """<MODULE FULLNAME="/iop_pmoda/mb" INSTANCE="iop_pmoda_mb" MODTYPE="microblaze"
-VLNV="xilinx.com:ip:microblaze:11.0"><PARAMETERS/><PORTS/><BUSINTERFACES/><MEMORYMAP>
-<MEMRANGE ADDRESSBLOCK="GP0_DDR_LOWOCM"
-BASEVALUE="0x20000000" HIGHVALUE="0x3fffffff" INSTANCE="ps7_0"/>
-</MEMORYMAP></MODULE>"""
 LEDS = """<MODULE FULLNAME="/leds/gpio" INSTANCE="leds_gpio" MODTYPE="axi_gpio"
 VLNV="xilinx.com:ip:axi_gpio:2.0"><PARAMETERS/><PORTS/><BUSINTERFACES/></MODULE>"""
 LEDS_RANGE = """<MEMRANGE ADDRESSBLOCK="Reg" BASENAME="C_BASEADDR" BASEVALUE="0x41210000"
@@ -40,7 +35,7 @@ def hwh():
     """The tutorial's own description with the stock names, and with something in it that the
     tutorial has no use for."""
     text = (ROOT / "bitstream" / "pynq_tutorial.hwh").read_text().replace("iop1", "iop_pmoda")
-    return text.replace("</MODULES>", MICROBLAZE + LEDS + "</MODULES>").replace(
+    return text.replace("</MODULES>", LEDS + "</MODULES>").replace(
         "<MEMORYMAP>", "<MEMORYMAP>" + LEDS_RANGE, 1
     )
 
