@@ -29,7 +29,7 @@ Window.__doc__ = "DDR as a MicroBlaze sees it: its address, bytes, and the physi
 STOCK_WINDOW = Window(0x20000000, DDR_SIZE, 0)
 
 
-class Ip(namedtuple("Ip", "name vlnv base size parameters interrupts wires")):
+class Ip(namedtuple("Ip", "name vlnv base size parameters interrupts wires reset_with_iop")):
     """An IP with registers or memory.
 
     name: full name, as "leds_gpio" or "iop_arduino/timers_subsystem/timer_0"
@@ -37,7 +37,8 @@ class Ip(namedtuple("Ip", "name vlnv base size parameters interrupts wires")):
     parameters: {name: text}
     interrupts: {output: (full name of an interrupt controller, its input)}
     wires: {pin: ((full name of another part, its pin), ...)}, without buses, clocks and resets;
-        empty for what Linux reaches"""
+        empty for what Linux reaches
+    reset_with_iop: whether an IOP's reset pin resets it beside the MicroBlaze"""
 
     __slots__ = ()
 
@@ -112,8 +113,8 @@ class _Reader:
             pin: (connected["controller"], connected["index"])
             for pin, connected in part["interrupts"].items()
         }
-        parameters = dict(part["parameters"])
-        return Ip(name, vlnv, part["phys_addr"], part["addr_range"], parameters, interrupts, {})
+        at, parameters = (part["phys_addr"], part["addr_range"]), dict(part["parameters"])
+        return Ip(name, vlnv, *at, parameters, interrupts, {}, False)
 
     def _is_of_an_iop(self, ip):
         hierarchy, _, name = ip.name.rpartition("/")
@@ -170,7 +171,8 @@ class _Reader:
                 ips.append((base, size, module))
             if kind == INTERRUPT_CONTROLLER:
                 inputs.update(self._inputs(module))
-        made = [self._within(base, size, module, inputs) for base, size, module in ips]
+        resets = self._resets(processor)
+        made = [self._within(base, size, module, inputs, resets) for base, size, module in ips]
         return local_size, sorted(made, key=lambda ip: ip.base), windows
 
     def _ranges(self, module):
@@ -184,12 +186,14 @@ class _Reader:
                 size = int(entry.get("HIGHVALUE"), 16) - base + 1
                 yield base, size, self._modules[name], entry.get("ADDRESSBLOCK") or ""
 
-    def _within(self, base, size, module, inputs):
+    def _within(self, base, size, module, inputs, resets):
         pins = {port.get("NAME"): self._connected(port) for port in module.iter("PORT")}
         name = _name(module)
         interrupts = {pin: inputs[name, pin] for pin in pins if (name, pin) in inputs}
         wires = {pin: ends for pin, ends in pins.items() if ends}
-        return Ip(name, module.get("VLNV"), base, size, _parameters(module), interrupts, wires)
+        reset_with_iop = bool(resets & self._resets(module))
+        at, parameters = (base, size), _parameters(module)
+        return Ip(name, module.get("VLNV"), *at, parameters, interrupts, wires, reset_with_iop)
 
     def _connected(self, port):
         """((full name, pin), ...) at the other end of a port's wires."""
@@ -201,6 +205,14 @@ class _Reader:
         ]
         # the pins of an AXI bus end at an interconnect, as M05_AXI_awaddr
         return tuple(end for end in ends if end[0] and "_AXI_" not in end[1])
+
+    def _resets(self, module):
+        """The full names of the blocks that reset a module."""
+        inputs = [port for port in module.iter("PORT") if port.get("SIGIS") == "rst"]
+        ends = [
+            self._names.get(end.get("INSTANCE")) for p in inputs for end in p.iter("CONNECTION")
+        ]
+        return {name for name in ends if name and _kind(self._modules[name]) == RESET}
 
     def _inputs(self, controller):
         """{(full name, output): (the controller's full name, its input)}"""

@@ -74,6 +74,7 @@ def test_the_tutorials_iop_is_the_base_overlays(base):
         assert our.wires.items() <= renamed(their.wires).items()
         assert our.interrupts == renamed(their.interrupts)
         assert (our.kind, our.base, our.size) == (their.kind, their.base, their.size)
+        assert our.reset_with_iop == their.reset_with_iop
 
 
 def renamed(ends):
@@ -131,6 +132,16 @@ def test_interrupts_inside_of_an_iop(base):
         timer = inputs[f"iop_arduino/timers_subsystem/timer_{number}"]
         assert timer == [("iop_arduino/intc", number)]
     assert inputs["iop_arduino/gpio_subsystem/arduino_gpio"] == [("iop_arduino/intc", 10)]
+
+
+def test_what_an_iops_reset_leaves_alone(base):
+    """A Pmod's switch keeps its state over a reset, and the Arduino's does not."""
+    pmod, _, arduino = base[1].iops
+    keep = {
+        iop.name: {ip.base for ip in iop.ips if not ip.reset_with_iop} for iop in (pmod, arduino)
+    }
+    assert keep["iop_pmoda"] == {0x40010000, 0x44A20000}
+    assert keep["iop_arduino"] == {0x40010000, 0x40600000, 0x44A00000, 0x44A30000}
 
 
 def test_wires_tell_which_gpio_is_the_connectors(base):
