@@ -72,7 +72,10 @@ def qemu():
 
 
 def virtual_board():
-    source = "import virtual_board as v; board = v.activate(); board.download(); board.close()"
+    source = (
+        "import virtual_board; board = virtual_board.activate(); from pynq import Overlay;"
+        " Overlay('bitstream/pynq_tutorial.bit'); board.close()"
+    )
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "universal_newlines": True}
     try:
         run = subprocess.run([VENV_PYTHON, "-c", source], cwd=KIT, **options)

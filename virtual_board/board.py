@@ -6,9 +6,8 @@ import threading
 
 from .cma import CmaPool
 from .connector import Connector
-from .iop import PmodIop
+from .fabric import Fabric
 from .memory import SharedMemory
-from .microblaze.owner import MicroBlaze
 
 
 class VirtualBoard:
@@ -25,38 +24,46 @@ class VirtualBoard:
 
         self._process = os.getpid()
         self._lock = threading.RLock()
-        self._microblaze = None
         self.memory = SharedMemory()
         self.cma = CmaPool(self.memory)
         self.connector = Connector()
+        self.fabric = Fabric(self.memory, self.connector)
         self._device = Device.active_device = VirtualDevice(self)
-        self.iop1 = PmodIop(self.memory.words, self.connector, self._device.iop_interrupt)
         atexit.register(self.close)
 
     @property
-    def microblaze(self):
-        """The I/O processor. RuntimeError before an overlay brings it into the fabric."""
-        microblaze = self._microblaze
-        if microblaze is None:
+    def iop(self):
+        """The IOP. RuntimeError before an overlay brings one into the fabric."""
+        iop = self.fabric.iop
+        if iop is None:
             raise RuntimeError(
                 "There is no IOP yet: download the overlay first, with "
                 'Overlay("./bitstream/pynq_tutorial.bit").'
             )
-        return microblaze
+        return iop
+
+    @property
+    def microblaze(self):
+        """The IOP's processor. RuntimeError as for iop."""
+        return self.iop.microblaze
+
+    @property
+    def iop1(self):
+        """The IOP's peripherals. RuntimeError as for iop."""
+        return self.iop.peripherals
 
     def has_overlay(self):
-        return self._microblaze is not None
+        return self.fabric.overlay is not None
 
-    def download(self):
-        """Starts all of the fabric anew, as a bitstream does, with the IOP in reset."""
+    def download(self, overlay):
+        """Starts all of the fabric anew, as a bitstream does, with IOPs in reset.
+
+        Args:
+            overlay: What it contains: a description.Overlay."""
         self.check_open()
         with self._lock:
             self.check_open()
-            if self._microblaze is None or not self._microblaze.is_open:
-                self._microblaze = MicroBlaze(self.memory, self.iop1)
-            self._microblaze.reset(active=True)
-            self._microblaze.ask(self.iop1.configure)
-            self.memory.bram[:] = 0
+            self.fabric.configure(overlay)
 
     def plug(self, device):
         """Plugs a virtual Pmod (modules/) into iop1's connector, before or after a download.
@@ -68,7 +75,8 @@ class VirtualBoard:
         with self._lock:
             self.connector.check(device)
             self._with_iop(lambda: self.connector.plug(device))
-            self.iop1.serving = True
+            if self.fabric.iop is not None:
+                self.iop1.serving = True
             device._refresh = self._refresh_pins
         self._refresh_pins()
         return device
@@ -89,15 +97,15 @@ class VirtualBoard:
         return list(self.connector.transfers)
 
     def _refresh_pins(self):
-        if self._microblaze is not None:  # else the pins are set when there is an overlay
-            self._with_iop(self.iop1.gpio.refresh)
+        if self.fabric.iop is not None:  # else the pins are set when there is an overlay
+            self._with_iop(self.iop1.refresh_pins)
 
     def _with_iop(self, function):
         """Calls a function that changes peripherals or connector in the thread that serves them."""
         self.check_open()
-        microblaze = self._microblaze
-        if microblaze is not None and microblaze.is_open:
-            microblaze.ask_standing(function)
+        iop = self.fabric.iop
+        if iop is not None and iop.microblaze.is_open:
+            iop.microblaze.ask_standing(function)
         else:
             function()
 
@@ -125,9 +133,7 @@ class VirtualBoard:
         In a forked child, which has a copy, it leaves QEMU to the parent."""
         if self.is_open():  # in a child, a thread that does not exist there may hold the lock
             with self._lock:
-                if self._microblaze is not None:
-                    self._microblaze.close()
-                    self._microblaze = None
+                self.fabric.close()
                 self.memory.close()
                 atexit.unregister(self.close)
         self._device.free_all()

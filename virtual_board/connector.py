@@ -43,13 +43,15 @@ def _whole(value):
 
 
 class Connector:
-    """Holds devices. An error in a student's device is reported on standard error, once each, and
-    the IOP goes on with the answer of an empty connector.
+    """A Pmod connector, which holds devices. An error in a student's device is reported on standard
+    error, once each, and the IOP goes on with the answer of an empty connector.
 
     Only the board calls plug() and unplug(). The thread that serves the IOP calls everything else.
 
     transfers: the last transfers on the IOP's buses, the newest last; that one may still be going
     on"""
+
+    pulled_up = 0b11001100  # base.xdc: pins 2, 3, 6 and 7, which can be I2C's
 
     def __init__(self):
         self.devices = []

@@ -3,7 +3,6 @@
 import operator
 import os
 import threading
-import time
 import weakref
 
 import numpy as np
@@ -12,118 +11,11 @@ from pynq.buffer import PynqBuffer
 from pynq.pl_server import Device
 
 from . import pynq_versions
-from .ip import Intc
-from .memory import BRAM_SIZE, CLOCKS, DDR_SIZE, SLCR
-
-# What answers on the board's AXI bus, as Linux sees it: address, bytes
-BRAM = 0x40000000, BRAM_SIZE  # iop1's memory
-INTERRUPT_CONTROLLER = 0x41800000, 0x10000  # base.hwh: system_interrupts
+from .allocation import Allocation
+from .memory import CLOCKS, DDR_SIZE, SLCR
 
 # the formats that a board takes with a .hwh beside it; others need more tools
 BITSTREAMS = ".bit", ".bin"
-
-# index of the word in which pynq's drivers give the IOP a command, and its program clears it
-COMMAND = BRAM_SIZE // 4 - 1
-# Seconds: the IOP gets them at most for a step that takes microseconds on a board.
-SEEN_WITHIN, ANSWERED_WITHIN = 0.02, 1
-GIVE_WAY = 1e-5  # seconds; Linux makes them longer
-_read, _write = np.ndarray.__getitem__, np.ndarray.__setitem__
-
-# base.hwh: EMIO GPIO pins, active high, and the input of the fabric's interrupt controller
-IOP1_RESET, IOP1_INTERRUPT_ACKNOWLEDGE = 0, 4
-IOP1_INTERRUPT = 8
-
-
-class WatchedMemory(np.ndarray):
-    """An array that calls written() after Python wrote to it. Any thread may use it.
-
-    The IOP is slow, and access to its memory gives it time. While `iop.serving` is true, each read
-    lets other threads run: otherwise a driver that waits for the IOP keeps Python for 5 ms each
-    time that the IOP waits to be served. Reads and writes of a driver's command wait until the IOP
-    has had its time: pynq's Pmod_DevMode gives up after 10 ms, and Pmod_DPOT waits for no answer.
-    """
-
-    asked = 0, 0  # the last command, and when it was given
-
-    @classmethod
-    def over(cls, array, written, iop=None):
-        watched = array.view(cls)
-        watched.written, watched.iop = written, iop
-        return watched
-
-    def __array_finalize__(self, whole):
-        self.written, self.iop = getattr(whole, "written", None), getattr(whole, "iop", None)
-
-    def __getitem__(self, key):
-        if self.iop is None:
-            return _read(self, key)
-        if isinstance(key, int) and key == COMMAND:
-            self._wait_for_answer(ANSWERED_WITHIN)
-        value = _read(self, key)
-        if self.iop.serving:
-            time.sleep(GIVE_WAY)
-        return value
-
-    def __setitem__(self, key, value):
-        if isinstance(key, int) and key == COMMAND and self.iop is not None:
-            self._wait_for_answer(SEEN_WITHIN)
-            self.asked = value, time.monotonic()
-        _write(self, key, value)
-        self.written()
-
-    def _wait_for_answer(self, seconds):
-        """Waits until the IOP has cleared Python's last command, or the time is over."""
-        command, given = self.asked
-        while command and _read(self, COMMAND) == command and time.monotonic() < given + seconds:
-            time.sleep(GIVE_WAY)
-
-
-class Allocation:
-    """The bytes of one buffer in DDR. Of a cacheable buffer, Python sees a copy instead: the CPU's
-    cache. (A board's cache also drops and writes back words on its own; this one only when told.)
-
-    Any thread may call any method, and write to the bytes meanwhile: a word that is written during
-    a flush goes to DDR now or with the next flush. Python's garbage collector may call free()."""
-
-    def __init__(self, board, size, cacheable):
-        self._board = board
-        # counts as freed when this object is gone, even if an error follows
-        self._block = board.cma.allocate(size, self)
-        self.address = self._block.address
-        self.ddr = self.seen = board.memory.ddr[self.address : self.address + size]
-        self._clean = None
-        if cacheable:
-            self.seen = np.zeros(size, np.uint8)
-            self._clean = self.seen.copy()  # as it was when cache and DDR were last the same
-        self._lock = threading.Lock()
-        self.buffer = lambda: None  # or a weak reference to the array over it
-
-    def flush(self, offset, size):
-        """Cache to DDR: what Python changed among `size` bytes from `offset`."""
-        if self._clean is not None:
-            part = slice(offset, offset + size)
-            with self._lock:
-                now = self.seen[part].copy()  # other threads write on
-                changed = now != self._clean[part]
-                self.ddr[part][changed] = now[changed]
-                self._clean[part] = now
-
-    def invalidate(self, offset, size):
-        """DDR to cache: `size` bytes from `offset`."""
-        if self._clean is not None:
-            part = slice(offset, offset + size)
-            with self._lock:
-                now = self.ddr[part].copy()  # the IOP writes on
-                self._clean[part] = now
-                self.seen[part] = now
-
-    def free(self):
-        """Gives the memory back. Does nothing a second time."""
-        buffer = self.buffer()
-        if buffer is not None:
-            buffer.freed = True
-        if self._board.is_open():
-            self._board.cma.free(self._block)
 
 
 class Memory(MMIO):
@@ -164,14 +56,9 @@ class VirtualDevice(Device):
         self._downloading = threading.RLock()
         self._buffers = set()  # the allocations that an array was made over
         clocks = np.zeros(SLCR[1] // 4, np.uint32)
-        registers = np.zeros(INTERRUPT_CONTROLLER[1] // 4, np.uint32)
         for offset, value in CLOCKS.items():
             clocks[offset // 4] = value
-        self.interrupt_controller = Intc(registers)
-        registers = WatchedMemory.over(registers, self.interrupt_controller.written)
-        self._registers = {INTERRUPT_CONTROLLER: registers, SLCR: clocks}
-        # the IOP's pin, and whether the flip-flop behind it is held in reset
-        self._interrupt = self._interrupt_held = False
+        self._clocks = clocks
 
     @property
     def lock_file(self):
@@ -187,17 +74,16 @@ class VirtualDevice(Device):
 
         Raises:
             ValueError: Nothing answers at the address."""
-        memory = self._board.memory
-        places = {(0, DDR_SIZE): memory.ddr}
-        if self._board.has_overlay():
-            places[BRAM] = WatchedMemory.over(
-                memory.bram, self._board.microblaze.written, self._board.iop1
-            )
-        places.update(self._registers)
+        places = {(0, DDR_SIZE): self._board.memory.ddr}
+        places.update(self._board.fabric.places())
+        places[SLCR] = self._clocks
         for (base, size), array in places.items():
             if base <= base_addr < base + size:
-                part = array.view(np.uint8)[base_addr - base : base_addr - base + length]
-                return part[: len(part) // 4 * 4].view(np.uint32)
+                start = base_addr - base
+                whole_words = (min(start + length, size) - start) // 4 * 4
+                # not by [], which counts as an access to what is there
+                part = slice(start, start + whole_words)
+                return np.ndarray.__getitem__(array.view(np.uint8), part).view(np.uint32)
         overlay = "this overlay" if self._board.has_overlay() else "no overlay downloaded yet"
         there = ", ".join(f"{base:#x} to {base + size - 1:#x}" for base, size in places)
         raise ValueError(
@@ -292,7 +178,7 @@ class VirtualDevice(Device):
             ) from None
 
     def download(self, bitstream, parser=None):
-        """Configures the fabric: the IOP's memory is empty and the IOP stands still.
+        """Configures the fabric: IOPs stand still, and their memory is empty.
 
         Args:
             parser: What the .hwh says; Overlay has read it, and Bitstream has not.
@@ -306,8 +192,7 @@ class VirtualDevice(Device):
             )
         parser = parser or self.get_bitfile_metadata(bitstream.bitfile_name)
         with self._downloading:
-            self._board.download()
-            self.interrupt_controller.reset()
+            self._board.download(parser.overlay)
             self.post_download(bitstream, parser, self.name)
 
     def gen_cache(self, bitstream, parser=None):
@@ -316,20 +201,9 @@ class VirtualDevice(Device):
     def gpio(self, pin, value):
         """Drives an EMIO GPIO pin of the PS."""
         self._board.check_open()
-        if pin == IOP1_RESET:
-            self._board.microblaze.reset(active=bool(value))
-        elif pin == IOP1_INTERRUPT_ACKNOWLEDGE:
-            self._interrupt_held = bool(value)
-            self._clock_flip_flop()
+        self._board.fabric.emio(pin, bool(value))
 
-    def iop_interrupt(self, level):
-        """The level of the IOP's interrupt pin."""
-        self._interrupt = bool(level)
-        self._clock_flip_flop()
-
-    def _clock_flip_flop(self):
-        """A high level sets it until it is reset (PYNQ: boards/ip/dff_en_reset_vector)."""
-        if self._interrupt_held:
-            self.interrupt_controller.line(IOP1_INTERRUPT, 0)
-        elif self._interrupt:
-            self.interrupt_controller.line(IOP1_INTERRUPT, 1)
+    @property
+    def interrupt_controller(self):
+        """The Intc that raises Linux's interrupt."""
+        return next(iter(self._board.fabric.controllers.values()))

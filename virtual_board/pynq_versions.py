@@ -1,6 +1,7 @@
 """The differences between releases of pynq, 3.0 and 3.1, and of numpy. No other module of the
 virtual board knows the release."""
 
+import importlib
 import sys
 
 import numpy
@@ -9,11 +10,17 @@ from pynq.buffer import PynqBuffer
 from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynqmetadata.frontends import Metadata
 
-# Clocks of 3.0 looks here for the architecture, and later ones in the device. From it rpc, for
-# cells of C, works out where the IOP has DDR, when pynq.lib is imported; it may be already.
+from . import description
+
+# Clocks of 3.0 looks here for the architecture, and later ones in the device. From it pynq.lib,
+# when it is imported, works out two things, and it may be already: rpc, for cells of C, where the
+# IOP has DDR; and video, which drivers the HDMI parts of a base overlay have. pynq does not load a
+# base overlay without these.
 pynq.ps.CPU_ARCH = pynq.ps.ZYNQ_ARCH
 if "pynq.lib.pynqmicroblaze.rpc" in sys.modules:
     sys.modules["pynq.lib.pynqmicroblaze.rpc"].PTR_OFFSET = "0x20000000"
+if "pynq.lib.video" in sys.modules:
+    importlib.import_module("pynq.lib.video.dvi")
 
 # PynqBuffer sets `device`, which numpy 2 does not allow; an attribute of the class hides numpy's.
 if hasattr(numpy.ndarray, "device"):
@@ -24,7 +31,8 @@ PSDDR = dict(type="DDR4", base_address=0, size=256 << 20, used=1, idx=0, raw_typ
 
 
 def read_hwh(path):
-    """The contents of a .hwh file, by pynq's own parser, with what a board adds to it."""
+    """The contents of a .hwh file, by pynq's own parser, with what a board adds to it, and as
+    `overlay` what the virtual board is made from: a description.Overlay."""
     parser = RuntimeMetadataParser(Metadata(input=path))
     for memory in parser.mem_dict.values():
         if "phys_addr" in memory:
@@ -33,4 +41,5 @@ def read_hwh(path):
             )
     parser.mem_dict.setdefault("PSDDR", dict(PSDDR, streaming=False, tag="PSDDR"))
     parser.refresh_hierarchy_dict()
+    parser.overlay = description.read(path, parser)
     return parser

@@ -26,20 +26,24 @@ import sys
 import threading
 import time
 from functools import partial
+from types import SimpleNamespace
 
 import mfusepy
 import numpy as np
 
+from helpers.kit import ROOT as KIT
 from helpers.waiting import soon
+from virtual_board import description
 from virtual_board.connector import Connector
-from virtual_board.iop import PmodIop
 from virtual_board.memory import DDR_SIZE, PAGE, SIZE
 from virtual_board.microblaze.owner import MicroBlaze
+from virtual_board.peripherals import Peripherals
 from virtual_board.pmods import Tmp2
 
 LIBRARY = os.environ["LIBRARY"]  # board.c's
 PHYSICAL = 1 << 32  # bytes: what a Zynq's 32-bit addresses reach
 IOP_WORDS = 0x10000 // 4
+HWH = str(KIT / "bitstream" / "pynq_tutorial.hwh")
 SLCR = 0xF8000000  # UG585: system level control registers, of which pynq reads the clocks'
 # a PYNQ-Z1's, as virtual_board/device.py explains them; not from there, which this tests against
 CLOCKS = {0x100: 26 << 12, 0x108: 20 << 12, 0x120: 2 << 8}
@@ -135,6 +139,16 @@ class Drivers(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     request_queue_size = 64
 
 
+def described():
+    """The IOP as the kit's own description has it. pynq, whose parser adds what Linux reaches, is
+    what the stand-in is for, so it has no part in this."""
+    memory = dict(type="", phys_addr=0x40000000, addr_range=4 * IOP_WORDS)
+    memory.update(interrupts={}, parameters={})
+    said = {"mem_dict": {"iop1/mb_bram_ctrl": memory}, "ip_dict": {}}
+    said.update(gpio_dict={}, interrupt_pins={})
+    return description.read(HWH, SimpleNamespace(**said)).iops[0]
+
+
 class Fabric:
     """The FPGA and the pins that go to it. Any thread may call."""
 
@@ -148,7 +162,7 @@ class Fabric:
         self._memory.power_up()
         connector = Connector()
         connector.plug(Tmp2())
-        peripherals = PmodIop(self._memory.words, connector, raised=lambda level: None)
+        peripherals = Peripherals(described(), self._memory.words, connector, lambda level: None)
         self.microblaze = MicroBlaze(self._memory, peripherals)
         self.microblaze.reset(active=True)
 

@@ -14,6 +14,7 @@ import pytest
 from pynq.lib import pmod
 
 from helpers.waiting import soon
+from virtual_board.ip import IoSwitch
 from virtual_board.ip.timer_counter import ARHT, ENT, TINT
 from virtual_board.pmods import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevice, Tmp2
 
@@ -294,13 +295,13 @@ def test_iic(board, mb_info):
 def test_pwm(board, mb_info):
     pwm = pmod.Pmod_PWM(mb_info, 3)
     iop = board.iop1
-    assert iop.io_switch.pins(iop.io_switch.PWM0) == 1 << 3 and iop.timer.pwm is None
+    assert iop["io_switch"].pins(IoSwitch.PWM0) == 1 << 3 and iop["timer"].pwm is None
     for period, duty in (1000, 30), (65535, 98), (1, 1):
         pwm.generate(period, duty)  # microseconds, per cent
         # PG079: TLR + 2 ticks of 10 ns
-        assert iop.timer.pwm == (100 * period + 2, period * duty + 2)
+        assert iop["timer"].pwm == (100 * period + 2, period * duty + 2)
     pwm.stop()
-    assert iop.timer.pwm is None
+    assert iop["timer"].pwm is None
 
 
 def test_timer_counts_and_measures(board, mb_info):
@@ -308,7 +309,7 @@ def test_timer_counts_and_measures(board, mb_info):
     timer = pmod.Pmod_Timer(mb_info, 2)
     assert timer.event_detected(100000) == 0 and timer.event_count(100000) == 0
     iop = board.iop1
-    assert iop.io_switch.pins(iop.io_switch.TIMER_IC0) == 1 << 2
+    assert iop["io_switch"].pins(IoSwitch.TIMER_IC0) == 1 << 2
     for period, ticks in (10000, 1000000), (123, 10000), (7, 1000):
         device.capture_period = period
         assert timer.event_detected(2 * period + 100) == 1
@@ -319,14 +320,15 @@ def test_timer_counts_and_measures(board, mb_info):
 
 def test_timer_makes_pulses(board, mb_info, monkeypatch):
     timer = pmod.Pmod_Timer(mb_info, 0)
-    iop, written = board.iop1, board.iop1.timer.written
+    switch, counts = board.iop1["io_switch"], board.iop1["timer"]
+    written = counts.written
     acknowledged = []
 
     def watch(offset, value):
         acknowledged.append(bool(value & TINT and value & ENT))
         written(offset, value)
 
-    monkeypatch.setattr(iop.timer, "written", watch)
+    monkeypatch.setattr(counts, "written", watch)
     # With 57000 ticks the event after the last of ten is due while the program stops the timer.
     for period, times in [(100000, 10), (5000, 7)] + [(57000, 10)] * 40:
         acknowledged.clear()
@@ -335,12 +337,12 @@ def test_timer_makes_pulses(board, mb_info, monkeypatch):
         # An event may come half a millisecond early, by the timer's own word; ticks are of 10 ns.
         assert time.monotonic() - started > period * times / 1e8 - 0.001
         assert sum(acknowledged) == times
-        assert iop.io_switch.pins(iop.io_switch.TIMER_G0) == 1
+        assert switch.pins(switch.TIMER_G0) == 1
     timer.generate_pulse(5000)  # for ever
-    status = iop.timer[iop.timer.TCSR0]
-    assert status & ENT and status & ARHT and iop.timer[iop.timer.TLR0] == 5000
+    status = counts[counts.TCSR0]
+    assert status & ENT and status & ARHT and counts[counts.TLR0] == 5000
     timer.stop()
-    assert not iop.timer[iop.timer.TCSR0] & ENT
+    assert not counts[counts.TCSR0] & ENT
 
 
 # On a busy machine

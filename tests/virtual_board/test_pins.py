@@ -15,7 +15,6 @@ from helpers.drivers import devmode
 from helpers.kit import OVERLAY, run_python
 from helpers.processes import sleeps_within
 from helpers.waiting import soon
-from virtual_board.iop import GPIO, IIC, SPI
 from virtual_board.ip import Iic, Spi
 from virtual_board.microblaze import owner
 from virtual_board.pmods import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevice, Tmp2
@@ -23,6 +22,8 @@ from virtual_board.pmods import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevic
 pytestmark = pytest.mark.slow
 
 STUCK = Path(__file__).with_name("programs") / "stuck.py"
+# base.tcl
+GPIO, IIC, SPI = 0x40000000, 0x40800000, 0x44A10000
 CR, TX_FIFO, RX_FIFO = IIC + Iic.CR, IIC + Iic.TX_FIFO, IIC + Iic.RX_FIFO
 MASTER = Iic.EN | Iic.MSMS
 

@@ -14,8 +14,21 @@ class Gpio(Peripheral):
         inputs: A function that returns (which pins are driven from outside, their levels).
         all_outputs: Whether it has no inputs, so that GPIO_TRI does nothing."""
 
+    KIND = "xilinx.com:ip:axi_gpio"
     GPIO_DATA, GPIO_TRI = 0x0, 0x4
     WRITTEN = GPIO_DATA, GPIO_TRI
+
+    @classmethod
+    def of(cls, ip, words, iop):
+        width = ip.parameter("C_GPIO_WIDTH", 32)
+        if iop.is_wired_to(ip, iop.described.flip_flop):
+            return cls(words, ip.base, width, lambda level, _: iop.raised(level), all_outputs=True)
+        if iop.is_switched(ip):
+            connector = iop.connector
+            return cls(
+                *(words, ip.base, width, iop.pins_changed), *(connector.pulled_up, connector.inputs)
+            )
+        return cls(words, ip.base, width, lambda levels, driven: None)  # nothing is connected
 
     def __init__(self, words, base, width, changed, pulled_up=0, inputs=None, all_outputs=False):
         super().__init__(words, base)

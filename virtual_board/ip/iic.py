@@ -16,6 +16,7 @@ class Iic(Peripheral):
         bus: Has i2c_start(address, reading) -> acknowledged, i2c_write(byte) -> acknowledged,
             i2c_read(acknowledged) -> byte, and i2c_stop()."""
 
+    KIND = "xilinx.com:ip:axi_iic"
     ISR, IER, SOFTR, CR, SR = 0x20, 0x28, 0x40, 0x100, 0x104
     TX_FIFO, RX_FIFO, TX_FIFO_OCY, RX_FIFO_OCY, RX_FIFO_PIRQ = 0x108, 0x10C, 0x114, 0x118, 0x120
     WRITTEN = ISR, SOFTR, CR, TX_FIFO
@@ -28,6 +29,10 @@ class Iic(Peripheral):
     EN, TX_FIFO_RESET, MSMS, TX, TXAK, RSTA = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
     # SR
     BB, SRW, SR_RX_FIFO_FULL, RX_FIFO_EMPTY, TX_FIFO_EMPTY = 0x4, 0x8, 0x20, 0x40, 0x80
+
+    @classmethod
+    def of(cls, ip, words, iop):
+        return cls(words, ip.base, iop.connector)
 
     def __init__(self, words, base, bus):
         super().__init__(words, base)

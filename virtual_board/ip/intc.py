@@ -11,6 +11,7 @@ class Intc:
     Args:
         registers: numpy uint32 by offset / 4; written() has to follow each write to them."""
 
+    KIND = "xilinx.com:ip:axi_intc"
     ISR, IPR, IER, IAR, SIE, CIE, IVR, MER = 0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x18, 0x1C
 
     def __init__(self, registers):

@@ -1,4 +1,4 @@
-"""The base class of all peripherals: registers, 32 bits each, at offsets in bytes."""
+"""The base class of an IOP's peripherals: registers, 32 bits each, at offsets in bytes."""
 
 REGISTERS = 0x80  # more than any of them has
 
@@ -10,8 +10,20 @@ class Peripheral:
     Args:
         words: The processor's memory as numpy uint32, by address / 4."""
 
+    KIND = None  # its VLNV without the version, as a .hwh has it
     WRITTEN = ()  # offsets of the registers in which a write causes something,
     READ = ()  # and of those in which a read does
+    deadline = None  # when catch_up() will have something to do, by time.monotonic()
+
+    @classmethod
+    def of(cls, ip, words, iop):
+        """The model of an IP of an overlay.
+
+        Args:
+            ip: As description.Ip.
+            words: As above.
+            iop: What is around it: the Peripherals (iop.py) that it becomes one of."""
+        raise NotImplementedError
 
     def __init__(self, words, base):
         self.base = base
@@ -25,6 +37,9 @@ class Peripheral:
 
     def reset(self):
         """Resets it."""
+
+    def catch_up(self):
+        """Handles the events that are due."""
 
     def written(self, offset, value):
         """The processor has written to a register, which holds the value now."""

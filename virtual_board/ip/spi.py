@@ -13,6 +13,7 @@ class Spi(Peripheral):
     Args:
         bus: Has spi_select(selected) and spi_transfer(byte) -> byte."""
 
+    KIND = "xilinx.com:ip:axi_quad_spi"
     SRR, SPICR, SPISR, SPI_DTR, SPI_DRR, SPISSR = 0x40, 0x60, 0x64, 0x68, 0x6C, 0x70
     TX_FIFO_OCY, RX_FIFO_OCY = 0x74, 0x78
     WRITTEN = SRR, SPICR, SPI_DTR, SPISSR
@@ -23,6 +24,10 @@ class Spi(Peripheral):
     TX_FIFO_RESET, RX_FIFO_RESET, MASTER_TRANSACTION_INHIBIT = 0x20, 0x40, 0x100
     # SPISR
     RX_EMPTY, RX_FULL, TX_EMPTY, TX_FULL, SLAVE_MODE_SELECT = 0x1, 0x2, 0x4, 0x8, 0x20
+
+    @classmethod
+    def of(cls, ip, words, iop):
+        return cls(words, ip.base, iop.connector)
 
     def __init__(self, words, base, bus):
         super().__init__(words, base)

@@ -22,9 +22,14 @@ class Timer(Peripheral):
         capture_period: A function that returns the ticks between rising edges on the capture pin of
             the first counter, 0 if there are none; the second counter's has no pin (base.tcl)."""
 
+    KIND = "xilinx.com:ip:axi_timer"
     TCSR0, TLR0, TCR0, TCSR1, TLR1, TCR1 = 0x00, 0x04, 0x08, 0x10, 0x14, 0x18
     WRITTEN = TCSR0, TCSR1
     READ = TCR0, TCR1
+
+    @classmethod
+    def of(cls, ip, words, iop):
+        return cls(words, ip.base, iop.connector.capture_period)
 
     def __init__(self, words, base, capture_period, clock=time.monotonic):
         super().__init__(words, base)

@@ -64,7 +64,7 @@ class MicroBlaze:
 
     Args:
         memory: The board's memory, as of SharedMemory.
-        peripherals: A PmodIop (../iop.py)."""
+        peripherals: The IOP's Peripherals (../peripherals.py)."""
 
     def __init__(self, memory, peripherals):
         self._process = os.getpid()

@@ -1,0 +1,155 @@
+"""The inside of an IOP: the peripherals of its MicroBlaze, made from the overlay's description."""
+
+import functools
+import re
+
+from .ip import OF_AN_IOP, Gpio, IoSwitch
+from .memory import DDR_END, SIZE
+from .messages import tell
+
+REPORT = re.compile(rb";(r?)watch:([0-9a-f]+)")
+
+
+class Peripherals:
+    """An IOP's peripherals, and the watchpoints that tell them what the processor does. Only the
+    thread that speaks with QEMU may call methods; any thread may look at a peripheral's state, such
+    as peripherals["timer"].pwm.
+
+    QEMU stops after an access to a watched word, and reports the address at which the watchpoint
+    begins. So there is one watchpoint for each register that does something, and the instruction
+    need not be known.
+
+    Args:
+        described: What the overlay's description says of the IOP: a description.Iop.
+        words: The processor's memory as numpy uint32.
+        connector: Where its pins and buses lead.
+        raised: A function that takes the level of the interrupt line to Linux.
+
+    serving: whether a program uses a peripheral, or something is plugged in that it will use; any
+        thread may read it, and the board sets it when it plugs something in"""
+
+    def __init__(self, described, words, connector, raised):
+        self.described, self.connector, self.raised = described, connector, raised
+        self.serving = False
+        self._told = set()
+        # (whether it is a read, address where it begins): (length in bytes, the function to call)
+        self._served = {}
+        self._models = {}  # by name without the IOP's
+        self._keep_state, self._reset_with_iop = [], []
+        for ip in described.ips:
+            model = OF_AN_IOP.get(ip.kind)
+            if model is None:
+                is_there = f"the overlay has {ip.name} ({ip.vlnv}), and the virtual board"
+                self._watch_whole(ip.base, ip.base + ip.size, is_there + " nothing but memory")
+                continue
+            name = ip.name[len(described.name) + 1 :]
+            made = self._models[name] = model.of(ip, words, self)
+            (self._reset_with_iop if ip.reset_with_iop else self._keep_state).append(made)
+        # first, because a GPIO that is reset asks which pins are its own
+        self._reset_with_iop.sort(key=lambda model: not isinstance(model, IoSwitch))
+        self._switches = [m for m in self._models.values() if isinstance(m, IoSwitch)]
+        for model in self._models.values():
+            self._watch(model)
+        self._watch_gaps()
+        self.configure()
+
+    def __getitem__(self, name):
+        """The model of a peripheral, by its name in the IOP, such as "timer"."""
+        return self._models[name]
+
+    @property
+    def watchpoints(self):
+        """[(whether for reads or else for writes, address, length in bytes), ...]"""
+        return [(read, address, length) for (read, address), (length, _) in self._served.items()]
+
+    def serve(self, report):
+        """Handles a stop of the processor. report: QEMU's. Returns whether the stop was at one of
+        the watchpoints."""
+        found = REPORT.search(report)
+        if found is None:
+            return False
+        self.serving = True
+        self._served[found.group(1) == b"r", int(found.group(2), 16)][1]()
+        return True
+
+    def configure(self):
+        """To be called when the bitstream is loaded: resets everything."""
+        for model in self._keep_state:
+            model.reset()
+        self.reset()
+
+    def reset(self):
+        """Resets what the reset pin resets beside the processor."""
+        for model in self._reset_with_iop:
+            model.reset()
+        self._told.clear()
+        self.serving = bool(self.connector.devices)
+
+    @property
+    def deadline(self):
+        """When catch_up() will have something to do, by time.monotonic(). None: not before the
+        processor does something."""
+        deadlines = [model.deadline for model in self._models.values()]
+        return min([at for at in deadlines if at is not None], default=None)
+
+    def catch_up(self):
+        """Handles the events that are due."""
+        for model in self._models.values():
+            model.catch_up()
+
+    def refresh_pins(self):
+        """Works out the pins anew, because something outside has changed."""
+        for model in self._models.values():
+            if isinstance(model, Gpio):
+                model.refresh()
+
+    # For the peripherals (Peripheral.of)
+
+    def is_wired_to(self, ip, name):
+        """Whether a pin of an IP leads to a part with this full name."""
+        return any(end == name for ends in ip.wires.values() for end, _ in ends)
+
+    def is_switched(self, ip):
+        """Whether an IO switch leads an IP's pins to the connector."""
+        switches = [other.name for other in self.described.ips if other.kind == IoSwitch.KIND]
+        return any(self.is_wired_to(ip, name) for name in switches)
+
+    def pins_changed(self, levels, driven):
+        """The GPIO behind the IO switch may have changed."""
+        of_gpio = sum(switch.pins(IoSwitch.GPIO) for switch in self._switches)
+        self.connector.pins(levels & of_gpio, driven & of_gpio)
+
+    def _watch(self, model):
+        def on_write(offset):
+            model.written(offset, model[offset])
+
+        def serve(read, offset, function):
+            served = functools.partial(function, offset)
+            self._served[read, model.base + offset] = 4, served
+
+        for offset in model.WRITTEN:
+            serve(False, offset, on_write)
+        for offset in model.READ:
+            serve(True, offset, model.was_read)
+
+    def _watch_gaps(self):
+        """Watches the addresses between the peripherals."""
+        nothing, start = "the virtual board has nothing but memory", DDR_END
+        for ip in self.described.ips:
+            self._watch_whole(start, ip.base, nothing)
+            start = ip.base + ip.size
+        self._watch_whole(start, SIZE, nothing)
+
+    def _watch_whole(self, start, end, is_there):
+        if start < end:
+            told = functools.partial(self._tell_it_is_memory, start, end, is_there)
+            for read in False, True:
+                self._served[read, start] = end - start, told
+
+    def _tell_it_is_memory(self, start, end, is_there):
+        if start not in self._told:
+            self._told.add(start)
+            tell(
+                f"The program of {self.described.name} uses an address from {start:#x} to"
+                f" {end - 1:#x}, where {is_there}.\n"
+            )
