@@ -24,8 +24,9 @@ GET_QEMU = "`make doctor` in the kit's folder prints the command that installs i
 # 10; before, the program's name did.
 CPU = (
     "microblaze,version=10.0,endianness=on,use-barrel=off,use-hw-mul=0,use-div=off,use-fpu=0,"
-    "use-mmu=off,use-msr-instr=off,use-pcmp-instr=off"
+    "use-msr-instr=off,use-pcmp-instr=off,"
 )
+NO_MMU = "use-mmu=off"  # in place of the options that mmu.py has
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -106,14 +107,14 @@ def _why(path, said):
     )
 
 
-def command(program, memory_size, memory_path, reset_address, debug_fd):
+def command(program, memory_size, memory_path, reset_address, debug_fd, mmu=NO_MMU):
     """The command line, as a list. One can type it too, with a file of memory_size bytes for
     memory_path, and `-s` in place of the last four words."""
     memory = f"memory-backend-file,id=ram,size={memory_size},mem-path={memory_path},share=on"
     return [
         *(program, "-nodefaults", "-no-user-config", "-display", "none", "-S"),
         *("-M", "none,memory-backend=ram", "-m", str(memory_size >> 20), "-object", memory),
-        *("-cpu", CPU, "-device", f"loader,cpu-num=0,addr={reset_address:#x}"),
+        *("-cpu", CPU + mmu, "-device", f"loader,cpu-num=0,addr={reset_address:#x}"),
         *("-chardev", f"socket,id=debug,fd={debug_fd}", "-gdb", "chardev:debug"),
     ]
 
@@ -138,7 +139,7 @@ class Qemu:
     STARTS_WITHIN = 20.0  # seconds, on a PC that has a whole class to serve
     ANSWERS_WITHIN = 2.0  # seconds that QEMU may take for a command before it counts as hung
 
-    def __init__(self, memory_size, memory_fd, reset_address):
+    def __init__(self, memory_size, memory_fd, reset_address, mmu=NO_MMU):
         program = find()
         if program is None:
             raise QemuError(
@@ -155,7 +156,7 @@ class Qemu:
             memory, debug = f"/dev/fd/{memory_fd}", far_end.fileno()
             try:
                 self._process = subprocess.Popen(
-                    command(program, memory_size, memory, reset_address, debug),
+                    command(program, memory_size, memory, reset_address, debug, mmu),
                     env=environment(program),
                     pass_fds=[memory_fd, debug],
                     stdin=subprocess.DEVNULL,

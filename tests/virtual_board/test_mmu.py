@@ -1,0 +1,136 @@
+"""Two IOPs over one file of memory, each in a QEMU of its own: DDR is common, and nothing that one
+of them does reaches what is the other's."""
+
+import mmap
+import os
+
+import numpy as np
+import pytest
+
+from helpers.waiting import soon
+from virtual_board.memory import DDR_WINDOW
+from virtual_board.microblaze import mmu
+from virtual_board.microblaze.qemu import Qemu
+
+STAY = 0xB8000000  # bri 0
+RESULT, DONE = 0xF010, 0xF014
+NOP = 0x80000000  # or r0, r0, r0
+# where the second IOP's memory, peripherals and reset code are in the file
+OF_THE_OTHER = [mmu.part(1) + at for at in (mmu.BRAM, mmu.PERIPHERALS, mmu.OWN_CODE + mmu.MISS)]
+WILD = OF_THE_OTHER + [0x00020000, 0x01000000, 0x1FFFFFFC, 0x45000000, 0x80000000, 0xFFFFFFFC]
+
+
+def wide(instruction, constant):
+    return [0xB0000000 | constant >> 16, instruction | constant & 0xFFFF]
+
+
+def put(value, address):
+    """addik r3, r0, value; swi r3, r0, address"""
+    return [0x30600000 | value, *wide(0xF8600000, address)]
+
+
+class Machine:
+    """The file, and a QEMU for each IOP."""
+
+    def __init__(self):
+        self.file = os.memfd_create("iops")
+        os.ftruncate(self.file, mmu.size(2))
+        self.words = np.frombuffer(mmap.mmap(self.file, mmu.size(2)), np.uint32)
+        self.seen = [mmu.view(self.file, number) for number in (0, 1)]
+        self.qemus = []
+        for number in (0, 1):
+            mmu.put_code(self.words, number)
+            options = mmu.reset_address(number), mmu.cpu(number)
+            self.qemus.append(Qemu(mmu.size(2), self.file, *options))
+
+    def run(self, number, program, seconds=5):
+        """Runs a program to its end; returns whether it came there in time."""
+        seen, stub = self.seen[number], self.qemus[number].stub
+        stub.stop()
+        program = program + put(1, DONE) + [STAY]
+        seen[: 0x10000 // 4] = 0
+        seen[: len(program)] = program
+        stub.reset()
+        stub.go()
+        return soon(lambda: seen[DONE // 4] == 1, seconds, pause=0.001)
+
+    def part(self, number):
+        """The words of an IOP's part, as a copy without those that are 0 anyway."""
+        start = mmu.part(number) // 4
+        words = self.words[start : start + mmu.PART_SIZE // 4]
+        used = [words[at // 4 : (at + 0x10000) // 4] for at in range(0, mmu.PART_SIZE, mmu.PAGE)]
+        return np.concatenate(used)
+
+    def close(self):
+        for qemu in self.qemus:
+            qemu.end()
+        os.close(self.file)
+
+
+@pytest.fixture(scope="module")
+def machine():
+    machine = Machine()
+    yield machine
+    machine.close()
+
+
+def test_each_has_its_own_memory_and_all_share_ddr(machine):
+    for number in (0, 1):
+        there = DDR_WINDOW + 4 * number
+        assert machine.run(number, put(5 + number, RESULT) + put(7 + number, there))
+    assert [seen[RESULT // 4] for seen in machine.seen] == [5, 6]
+    for seen in machine.seen:
+        assert seen[DDR_WINDOW // 4 :][:2].tolist() == [7, 8]
+
+
+def test_each_has_its_own_peripherals(machine):
+    for number in (0, 1):
+        assert machine.run(number, put(9 + number, 0x40000000) + put(11 + number, 0x44FFFFFC))
+    assert [seen[0x40000000 // 4] for seen in machine.seen] == [9, 10]
+    assert [seen[0x44FFFFFC // 4] for seen in machine.seen] == [11, 12]
+
+
+def store(address):
+    return put(13, address)
+
+
+def store_in_a_delay_slot(address):
+    """... whose instruction has no prefix, because none may be in one."""
+    return [*wide(0x30800000, address), 0x3060000D, 0xB8100008, 0xF8640000]  # brid 8; swi r3, r4, 0
+
+
+def load(address):
+    """... which a store of what was loaded follows."""
+    return wide(0xE8A00000, address) + wide(0xF8A00000, RESULT)
+
+
+@pytest.mark.parametrize("access", [store, store_in_a_delay_slot, load])
+def test_a_wild_access_reaches_nothing_of_the_others(machine, access):
+    assert machine.run(1, put(3, RESULT))
+    theirs = machine.part(1)
+    assert theirs.any()
+    for address in WILD:
+        assert machine.run(0, access(address)), hex(address)
+        assert (machine.part(1) == theirs).all(), hex(address)
+    assert machine.run(0, sum(map(access, WILD), []))  # one after the other
+    assert (machine.part(1) == theirs).all()
+    assert machine.run(1, put(4, RESULT)) and machine.seen[1][RESULT // 4] == 4
+
+
+def test_a_wild_access_keeps_the_registers(machine):
+    """r3 and r4, which the handler uses, and the carry: addc r5, r3, r4 adds it."""
+    program = [*wide(0x20C00000, 0xFFFFFFFF), 0x20C60001]  # addi r6, r0, -1; addi r6, r6, 1: carry
+    program += [0x30600003, 0x30800004, *wide(0xF8000000, 0x50000000)]  # r3 = 3, r4 = 4; swi r0
+    program += [0x08A32000, *wide(0xF8A00000, RESULT)]  # addc r5, r3, r4; swi r5
+    assert machine.run(0, program)
+    assert machine.seen[0][RESULT // 4] == 8
+
+
+def test_a_jump_to_nowhere_runs_nothing_of_the_others(machine):
+    assert machine.run(1, put(3, RESULT))
+    theirs = machine.part(1)
+    for address in OF_THE_OTHER:
+        jump = wide(0xB8080000, address & ~3)  # brai
+        assert not machine.run(0, jump, seconds=0.3)
+        assert (machine.part(1) == theirs).all()
+    assert machine.run(0, put(6, RESULT))  # a reset brings it back
