@@ -31,7 +31,7 @@ def instructions_a_word():
     try:
         qemu = Qemu(SIZE, memory.file, RESET_STUB)
         memory.words[RESET_STUB // 4] = BRAI_0
-        memory.bram[: len(program)] = bytearray(program)
+        memory.words.view("u1")[: len(program)] = bytearray(program)
 
         def steps_until(word, value):
             for steps in range(MOST_STEPS):

@@ -8,6 +8,7 @@ from .cma import CmaPool
 from .connector import Connector
 from .fabric import Fabric
 from .memory import SharedMemory
+from .microblaze import mmu
 
 
 class VirtualBoard:
@@ -24,12 +25,16 @@ class VirtualBoard:
 
         self._process = os.getpid()
         self._lock = threading.RLock()
-        self.memory = SharedMemory()
+        self.memory = SharedMemory(mmu.size())
         self.cma = CmaPool(self.memory)
         self.connector = Connector()
-        self.fabric = Fabric(self.memory, self.connector)
+        self.fabric = Fabric(self.memory, self._connector_of)
         self._device = Device.active_device = VirtualDevice(self)
         atexit.register(self.close)
+
+    def _connector_of(self, number):
+        # those of the others come with the connectors of the whole board
+        return self.connector if number == 0 else Connector()
 
     @property
     def iop(self):

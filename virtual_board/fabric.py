@@ -4,6 +4,7 @@ import numpy as np
 
 from .iop import Iop
 from .ip import Intc
+from .microblaze.mmu import MOST_IOPS, IopMemory
 from .watched import Unmodelled, WatchedMemory
 
 
@@ -16,57 +17,80 @@ class Fabric:
 
     Args:
         memory: The board's, as of SharedMemory.
-        connector: What the pins of the first IOP lead to.
+        connectors: A function that returns what the pins of an IOP lead to, from its number.
 
     overlay: the description.Overlay that was downloaded last, or None
-    iop: the Iop, or None; of several, the one whose memory comes first, and the others are memory
+    iops: {number: Iop}, numbered from 0 on by the address of their memory
     controllers: {full name: Intc} of those that raise Linux's interrupts"""
 
-    def __init__(self, memory, connector):
-        self._memory, self._connector = memory, connector
-        self.overlay = self.iop = None
-        self.controllers = {}
+    def __init__(self, memory, connectors):
+        self._memory, self._connectors = memory, connectors
+        self.overlay = None
+        self.iops, self.controllers = {}, {}
+        self._parts = []  # the memory of each IOP, in order
         self._kept = {}  # (kind, address): (what is there, its registers)
         self._arrays = {}  # (address, bytes): the array that answers there
 
     def configure(self, overlay):
         """Starts everything anew, as a bitstream does, with IOPs in reset. QemuError if QEMU does
         not start."""
-        described = overlay.iops[0] if overlay.iops else None
-        if self.iop is not None and not self._is_still(described):
-            self.iop.close()
-            self.iop = None
-        if described is not None and self.iop is None:
-            self.iop = Iop(described, self._memory, self._connector, self._interrupt)
-        if self.iop is not None:
-            self.iop.configure()
+        if len(overlay.iops) > MOST_IOPS:
+            raise RuntimeError(
+                f"This overlay has {len(overlay.iops)} IOPs, and the virtual board has room for"
+                f" {MOST_IOPS}."
+            )
+        # one by one, so that the stop button leaves none that nobody knows of
+        for number, described in enumerate(overlay.iops):
+            iop = self.iops.get(number)
+            if iop is not None and not iop.is_still(described):
+                iop.close()
+                del self.iops[number]
+            if number not in self.iops:
+                self.iops[number] = self._make(described, number)
+            self.iops[number].configure()
+        for number in range(len(overlay.iops), len(self.iops)):
+            self.iops[number].close()
+            del self.iops[number]
         self.controllers, self._arrays = {}, {}
-        for ip in overlay.ips + [iop.memory for iop in overlay.iops[1:]]:
+        for ip in overlay.ips:
             self._put(ip)
         self.overlay = overlay
+
+    @property
+    def iop(self):
+        """The Iop whose memory comes first, or None."""
+        return self.iops.get(0)
 
     def places(self):
         """{(address, bytes): the array that answers there, for Linux}"""
         places = dict(self._arrays)
-        if self.iop is not None:
-            memory = self.iop.described.memory
-            places[memory.base, memory.size] = self.iop.memory
+        for iop in list(self.iops.values()):
+            memory = iop.described.memory
+            places[memory.base, memory.size] = iop.for_linux
         return places
 
     def emio(self, pin, level):
         """Drives an EMIO pin of the PS."""
-        if self.iop is not None:
-            self.iop.emio(pin, level)
+        for iop in list(self.iops.values()):
+            iop.emio(pin, level)
 
     def close(self):
-        """Ends QEMU."""
-        if self.iop is not None:
-            self.iop.close()
-            self.iop = None
-        self.overlay = None
+        """Ends every QEMU."""
+        for iop in self.iops.values():
+            iop.close()
+        self.overlay, self.iops = None, {}
 
-    def _is_still(self, described):
-        return self.iop.microblaze.is_open and self.iop.described == described
+    def _make(self, described, number):
+        while len(self._parts) <= number:
+            self._parts.append(IopMemory(self._memory, len(self._parts)))
+        connector = self._connectors(number)
+
+        def interrupt(level):
+            if described.interrupt is not None and described.interrupt[0] in self.controllers:
+                controller, line = described.interrupt
+                self.controllers[controller].line(line, level)
+
+        return Iop(described, self._parts[number], connector, interrupt)
 
     def _put(self, ip):
         key = ip.kind, ip.base
@@ -83,9 +107,3 @@ class Fabric:
             self.controllers[ip.name] = model
             array = WatchedMemory.over(registers, model.written)
         self._arrays[ip.base, ip.size] = array
-
-    def _interrupt(self, level):
-        if self.iop is not None and self.iop.described.interrupt is not None:
-            name, number = self.iop.described.interrupt
-            if name in self.controllers:
-                self.controllers[name].line(number, level)

@@ -11,28 +11,27 @@ class Iop:
 
     Args:
         described: What the overlay's description says of it: a description.Iop.
-        memory: The board's, as of SharedMemory.
+        memory: Its part of the board's, an IopMemory.
         connector: What its pins lead to.
         interrupt: A function that takes the level of its interrupt line to Linux."""
 
     def __init__(self, described, memory, connector, interrupt):
-        self.described, self._memory = described, memory
+        self.described, self.memory = described, memory
         self._flip_flop = FlipFlop(interrupt)
         raised = self._flip_flop.enable
         self.peripherals = Peripherals(described, memory.words, connector, raised)
         self.microblaze = MicroBlaze(memory, self.peripherals)
 
     @property
-    def memory(self):
+    def for_linux(self):
         """Its program memory as Linux reaches it: numpy uint8."""
-        microblaze = self.microblaze
-        return WatchedMemory.over(self._memory.bram, microblaze.written, self.peripherals)
+        return WatchedMemory.over(self.memory.bram, self.microblaze.written, self.peripherals)
 
     def configure(self):
         """To be called when the bitstream is loaded: it stands still, and its memory is empty."""
         self.microblaze.reset(active=True)
         self.microblaze.ask(self.peripherals.configure)
-        self._memory.bram[:] = 0
+        self.memory.bram[:] = 0
 
     def emio(self, pin, level):
         """The level of an EMIO pin of the PS, which may be one of its own."""
@@ -40,6 +39,10 @@ class Iop:
             self.microblaze.reset(active=level)
         elif pin == self.described.acknowledge:
             self._flip_flop.reset(level)
+
+    def is_still(self, described):
+        """Whether it can go on as what this description says."""
+        return self.microblaze.is_open and self.described == described
 
     def close(self):
         """Ends its QEMU. Later calls of other methods are a QemuError."""

@@ -28,35 +28,37 @@ CLOCKS = {
 
 
 class SharedMemory:
-    """The MicroBlaze's address space. Any thread may call any method.
+    """The file that QEMUs map: DDR, and what each IOP has to itself. Any thread may call any
+    method.
 
     Only pages in use take memory. The file has no name, so nothing is left of it when the last
     process that uses it ends.
 
-    words: all of it as numpy uint32; the index is the MicroBlaze's address divided by 4
-    bram: the 64 KB of BRAM as numpy uint8
+    Args:
+        size: Bytes; without it, those of one MicroBlaze's address space.
+
+    words: all of it as numpy uint32; the index is the file's offset divided by 4
     ddr: the 512 MB of DDR as numpy uint8; the index is the physical address"""
 
-    def __init__(self):
+    def __init__(self, size=SIZE):
         if hasattr(os, "memfd_create"):  # has no limit, unlike a container's /dev/shm
             self.file = os.memfd_create("pynq-virtual-board")
         else:  # not Linux
             with tempfile.TemporaryFile() as unnamed:
                 self.file = os.dup(unnamed.fileno())
         try:
-            os.ftruncate(self.file, SIZE)
+            os.ftruncate(self.file, size)
         except OSError as error:  # such as EFBIG
             os.close(self.file)
             raise OSError(
                 error.errno,
-                f"{error.strerror}, and the board's memory is a file of {SIZE >> 20} MB: `ulimit"
+                f"{error.strerror}, and the board's memory is a file of {size >> 20} MB: `ulimit"
                 " -f` shows the most that this shell allows",
             ) from None
         self.closed = False
         self._lock = threading.Lock()  # once the file is closed, its number may be another file's
-        everything = np.frombuffer(mmap.mmap(self.file, SIZE), np.uint8)
+        everything = np.frombuffer(mmap.mmap(self.file, size), np.uint8)
         self.words = everything.view(np.uint32)
-        self.bram = everything[:BRAM_SIZE]
         self.ddr = everything[DDR_WINDOW:DDR_END]
 
     def written_pages(self):

@@ -37,6 +37,7 @@ from virtual_board import description
 from virtual_board.connector import Connector
 from virtual_board.memory import DDR_SIZE, PAGE, SIZE
 from virtual_board.microblaze.owner import MicroBlaze
+from virtual_board.microblaze.reset import FlatMemory
 from virtual_board.peripherals import Peripherals
 from virtual_board.pmods import Tmp2
 
@@ -56,7 +57,7 @@ LEFTOVER = b"\xa5"  # what memory is full of when it is handed out: Linux does n
 ALLOCATE, FREE, AVAILABLE = range(3)  # board.c has the same
 
 
-class Memory:
+class Memory(FlatMemory):
     """The file of physical memory, and what of it the MicroBlaze sees: the interface of
     virtual_board's SharedMemory."""
 

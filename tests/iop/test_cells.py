@@ -252,7 +252,7 @@ def test_a_function_that_never_returns(cell):
 def test_a_program_that_is_replaced_while_it_is_waited_for(board, cell):
     """By somebody who does not take the lock; loading another one clears the memory first."""
     c = cell(NEVER)
-    timer = threading.Timer(0.3, board.memory.bram.fill, (0,))
+    timer = threading.Timer(0.3, board.iop.memory.bram.fill, (0,))
     timer.start()
     with pytest.raises(RuntimeError, match="runs another program now"):
         c.never([1])

@@ -127,7 +127,7 @@ class Requests(RuleBasedStateMachine):
     @rule(words=st.lists(WORDS, min_size=2, max_size=2), address=st.one_of(OUTSIDE_DDR, NO_WORD))
     def mailbox_by_hand(self, words, address):
         """Past the guard: what cannot be right is refused by the IOP itself."""
-        mailbox = self.board.memory.words[0xF000 // 4 :]
+        mailbox = self.board.iop.memory.words[0xF000 // 4 :]
         mailbox[1:3] = words
         mailbox[0] = address
         self.board.microblaze.written()

@@ -47,4 +47,4 @@ def kits_program_stays(board):
     yield
     with open(PROGRAM, "rb") as file:
         program = file.read()
-    assert board.memory.bram[: len(program)].tobytes() == program
+    assert board.iop.memory.bram[: len(program)].tobytes() == program

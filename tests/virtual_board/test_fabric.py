@@ -11,6 +11,8 @@ from helpers.drivers import devmode, in_a_loop, wakes_for
 from helpers.kit import OVERLAY
 from helpers.waiting import soon
 from iop.pynq_tutorial import Pynq_Tutorial
+from virtual_board.microblaze import mmu
+from virtual_board.microblaze.qemu import cpu_seconds
 
 pytestmark = pytest.mark.slow
 
@@ -28,8 +30,12 @@ def fills(mb_info, data):
     return buffer.tolist() == list(range(data, data + 100))
 
 
-def test_the_first_iop_of_a_base_overlay(base, board):
-    assert fills(base.iop_pmoda.mb_info, 7)
+IOPS = "iop_pmoda", "iop_pmodb", "iop_arduino"
+
+
+def test_every_iop_of_a_base_overlay(base, board):
+    for data, name in enumerate(IOPS, 7):
+        assert fills(getattr(base, name).mb_info, data)
     tutorial = Overlay(OVERLAY)
     assert fills(tutorial.iop1.mb_info, 8) and len(board.fabric.overlay.iops) == 1
     base.download()
@@ -40,10 +46,48 @@ def test_the_first_iop_of_a_base_overlay(base, board):
 def test_its_interrupt_has_the_number_of_this_overlay(base):
     """The two designs give it different inputs."""
 
-    async def main():
-        await wakes_for(devmode(base.iop_pmoda.mb_info), 2)
+    async def main(mb_info):
+        await wakes_for(devmode(mb_info), 2)
 
-    in_a_loop(main())
+    for name in IOPS[:2]:
+        in_a_loop(main(getattr(base, name).mb_info))
+
+
+def test_they_run_at_the_same_time(base, board):
+    """Three programs write to one buffer, and then sleep. One of them goes astray, and the others
+    go on."""
+    iops = [Pynq_Tutorial(getattr(base, name).mb_info) for name in IOPS]
+    buffer = allocate((300,), "u4")
+    for number, iop in enumerate(iops):
+        iop.write_to_buffer(buffer[100 * number :][:100], 100, 1000 * number)
+    assert buffer.tolist() == [1000 * n + i for n in range(3) for i in range(100)]
+    parts = list(board.fabric.iops.values())
+    assert soon(lambda: all(iop.microblaze.is_asleep for iop in parts))
+    pids = [iop.microblaze.pid for iop in parts]
+    before = sum(map(cpu_seconds, pids))
+    time.sleep(1)
+    assert sum(map(cpu_seconds, pids)) - before < 0.02 and len(set(pids)) == 3
+    # to where the first one's memory is in the file
+    wild, rest = parts[2].memory.words, parts[:2]
+    programs = [iop.memory.words[: 0xF000 // 4].copy() for iop in rest]
+    wild[0] = 0xB0000000 | (mmu.part(0) + mmu.BRAM) >> 16  # imm; addik r3; sw r3, r0, r3; bri 0
+    wild[1:4] = 0x30600000, 0xD8601800, 0xB8000000
+    parts[2].microblaze.reset(active=True)
+    parts[2].microblaze.reset(active=False)
+    time.sleep(0.1)
+    for iop, program in zip(rest, programs):
+        assert (iop.memory.words[: 0xF000 // 4] == program).all()
+    iops[0].write_to_buffer(buffer[:100], 100, 5)
+    iops[1].write_to_buffer(buffer[100:200], 100, 6)
+    assert buffer[:200].tolist() == [*range(5, 105), *range(6, 106)]
+
+
+def test_a_driver_on_the_second_pmod(base, board):
+    driver = devmode(base.iop_pmodb.mb_info)
+    driver.write_cmd(0x40000004, 0)  # GPIO_TRI: all outputs
+    driver.write_cmd(0x40000000, 0xA5)
+    assert driver.read_cmd(0x40000000) == 0xA5
+    assert board.fabric.iops[0].peripherals["gpio"][0] == 0xCC  # pulled up, as ever
 
 
 def test_what_has_no_model_is_memory_and_says_so_once(base, capfd):

@@ -61,7 +61,7 @@ def test_the_stop_button(iop, board, by_hand):
     board.microblaze.reset(active=True)  # nobody is there to answer
 
     def press():
-        waiting.soon(lambda: board.memory.words[MAILBOX])
+        waiting.soon(lambda: board.iop.memory.words[MAILBOX])
         os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
@@ -94,13 +94,13 @@ def test_garbage_in_every_word_of_the_mailbox(iop, board):
     """Whatever is asked for lies beyond DDR or across words, so that the program has to refuse
     it."""
     random = np.random.default_rng(4)
-    mailbox = board.memory.words[MAILBOX:LOADED]
+    mailbox = board.iop.memory.words[MAILBOX:LOADED]
     for _ in range(20):
         mailbox[1:] = random.integers(0, 2**32, len(mailbox) - 1, dtype="u4")
         mailbox[0] = random.integers(1, 2**31) | (random.choice([1, 2, 0x20000000, 0x80000000]))
         assert waiting.soon(lambda: mailbox[0] == 0, pause=0.001)
     serves(iop)
-    board.memory.words[LOADED] ^= 1
+    board.iop.memory.words[LOADED] ^= 1
     with pytest.raises(RuntimeError, match=r"runs another program now.*reset\(\)"):
         serves(iop)
     iop.reset()
@@ -112,7 +112,7 @@ def test_program_memory_overwritten_while_it_runs(iop, board):
     random = np.random.default_rng(5)
     for _ in range(10):
         # Not any garbage: that could write anywhere in DDR, as on a board
-        board.memory.words[random.integers(0, 122, 40)] = STAY
+        board.iop.memory.words[random.integers(0, 122, 40)] = STAY
         time.sleep(0.01)
         iop.reset()
         serves(iop)
@@ -121,7 +121,7 @@ def test_program_memory_overwritten_while_it_runs(iop, board):
 def test_reset_at_random_moments(iop, board):
     random = np.random.default_rng(6)
     buffer = allocate((10**6,), "u4")
-    words = board.memory.words[MAILBOX:]
+    words = board.iop.memory.words[MAILBOX:]
     for _ in range(30):
         words[1], words[2], words[0] = len(buffer), 1, buffer.physical_address
         time.sleep(random.random() * 0.003)
@@ -174,7 +174,7 @@ def test_a_shell_that_allows_only_small_files():
         "import virtual_board; virtual_board.activate()",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
     )
-    assert "the board's memory is a file of 1104 MB: `ulimit -f` shows the most" in run.stderr
+    assert "the board's memory is a file of 1536 MB: `ulimit -f` shows the most" in run.stderr
 
 
 def test_a_kernel_restarted_and_killed():

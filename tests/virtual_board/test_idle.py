@@ -53,7 +53,7 @@ def test_a_write_past_pynq_at_the_last_moment(iop, board, buffer, monkeypatch):
         found = find_wait(*arguments)
         if found is not None and not served:
             served.append(True)
-            words = board.memory.words[MAILBOX // 4 :]
+            words = board.iop.memory.words[MAILBOX // 4 :]
             words[1], words[2], words[0] = 1, 7, buffer.physical_address
         return found
 
@@ -138,7 +138,7 @@ def test_pynqs_program_sleeps_over_its_mailbox_and_its_timer(overlay, board, plu
         assert driver.read() == 25
     driver.set_log_interval_ms(40000)
     driver.start_log()
-    words = board.memory.words
+    words = board.iop.memory.words
     assert sleeps_within(board) and words[0x41C00010 // 4] & 0x80  # TCSR1: it waits for the timer
     assert costs_nothing(board, 0.3)
 

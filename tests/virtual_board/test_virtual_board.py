@@ -96,7 +96,7 @@ def test_no_iop_without_an_overlay(board):
 
 def test_mmio_answers_where_the_board_does(board, overlay):
     MMIO(0x4000F000, 16).write(12, 77)
-    assert board.memory.words[0xF00C // 4] == 77
+    assert board.iop.memory.words[0xF00C // 4] == 77
     assert MMIO(0xF8000000, 0x200).read(0x108) >> 12 == 20
     buffer = allocate((4,))
     buffer[1] = 99
@@ -246,12 +246,12 @@ def test_the_processor_lacks_what_the_stock_iop_lacks(load):
 
 def test_downloading_again_starts_anew(iop, overlay, board):
     overlay.download()
-    assert not board.memory.bram.any()
+    assert not board.iop.memory.bram.any()
     buffer = allocate((4,))
     for call in (lambda: iop.write_to_buffer(buffer, 1, 1)), iop.reset:
         with pytest.raises(RuntimeError, match="overlay was downloaded since.*make a new one"):
             call()
-    assert not board.memory.bram.any()
+    assert not board.iop.memory.bram.any()
     Pynq_Tutorial(overlay.iop1.mb_info).write_to_buffer(buffer, 1, 1)
     assert buffer[0] == 1
 

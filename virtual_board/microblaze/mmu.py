@@ -16,10 +16,10 @@ import mmap
 
 import numpy as np
 
-from ..memory import DDR_END, DDR_WINDOW, SIZE
+from ..memory import BRAM_SIZE, DDR_END, DDR_WINDOW, SIZE
 
 PAGE = 1 << 24  # bytes: the largest that the MMU has
-PARTS, PART_SIZE = 0x48000000, 0x08000000
+PARTS, PART_SIZE = DDR_END, 0x08000000
 # offsets in an IOP's part: its peripherals, from DDR_END on as it sees them; BRAM; a page for all
 # addresses where nothing is; and what the processor runs outside of its program
 PERIPHERALS, BRAM, NOWHERE, OWN_CODE = 0x00000000, 0x05000000, 0x06000000, 0x07000000
@@ -33,7 +33,33 @@ SIZE_16M, VALID = 7 << 7, 0x40
 LAST_WORD = 0xEFFC  # the last word before the mailbox
 
 
-def size(iops):
+MOST_IOPS = 4  # a PYNQ-Z2's base overlay has two for Pmods, an Arduino's and a Raspberry Pi's
+
+
+class IopMemory:
+    """What an IOP's MicroBlaze sees, in its own part of the file.
+
+    Args:
+        shared: The file, as of SharedMemory, with the size that size() gives.
+        number: Which part.
+
+    words: as its program sees it: numpy uint32; the index is the address divided by 4
+    bram: the 64 KB of BRAM as numpy uint8
+    file, size, reset_address, mmu: for Qemu"""
+
+    def __init__(self, shared, number):
+        self.words = view(shared.file, number)
+        self.bram = self.words.view(np.uint8)[:BRAM_SIZE]
+        self.file, self.size = shared.file, shared.words.nbytes
+        self.reset_address, self.mmu = reset_address(number), cpu(number)
+        self._shared, self._number = shared, number
+
+    def put_reset_code(self):
+        """Writes the code that the processor begins with."""
+        put_code(self._shared.words, self._number)
+
+
+def size(iops=MOST_IOPS):
     """Bytes of the file for so many IOPs."""
     return PARTS + iops * PART_SIZE
 

@@ -63,7 +63,7 @@ class MicroBlaze:
     thread, never cuts an exchange with QEMU in two: only the waiting ends.
 
     Args:
-        memory: The board's memory, as of SharedMemory.
+        memory: An IopMemory (mmu.py) or a FlatMemory (reset.py).
         peripherals: The IOP's Peripherals (../peripherals.py)."""
 
     def __init__(self, memory, peripherals):

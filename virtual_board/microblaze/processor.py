@@ -5,7 +5,6 @@ import time
 
 from .idle import FIRST_LOOK, LONGEST_LOOK, find_wait
 from .qemu import Qemu
-from .reset import RESET_CODE, RESET_STUB
 
 # Seconds. QUIET: without a write before a program is looked at, so that requests in a row are never
 # delayed. RAN: of the PC's processor that QEMU must have had since the write, because on a busy
@@ -42,7 +41,8 @@ class Processor:
 
     def start(self):
         """Starts QEMU. QemuError if that does not work."""
-        self._qemu = Qemu(self._memory.words.nbytes, self._memory.file, RESET_STUB)
+        memory = self._memory
+        self._qemu = Qemu(memory.size, memory.file, memory.reset_address, memory.mmu)
         self.pid = self._qemu.pid
         self._poll.register(self._qemu.connection, select.POLLIN)
         for read, address, length in self._peripherals.watchpoints:
@@ -65,7 +65,7 @@ class Processor:
     def hold(self):
         """Stops the processor at its reset address, in a new QEMU if need be."""
         self.waits_for = None
-        self._memory.words[RESET_STUB // 4 : RESET_STUB // 4 + len(RESET_CODE)] = RESET_CODE
+        self._memory.put_reset_code()
         try:
             if self._qemu is None:
                 self.start()
