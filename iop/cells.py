@@ -112,13 +112,15 @@ class Program(MicroblazeProgram, Loaded):
 
 class Stream(InterruptMBStream):
     """Carries calls and their results in a ring buffer for each direction, as pynq's own does. It
-    waits for room or for data as long as the IOP runs the program."""
+    waits for room or for data as long as the IOP runs the program.
+
+    It writes pointers by mmio's array, which wakes a virtual board, unlike the channel's own."""
 
     def __init__(self, program, read_offset, write_offset):
         super().__init__(program, read_offset, write_offset)
         self.program = program
         self.calls = 0  # how many were sent
-        self._write_pointer = write_offset // 4
+        self._write_pointer, self._read_pointer = write_offset // 4, read_offset // 4 + 1
 
     def write(self, data):
         """Sends all of `data`; pynq's own sends only what there is room for."""
@@ -134,8 +136,7 @@ class Stream(InterruptMBStream):
         written = int(channel.control_array[0])
         places = np.arange(written, written + len(data)) % channel.length
         channel.data_array[places] = bytearray(data)
-        # From here on the IOP takes it. mmio's array, unlike the channel's own, wakes a virtual
-        # board.
+        # From here on the IOP takes it.
         self.program.mmio.array[self._write_pointer] = (written + len(data)) % channel.length
         return len(data)
 
@@ -146,7 +147,7 @@ class Stream(InterruptMBStream):
             start = int(channel.control_array[1])
             end = start + min(self.bytes_available(), n - len(data))
             data += channel.data_array[np.arange(start, end) % channel.length].tobytes()
-            channel.control_array[1] = end % channel.length
+            self.program.mmio.array[self._read_pointer] = end % channel.length
         return data
 
     # These two compute with Python's integers: pynq's own use numpy's, and numpy 2 warns that they

@@ -48,6 +48,8 @@ class Fabric:
             if number not in self.iops:
                 self.iops[number] = self._make(described, number)
             self.iops[number].configure()
+        if 0 in self.iops:  # so that Overlay() says at once if QEMU does not work
+            self.iops[0].microblaze.start()
         for number in range(len(overlay.iops), len(self.iops)):
             self.iops[number].close()
             del self.iops[number]

@@ -45,7 +45,11 @@ class IopMemory:
 
     words: as its program sees it: numpy uint32; the index is the address divided by 4
     bram: the 64 KB of BRAM as numpy uint8
+    tells: Python tells of each of its writes to program memory, which it reaches by the board's
+        arrays alone
     file, size, reset_address, mmu: for Qemu"""
+
+    tells = True
 
     def __init__(self, shared, number):
         self.words = view(shared.file, number)

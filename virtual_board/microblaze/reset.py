@@ -23,6 +23,7 @@ class FlatMemory:
     """The base class of a memory that is one MicroBlaze's address space. It has `file`, the file's
     descriptor, and `words`, all of it as numpy uint32."""
 
+    tells = False  # programs write to it, and nobody hears of it
     reset_address, mmu = RESET_STUB, NO_MMU
 
     @property
