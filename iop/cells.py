@@ -29,7 +29,7 @@ from pynq.lib.pynqmicroblaze.rpc import FuncDefVisitor, MicroblazeFunction
 from pynq.lib.pynqmicroblaze.streams import InterruptMBStream
 
 from . import firmware
-from .sharing import Session, board_lock, check_iop, wait
+from .sharing import Session, check_iop, iop_lock, loading, wait
 
 # The address of the mark. pynq's linker script leaves it free, between vectors and program.
 MARK = 0x4C
@@ -83,10 +83,10 @@ class Loaded(PynqMicroblaze):
     def __init__(self, mb_info, mb_program, force=False):
         if not force:  # pynq forces it if the IOP runs the program of an earlier cell
             check_iop(mb_info)
-        self.lock = board_lock()
-        with self.lock.threads, self.lock:
+        self.lock = iop_lock(mb_info)
+        with self.lock.threads, self.lock, loading():
             back = "to have this function back, " + RUN_AGAIN
-            self.session = Session(self.lock, MARK, "this function was compiled", RUN_AGAIN, back)
+            self.session = Session(MARK, "this function was compiled", RUN_AGAIN, back)
             super().__init__(mb_info, mb_program, force=True)
         Loaded.last = self
 

@@ -11,6 +11,7 @@ from helpers.drivers import devmode, in_a_loop, wakes_for
 from helpers.kit import OVERLAY
 from helpers.waiting import soon
 from iop.pynq_tutorial import Pynq_Tutorial
+from iop.sharing import IopLock
 from virtual_board.microblaze import mmu
 from virtual_board.microblaze.qemu import cpu_seconds
 
@@ -82,6 +83,17 @@ def test_they_run_at_the_same_time(base, board):
     iops[0].write_to_buffer(buffer[:100], 100, 5)
     iops[1].write_to_buffer(buffer[100:200], 100, 6)
     assert buffer[:200].tolist() == [*range(5, 105), *range(6, 106)]
+
+
+def test_iops_do_not_wait_for_each_other(base):
+    """Neither in this process nor in another one."""
+    first, second = (Pynq_Tutorial(getattr(base, name).mb_info) for name in IOPS[:2])
+    with first._lock.threads, first._lock:
+        assert fills(base.iop_arduino.mb_info, 3)
+        second.write_to_buffer(allocate((4,), "u4"), 4, 1)
+        other = IopLock(base.device.lock_file, second._lock._address, "iop_pmodb")
+        with other:  # an open file of its own counts as another process
+            pass
 
 
 def test_a_driver_on_the_second_pmod(base, board):
