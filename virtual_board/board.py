@@ -8,7 +8,7 @@ from .cma import CmaPool
 from .connector import Connector
 from .fabric import Fabric
 from .memory import SharedMemory
-from .microblaze import mmu
+from .microblaze.mmu import FILE_SIZE
 
 
 class VirtualBoard:
@@ -25,7 +25,7 @@ class VirtualBoard:
 
         self._process = os.getpid()
         self._lock = threading.RLock()
-        self.memory = SharedMemory(mmu.size())
+        self.memory = SharedMemory(FILE_SIZE)
         self.cma = CmaPool(self.memory)
         self.connector = Connector()
         self.fabric = Fabric(self.memory, self._connector_of)

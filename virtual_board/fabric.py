@@ -27,7 +27,6 @@ class Fabric:
         self._memory, self._connectors = memory, connectors
         self.overlay = None
         self.iops, self.controllers = {}, {}
-        self._parts = []  # the memory of each IOP, in order
         self._kept = {}  # (kind, address): (what is there, its registers)
         self._arrays = {}  # (address, bytes): the array that answers there
 
@@ -83,8 +82,8 @@ class Fabric:
         self.overlay, self.iops = None, {}
 
     def _make(self, described, number):
-        while len(self._parts) <= number:
-            self._parts.append(IopMemory(self._memory, len(self._parts)))
+        shared = self._memory
+        memory = IopMemory(shared.file, shared.words, number, described.memory.base, tells=True)
         connector = self._connectors(number)
 
         def interrupt(level):
@@ -92,7 +91,7 @@ class Fabric:
                 controller, line = described.interrupt
                 self.controllers[controller].line(line, level)
 
-        return Iop(described, self._parts[number], connector, interrupt)
+        return Iop(described, memory, connector, interrupt)
 
     def _put(self, ip):
         key = ip.kind, ip.base

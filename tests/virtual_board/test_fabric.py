@@ -70,10 +70,10 @@ def test_they_run_at_the_same_time(base, board):
     before = sum(map(cpu_seconds, pids))
     time.sleep(1)
     assert sum(map(cpu_seconds, pids)) - before < 0.02 and len(set(pids)) == 3
-    # to where the first one's memory is in the file
+    # to where the first one's reset code is in the file
     wild, rest = parts[2].memory.words, parts[:2]
     programs = [iop.memory.words[: 0xF000 // 4].copy() for iop in rest]
-    wild[0] = 0xB0000000 | (mmu.part(0) + mmu.BRAM) >> 16  # imm; addik r3; sw r3, r0, r3; bri 0
+    wild[0] = 0xB0000000 | (mmu.PARTS + mmu.OWN_CODE) >> 16  # imm; addik r3; sw r3, r0, r3; bri 0
     wild[1:4] = 0x30600000, 0xD8601800, 0xB8000000
     parts[2].microblaze.reset(active=True)
     parts[2].microblaze.reset(active=False)

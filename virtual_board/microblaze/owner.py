@@ -64,7 +64,7 @@ class MicroBlaze:
     thread, never cuts an exchange with QEMU in two: only the waiting ends.
 
     Args:
-        memory: An IopMemory (mmu.py) or a FlatMemory (reset.py).
+        memory: An IopMemory (mmu.py).
         peripherals: The IOP's Peripherals (../peripherals.py)."""
 
     def __init__(self, memory, peripherals):

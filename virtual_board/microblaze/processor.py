@@ -48,7 +48,7 @@ class Processor:
         if self._qemu is not None:
             return
         memory = self._memory
-        self._qemu = Qemu(memory.size, memory.file, memory.reset_address, memory.mmu)
+        self._qemu = Qemu(memory)
         self.pid = self._qemu.pid
         self._poll.register(self._qemu.connection, select.POLLIN)
         for read, address, length in self._peripherals.watchpoints:

@@ -89,6 +89,14 @@ def wait():
         pass
 
 
+def arduino():
+    """Uses another IOP than the one that another process holds."""
+    sharing.WAIT = 0.5
+    iop, buffer = Pynq_Tutorial(Overlay("base.bit").iop_arduino.mb_info), allocate((100,), "u4")
+    iop.write_to_buffer(buffer, 100, 5)
+    assert buffer.tolist() == list(range(5, 105))
+
+
 def met():
     """Another kernel downloads the base overlay just when this one starts its program. Does the
     board's server still answer?"""
