@@ -1,4 +1,4 @@
-"""Circuits of students, as Python classes in place of IPs that the virtual board has no model of."""
+"""Students' own IPs, as Python classes."""
 
 import re
 import traceback

@@ -1,5 +1,5 @@
-"""What Linux reaches in the fabric beside the memories of IOPs: the models of the overlay's IPs, and
-what connects them with each other, with the board's parts and with the processing system."""
+"""What Linux reaches in the fabric beside the memories of IOPs: the models of the overlay's IPs,
+and what connects them with each other, with the board's parts and with the processing system."""
 
 import threading
 import time
@@ -33,7 +33,8 @@ class Slot:
 
 
 class IrqLine:
-    """An interrupt input of the processing system, active while it is high. Needs the bus's lock."""
+    """An interrupt input of the processing system, active while it is high. Whoever uses it holds
+    the bus's lock."""
 
     def __init__(self):
         self._level, self._waiting = False, []

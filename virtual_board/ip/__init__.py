@@ -14,10 +14,7 @@ from .io_switch import IoSwitch
 from .spi import Spi
 from .timer import Timer
 
-__all__ = [
-    *("Dma", "FlipFlop", "Gpio", "Iic", "Intc", "IoSwitch", "Spi", "Timer"),
-    *("OF_AN_IOP", "OF_LINUX"),
-]
+__all__ = ["Dma", "FlipFlop", "Gpio", "Iic", "Intc", "IoSwitch", "Spi", "Timer"]
 
 # the models of what an IOP's MicroBlaze reaches, by KIND; what has none is memory there
 OF_AN_IOP = {model.KIND: model for model in (Gpio, Iic, IoSwitch, Spi, Timer)}
