@@ -5,7 +5,9 @@ import numpy as np
 from .iop import Iop
 from .ip import Intc
 from .microblaze.mmu import MOST_IOPS, IopMemory
+from .modules.device import MOST_PINS
 from .watched import Unmodelled, WatchedMemory
+from .wiring import Wiring
 
 
 class Fabric:
@@ -17,7 +19,7 @@ class Fabric:
 
     Args:
         memory: The board's, as of SharedMemory.
-        connectors: A function that returns what the pins of an IOP lead to, from its number.
+        connectors: {name: Wiring} of the board's connectors, as a description.Iop names them.
 
     overlay: the description.Overlay that was downloaded last, or None
     iops: {number: Iop}, numbered from 0 on by the address of their memory
@@ -83,7 +85,8 @@ class Fabric:
     def _make(self, described, number):
         while len(self._parts) <= number:
             self._parts.append(IopMemory(self._memory, len(self._parts)))
-        connector = self._connectors(number)
+        # what leads to none of them has pins, but nothing can be plugged in
+        connector = self._connectors.get(described.connector) or Wiring(None, MOST_PINS)
 
         def interrupt(level):
             if described.interrupt is not None and described.interrupt[0] in self.controllers:

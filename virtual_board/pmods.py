@@ -5,10 +5,10 @@ device of your own. modules/ has a file for each.
     Pmod_OLED(overlay.iop1.mb_info).write("Hello")    # pynq's own driver
     oled                                              # as the last line of a cell: the picture
 
-Derive your own device from I2cDevice, SpiDevice or PmodDevice. The thread that serves the IOP calls
+Derive your own device from I2cDevice, SpiDevice, UartDevice or PmodDevice. The thread that serves the IOP calls
 its methods, one at a time, while the IOP's program waits; any thread may set its attributes. It
 answers at once: on the virtual board no transfer takes time."""
 
-from .modules import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevice, Tmp2
+from .modules import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevice, Tmp2, UartDevice
 
-__all__ = ["Als", "I2cDevice", "Led8", "Oled", "PmodDevice", "SpiDevice", "Tmp2"]
+__all__ = ["Als", "I2cDevice", "Led8", "Oled", "PmodDevice", "SpiDevice", "Tmp2", "UartDevice"]

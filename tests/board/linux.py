@@ -34,12 +34,13 @@ import numpy as np
 from helpers.kit import ROOT as KIT
 from helpers.waiting import soon
 from virtual_board import description
-from virtual_board.connector import Connector
+from virtual_board.connector import PULLED_UP
 from virtual_board.memory import DDR_SIZE, PAGE, SIZE
 from virtual_board.microblaze.owner import MicroBlaze
 from virtual_board.microblaze.reset import FlatMemory
 from virtual_board.peripherals import Peripherals
 from virtual_board.pmods import Tmp2
+from virtual_board.wiring import Wiring
 
 LIBRARY = os.environ["LIBRARY"]  # board.c's
 PHYSICAL = 1 << 32  # bytes: what a Zynq's 32-bit addresses reach
@@ -161,9 +162,9 @@ class Fabric:
         self.state, self.flags = state, "0"
         self.pins.clear()
         self._memory.power_up()
-        connector = Connector()
-        connector.plug(Tmp2())
-        peripherals = Peripherals(described(), self._memory.words, connector, lambda level: None)
+        wiring = Wiring("pmoda", 8, PULLED_UP["pmoda"])
+        wiring.plug(Tmp2())
+        peripherals = Peripherals(described(), self._memory.words, wiring, lambda level: None)
         self.microblaze = MicroBlaze(self._memory, peripherals)
         self.microblaze.reset(active=True)
 

@@ -9,11 +9,19 @@ from .flip_flop import FlipFlop
 from .gpio import Gpio
 from .iic import Iic
 from .intc import Intc
+from .iop_intc import IopIntc
 from .io_switch import IoSwitch
 from .spi import Spi
 from .timer import Timer
+from .uart_lite import UartLite
+from .xadc import Xadc
 
-__all__ = ["FlipFlop", "Gpio", "Iic", "Intc", "IoSwitch", "Spi", "Timer", "OF_AN_IOP"]
+__all__ = [
+    *("FlipFlop", "Gpio", "Iic", "Intc", "IopIntc", "IoSwitch", "Spi", "Timer", "UartLite", "Xadc"),
+    "OF_AN_IOP",
+]
 
 # the models of what an IOP's MicroBlaze reaches, by KIND; what has none is memory there
-OF_AN_IOP = {model.KIND: model for model in (Gpio, Iic, IoSwitch, Spi, Timer)}
+OF_AN_IOP = {
+    model.KIND: model for model in (Gpio, Iic, IopIntc, IoSwitch, Spi, Timer, UartLite, Xadc)
+}

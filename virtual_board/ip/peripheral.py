@@ -1,6 +1,6 @@
 """The base class of an IOP's peripherals: registers, 32 bits each, at offsets in bytes."""
 
-REGISTERS = 0x80  # more than any of them has
+REGISTERS = 0x100  # more than any of them has
 
 
 class Peripheral:
