@@ -125,7 +125,7 @@ class Peripherals:
     def signal(self, ip, pin):
         """Which of an IO switch's signals of a kind leads to a pin of a timer: 0 for PWM0. None:
         none does."""
-        for name, end in ip.wires.get(pin, ()):
+        for _, end in ip.wires.get(pin, ()):
             # several timers reach the switch through a concatenation, whose inputs are In0, In1...
             return int(end[2:]) if end.startswith("In") else 0
         return None

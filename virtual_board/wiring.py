@@ -1,4 +1,4 @@
-"""What an IOP's pins lead to: the devices in a connector, and how the IOP's peripherals reach them."""
+"""What an IOP's pins lead to: the devices in a connector, and how its peripherals reach them."""
 
 import collections
 import operator
@@ -107,8 +107,9 @@ class Wiring:
                     f"{name} has no method {method}: write one, as described in {base.__name__} of"
                     " virtual_board/modules/device.py."
                 )
-        if isinstance(device, I2cDevice):
-            self._check_address(name, device.address)
+        for part in (device, *device.parts):
+            if isinstance(part, I2cDevice):
+                self._check_address(type(part).__name__, part.address)
         others = self._those(SpiDevice)
         if isinstance(device, SpiDevice) and others:
             raise ValueError(
@@ -168,15 +169,19 @@ class Wiring:
                 " board.plug(it) plugs it in."
             )
         self.devices = [other for other in self.devices if other is not device]
-        if device is self._addressed:
+        if any(self._addressed is part for part in (device, *device.parts)):
             self._addressed = None
 
     def _has(self, device):
         # by identity, because a student's class may define __eq__
         return any(device is other for other in self.devices)
 
+    def _all(self):
+        """The devices, and the parts of those that have some."""
+        return [one for device in self.devices for one in (device, *device.parts)]
+
     def _those(self, kind):
-        return [device for device in self.devices if isinstance(device, kind)]
+        return [device for device in self._all() if isinstance(device, kind)]
 
     # The pins
 
@@ -184,13 +189,13 @@ class Wiring:
         """The IOP's pins may have changed."""
         if self._pins != (levels, driven):
             self._pins = levels, driven
-            for device in self.devices:
+            for device in self._all():
                 self._call(device, "pins", levels, driven)
 
     def wrote(self):
         """The program has written to its pins; show() came before, if that changed one."""
         now = time.monotonic()
-        for device in self.devices:
+        for device in self._all():
             self._call(device, "wrote", *self._pins, now)
 
     def show_pwm(self, signals):
@@ -198,7 +203,7 @@ class Wiring:
         before, self._pwm = self._pwm, signals
         for pin in sorted({*before, *signals}):
             if before.get(pin) != signals.get(pin):
-                for device in self.devices:
+                for device in self._all():
                     self._call(device, "pwm", pin, *signals.get(pin, (0, 0)))
 
     def inputs(self):

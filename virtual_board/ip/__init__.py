@@ -9,16 +9,25 @@ from .flip_flop import FlipFlop
 from .gpio import Gpio
 from .iic import Iic
 from .intc import Intc
-from .iop_intc import IopIntc
 from .io_switch import IoSwitch
+from .iop_intc import IopIntc
 from .spi import Spi
 from .timer import Timer
 from .uart_lite import UartLite
 from .xadc import Xadc
 
 __all__ = [
-    *("FlipFlop", "Gpio", "Iic", "Intc", "IopIntc", "IoSwitch", "Spi", "Timer", "UartLite", "Xadc"),
+    "FlipFlop",
+    "Gpio",
+    "Iic",
+    "Intc",
+    "IoSwitch",
+    "IopIntc",
     "OF_AN_IOP",
+    "Spi",
+    "Timer",
+    "UartLite",
+    "Xadc",
 ]
 
 # the models of what an IOP's MicroBlaze reaches, by KIND; what has none is memory there

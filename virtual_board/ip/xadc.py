@@ -50,5 +50,5 @@ class Xadc(Peripheral):
 
 
 def _code(part):
-    """A result for this part of full scale: 12 bits, the highest of 16 (UG480, status registers)."""
+    """A result for this part of full scale: 12 bits, the upper ones of 16 (UG480)."""
     return min(max(int(part * 4096), 0), 4095) << 4

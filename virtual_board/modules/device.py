@@ -14,10 +14,11 @@ class PmodDevice:
     capture_period: ticks of 10 ns between the rising edges that it sends to the capture input of a
         timer; 0: none
     capture_pin: the pin on which it sends them; None: whichever a timer captures
-    wires: pins that it has for itself; another module with one of them cannot be plugged in"""
+    wires: pins that it has for itself; another module with one of them cannot be plugged in
+    parts: further devices of the same module, as one with several I2C addresses has them"""
 
     capture_period, capture_pin = 0, None
-    wires = ()
+    wires, parts = (), ()
     _wiring = None  # of the connector that it is plugged into
     _refresh = None  # a function of the board's, to be called when a driven pin has changed
     _drives = ()  # (pin, level) of each pin that the module drives
