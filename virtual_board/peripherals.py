@@ -86,6 +86,7 @@ class Peripherals:
         self.connector.pulses.clear()
         for model in self._reset_with_iop:
             model.reset()
+        self.pwm_changed()
         self._told.clear()
         self.serving = bool(self.connector.devices)
 

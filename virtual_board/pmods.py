@@ -1,5 +1,5 @@
-"""Virtual modules to plug into the virtual board's connectors, and the classes from which you derive a
-device of your own. modules/ has a file for each.
+"""Virtual modules to plug into the virtual board's connectors, and the classes from which you
+derive a device of your own. modules/ has a file for each or for a family.
 
     oled = board.plug(Oled())
     Pmod_OLED(overlay.iop1.mb_info).write("Hello")    # pynq's own driver

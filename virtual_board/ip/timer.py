@@ -30,7 +30,7 @@ class Timer(Peripheral):
 
     KIND = "xilinx.com:ip:axi_timer"
     TCSR0, TLR0, TCR0, TCSR1, TLR1, TCR1 = 0x00, 0x04, 0x08, 0x10, 0x14, 0x18
-    WRITTEN = TCSR0, TCSR1
+    WRITTEN = TCSR0, TLR0, TCSR1, TLR1
     READ = TCR0, TCR1
 
     @classmethod
@@ -95,6 +95,11 @@ class Timer(Peripheral):
         self._show_interrupt()
 
     def written(self, offset, value):
+        if offset in (self.TCSR0, self.TCSR1):
+            self._control(offset, value)
+        self._pwm_changed()
+
+    def _control(self, offset, value):
         counter, other = self._counters if offset == self.TCSR0 else self._counters[::-1]
         ticks = self._ticks()
         captures = value & CAPT and value & ENT and not counter.has(ENT | TINT)
@@ -106,7 +111,6 @@ class Timer(Peripheral):
         counter.written(value, self._now)
         self._shown = dict.fromkeys(self._shown, self._now)
         self.catch_up()
-        self._pwm_changed()
 
     def was_read(self, offset):
         began = int(self._began * HZ)

@@ -1,4 +1,4 @@
-"""What can be plugged into a connector: a file for each module or family, whose first line names its
+"""What can be plugged into a connector: a file for each module or family. Its first line names the
 data sheet.
 
 To add one, write a file like tmp2.py, and add its class here and to virtual_board/pmods.py."""

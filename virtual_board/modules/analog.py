@@ -1,4 +1,4 @@
-"""Grove sensors that give a voltage: on an analog pin of the Arduino connector, or in a GroveAdc."""
+"""Grove sensors that give a voltage, on an analog pin of the Arduino connector or in a GroveAdc."""
 
 import math
 

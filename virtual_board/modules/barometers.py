@@ -34,7 +34,7 @@ class Bmp180(_Barometer):
         super().written(number, byte)
         if number == self.CTRL_MEAS:
             self.registers[number] &= ~0x20  # Sco: the conversion has ended
-            ut = solve(self._b5, self.celsius * 160 - 8, 0, 0xFFFF)
+            ut = solve(self._b5, self.celsius * 160, 0, 0xFFFF)
             if byte & 0x3F == self.TEMPERATURE:
                 self.put(self.OUT, struct.pack(">H", ut))
             else:

@@ -9,7 +9,10 @@ from .registers import RegisterFile
 
 
 class Th02(RegisterFile):
-    """Grove temperature and humidity sensor: a TH02. percent: of humidity"""
+    """Grove temperature and humidity sensor: a TH02. percent: of humidity
+
+    A read that begins at DATAH gets STATUS first. The data sheet does not say so, but the programs
+    that work with a TH02, Seeed's and pynq's, skip that byte."""
 
     address = 0x40
     STATUS, DATAH, CONFIG, ID = 0x00, 0x01, 0x03, 0x11
@@ -21,6 +24,11 @@ class Th02(RegisterFile):
     def __init__(self, celsius=21.5, percent=45):
         self.celsius, self.percent = celsius, percent
         super().__init__()
+
+    def start(self, reading):
+        super().start(reading)
+        if reading and self._pointer == self.DATAH:
+            self._pointer = self.STATUS
 
     def written(self, number, byte):
         super().written(number, byte)
