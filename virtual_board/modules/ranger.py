@@ -17,6 +17,7 @@ class UltrasonicRanger(PmodDevice):
         self._pin, self.wires = pin, (pin,)
         self._high = False
         self.centimeters = centimeters
+        self.drive(pin, 0)  # while there is no echo
 
     def changed(self):
         """The obstacle has moved, which the next pulse finds."""
