@@ -101,21 +101,25 @@ class Iop:
             self.design.wire(*(ends[::-1] if into_ip else ends), width=width)
         return full
 
-    def timers(self, number, group):
-        """Adds timers. Their signals go to the IO switch and to the controller together."""
+    def timers(self, number, group, second=()):
+        """Adds timers. Their signals go to the IO switch and to the controller together.
+
+        Args:
+            second: Which of them have pins for their second counter, too.
+        Returns:
+            Their interrupt outputs."""
         names = [self.add(f"{group}/timer_{n}", TIMER, TIMER_AT + n * NEXT) for n in range(number)]
         inside = f"{self.name}/{group}"
-        for part, pin, end in [
-            ("timer_generate", "generateout0", "timer_o"),
-            ("timer_pwm", "pwm0", "pwm_o"),
-        ]:
-            outputs = [f"{name}.{pin}" for name in names]
-            self.design.concatenate(f"{inside}/{part}", outputs, f"{self.switch}.{end}")
-        for n, name in enumerate(names):
+        counters = [(name, 0) for name in names] + [(names[n], 1) for n in second]
+        pwms, generated = [f"{name}.pwm0" for name in names], []
+        for n, (name, counter) in enumerate(counters):
+            generated.append(f"{name}.generateout{counter}")
             capture = f"{inside}/timer_capture_{n}"
             self.design.add(capture, "xilinx.com:ip:xlslice:1.0", {"DIN_FROM": n, "DIN_TO": n})
-            self.design.wire(f"{self.switch}.timer_i", f"{capture}.Din", width=number)
-            self.design.wire(f"{capture}.Dout", f"{name}.capturetrig0")
+            self.design.wire(f"{self.switch}.timer_i", f"{capture}.Din", width=len(counters))
+            self.design.wire(f"{capture}.Dout", f"{name}.capturetrig{counter}")
+        self.design.concatenate(f"{inside}/timer_generate", generated, f"{self.switch}.timer_o")
+        self.design.concatenate(f"{inside}/timer_pwm", pwms, f"{self.switch}.pwm_o")
         return [f"{name}.interrupt" for name in names]
 
     def interrupts(self, kinds, *outputs):
@@ -147,13 +151,14 @@ def arduino(design, name, memory, number):
     gpio = iop.add("gpio_subsystem/arduino_gpio", GPIO, GPIO_AT + 2 * NEXT, switched=0, **pins)
     uart = iop.add("uartlite", UART, UART_AT, with_reset=False, switched=0)
     iic = iop.add("iic_subsystem/iic_direct", IIC, IIC_AT)
-    fifo = dict(C_NUM_SS_BITS=1, C_FIFO_DEPTH=16, with_reset=False)
-    shared = iop.add("spi_subsystem/spi_shared", SPI, SPI_AT - NEXT, switched=0, **fifo)
+    fifo = dict(C_NUM_SS_BITS=1, C_FIFO_DEPTH=16)
+    at = SPI_AT - NEXT
+    shared = iop.add("spi_subsystem/spi_shared", SPI, at, with_reset=False, switched=0, **fifo)
     direct = iop.add("spi_subsystem/spi_direct", SPI, SPI_AT, **fifo)
     iop.add("xadc", "xilinx.com:ip:xadc_wiz:3.3", SWITCH_AT + NEXT, with_reset=False)
     iop.interrupts(
         0xFFFFFB80,
-        *iop.timers(6, "timers_subsystem"),
+        *iop.timers(6, "timers_subsystem", second=(1, 2)),
         f"{iic}.iic2intc_irpt",
         *(f"{spi}.ip2intc_irpt" for spi in (direct, shared)),
         *(f"{uart}.interrupt", f"{gpio}.ip2intc_irpt"),
