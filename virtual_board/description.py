@@ -68,8 +68,15 @@ class Ip(namedtuple("Ip", OF_AN_IP, defaults=({}, 4))):
 
     def parameter(self, name, default=0):
         """The number that a parameter has, under this name or in small letters, as Vivado also
-        writes it; the default if the description does not give it."""
-        return int(str(self.parameters.get(name, self.parameters.get(name.lower(), default))), 0)
+        writes it; the default if the description does not give it. ValueError if it is none."""
+        value = self.parameters.get(name, self.parameters.get(name.lower(), default))
+        try:
+            return int(str(value), 0)
+        except ValueError:
+            raise ValueError(
+                f"In the .hwh, {self.name} has {name} = {value!r}, and that is a number: write the"
+                " .hwh anew from Vivado."
+            ) from None
 
 
 class Iop(
