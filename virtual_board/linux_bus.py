@@ -88,9 +88,10 @@ class LinuxBus:
             # described by now: which GPIO is wired to what
             before, self._overlay = self._overlay, overlay
             try:
-                return [self._make(ip) for ip in overlay.ips + overlay.others]
+                made = [self._make(ip) for ip in overlay.ips + overlay.others]
             finally:
                 self._overlay = before
+        return made
 
     def _make(self, ip):
         slot, words = None, np.zeros(0, np.uint32)
