@@ -3,16 +3,16 @@ emulator, beside the least that the instruction set allows."""
 
 import os
 
-from virtual_board.memory import SIZE, SharedMemory
+from virtual_board.memory import SharedMemory
+from virtual_board.microblaze.mmu import FILE_SIZE, IopMemory
 from virtual_board.microblaze.qemu import Qemu
-from virtual_board.microblaze.reset import RESET_STUB
 
 from .measure import ON_BOARD
 
-BRAI_0 = 0xB8080000  # the instruction "jump to address 0"
 # words: their difference has no start-up in it, nor what is left over by an unrolled loop
 LENGTHS = 64, 320
-MOST_STEPS = 100000
+MOST_STEPS = 200000  # most of them are the reset code's
+BRAM = 0x40000000  # its physical address, which does not matter here
 # A word needs a store, for no instruction stores two, and as no two words are alike, an addition
 # that makes the next value. Unrolled without end, what a loop needs beside them (the address, the
 # end, the jump) is nothing a word.
@@ -26,23 +26,24 @@ def instructions_a_word():
 
     with open(mailbox.PROGRAM, "rb") as file:
         program = file.read()
-    memory = SharedMemory()
+    memory = SharedMemory(FILE_SIZE)
+    iop = IopMemory(memory.file, memory.words, 0, BRAM)
+    iop.put_reset_code()
     qemu = None
     try:
-        qemu = Qemu(SIZE, memory.file, RESET_STUB)
-        memory.words[RESET_STUB // 4] = BRAI_0
-        memory.words.view("u1")[: len(program)] = bytearray(program)
+        qemu = Qemu(iop)
+        iop.bram[: len(program)] = bytearray(program)
 
         def steps_until(word, value):
             for steps in range(MOST_STEPS):
-                if memory.words[word // 4] == value:
+                if iop.words[word // 4] == value:
                     return steps
                 qemu.stub.step()
             raise RuntimeError(f"the program did not answer within {MOST_STEPS} instructions")
 
         def steps_for(length):
-            memory.words[mailbox.ARRAY_LENGTH // 4] = length
-            memory.words[mailbox.BUFFER_ADDR // 4] = 0x1000  # any place in DDR will do
+            iop.words[mailbox.ARRAY_LENGTH // 4] = length
+            iop.words[mailbox.BUFFER_ADDR // 4] = 0x1000  # any place in DDR will do
             return steps_until(mailbox.BUFFER_ADDR, 0)
 
         steps_until(mailbox.STATUS, mailbox.STATUS_READY)

@@ -29,7 +29,7 @@ from pynq.lib.pynqmicroblaze.rpc import FuncDefVisitor, MicroblazeFunction
 from pynq.lib.pynqmicroblaze.streams import InterruptMBStream
 
 from . import firmware
-from .sharing import Session, board_lock, check_iop, wait
+from .sharing import Session, check_iop, iop_lock, loading, wait
 
 # The address of the mark. pynq's linker script leaves it free, between vectors and program.
 MARK = 0x4C
@@ -69,6 +69,11 @@ def install():
     rpc.MicroblazeFunction, rpc.FuncDefVisitor = Function, Visitor
 
 
+def load_ipython_extension(shell):
+    """Called in each kernel of the kit's .venv, which has this module among its extensions."""
+    install()
+
+
 class Loaded(PynqMicroblaze):
     """Loads a program while it has the IOP's lock, and marks it.
 
@@ -83,10 +88,10 @@ class Loaded(PynqMicroblaze):
     def __init__(self, mb_info, mb_program, force=False):
         if not force:  # pynq forces it if the IOP runs the program of an earlier cell
             check_iop(mb_info)
-        self.lock = board_lock()
-        with self.lock.threads, self.lock:
+        self.lock = iop_lock(mb_info)
+        with self.lock.threads, self.lock, loading():
             back = "to have this function back, " + RUN_AGAIN
-            self.session = Session(self.lock, MARK, "this function was compiled", RUN_AGAIN, back)
+            self.session = Session(MARK, "this function was compiled", RUN_AGAIN, back)
             super().__init__(mb_info, mb_program, force=True)
         Loaded.last = self
 
@@ -112,13 +117,15 @@ class Program(MicroblazeProgram, Loaded):
 
 class Stream(InterruptMBStream):
     """Carries calls and their results in a ring buffer for each direction, as pynq's own does. It
-    waits for room or for data as long as the IOP runs the program."""
+    waits for room or for data as long as the IOP runs the program.
+
+    It writes pointers by mmio's array, which wakes a virtual board, unlike the channel's own."""
 
     def __init__(self, program, read_offset, write_offset):
         super().__init__(program, read_offset, write_offset)
         self.program = program
         self.calls = 0  # how many were sent
-        self._write_pointer = write_offset // 4
+        self._write_pointer, self._read_pointer = write_offset // 4, read_offset // 4 + 1
 
     def write(self, data):
         """Sends all of `data`; pynq's own sends only what there is room for."""
@@ -134,8 +141,7 @@ class Stream(InterruptMBStream):
         written = int(channel.control_array[0])
         places = np.arange(written, written + len(data)) % channel.length
         channel.data_array[places] = bytearray(data)
-        # From here on the IOP takes it. mmio's array, unlike the channel's own, wakes a virtual
-        # board.
+        # From here on the IOP takes it.
         self.program.mmio.array[self._write_pointer] = (written + len(data)) % channel.length
         return len(data)
 
@@ -146,7 +152,7 @@ class Stream(InterruptMBStream):
             start = int(channel.control_array[1])
             end = start + min(self.bytes_available(), n - len(data))
             data += channel.data_array[np.arange(start, end) % channel.length].tobytes()
-            channel.control_array[1] = end % channel.length
+            self.program.mmio.array[self._read_pointer] = end % channel.length
         return data
 
     # These two compute with Python's integers: pynq's own use numpy's, and numpy 2 warns that they

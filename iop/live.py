@@ -7,7 +7,7 @@ from tornado.ioloop import PeriodicCallback  # every Jupyter kernel runs on it
 
 from .pictures import table
 from .pynq_tutorial import MAILBOX_WORDS
-from .sharing import board_lock
+from .sharing import downloads
 
 LOOKS = 100  # milliseconds from one look to the next
 _ends = []  # what ends the last call
@@ -26,8 +26,7 @@ def live_mailbox(mailbox, seconds=600):
     """
     while _ends:
         _ends.pop()()
-    lock = board_lock()
-    overlay, last = lock.overlay(), time.monotonic() + seconds
+    overlay, last = downloads.last(), time.monotonic() + seconds
     until = time.strftime("%H:%M:%S on %d %B", time.localtime(time.time() + seconds))
     until = f"live until {until}, or until the kernel ends"
 
@@ -41,7 +40,7 @@ def live_mailbox(mailbox, seconds=600):
 
     def look():
         nonlocal words
-        if lock.overlay() != overlay or time.monotonic() > last:
+        if downloads.last() != overlay or time.monotonic() > last:
             return end()
         before, words = words, read()
         if words != before:

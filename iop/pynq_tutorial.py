@@ -15,7 +15,7 @@ from pynq.lib import PynqMicroblaze
 from . import cells, pynq_state
 from .buffers import FREED, from_memory, integer, is_allocated, locate, to_memory
 from .firmware import PROGRAM, read_program
-from .sharing import Session, board_lock, check_iop, wait
+from .sharing import Session, check_iop, iop_lock, loading, wait
 
 PYNQ = os.path.dirname(pynq.__file__)
 # Now, because every notebook downloads the overlay next, and may begin a cell with %%microblaze.
@@ -47,8 +47,9 @@ class Pynq_Tutorial:
     iop = Pynq_Tutorial(overlay.iop1.mb_info)
     iop.write_to_buffer(buffer, length=10, data=1)
 
-    Any thread may call any method. All notebooks of a board share this one IOP: each call takes it,
-    waits if another process has it, and checks that overlay and program are still this object's."""
+    Any thread may call any method. All notebooks of a board share the IOP: each call takes it,
+    waits if another process has it, and checks that overlay and program are still this object's.
+    Objects of different IOPs do not wait for each other."""
 
     def __init__(self, mb_info, program=None):
         """Loads the program into the IOP and waits until it takes requests.
@@ -64,11 +65,11 @@ class Pynq_Tutorial:
         program = os.path.abspath(program or PROGRAM)
         self._mb_info, self._program = mb_info, read_program(program)
         check_iop(mb_info)
-        self._lock = board_lock()
+        self._lock = iop_lock(mb_info)
         with self._lock.threads, self._lock:
             anew = "make a new one with Pynq_Tutorial(overlay.iop1.mb_info)."
             again = "start this one's with reset()."
-            self._session = Session(self._lock, LOADED, "this Pynq_Tutorial was made", anew, again)
+            self._session = Session(LOADED, "this Pynq_Tutorial was made", anew, again)
             # before this process began to watch
             other = pynq_state.another(PYNQ, PL.bitfile_name)
             if other:
@@ -78,7 +79,7 @@ class Pynq_Tutorial:
                 )
             # Not the names of the interrupt: pynq would then wait for one in a thread of its own.
             names = {name: mb_info[name] for name in ("ip_name", "rst_name")}
-            with self._loading():
+            with loading(), self._loading():
                 self._microblaze = PynqMicroblaze(names, program, force=True)
             self._memory = self._microblaze.mmio.array
             self._loaded = zlib.crc32(f"{PL.timestamp} {self._program}".encode()) or 1
@@ -168,7 +169,7 @@ class Pynq_Tutorial:
         made, the mark is gone; if before, the memory is not this program. Both are checked, so a
         mailbox that a load has cleared is never taken for an answer."""
         microblaze, size = self._microblaze, len(self._program)
-        with self._loading():
+        with loading(), self._loading():
             microblaze.reset()
             # clears all of the mailbox, too
             PL.load_ip_data(microblaze.ip_name, microblaze.mb_program, zero=True)

@@ -1,13 +1,18 @@
-"""Lets several notebooks share a board: processes use its IOP in turn, and notice if another has
-changed the program or the overlay.
+"""Lets several notebooks share a board: processes use each of its IOPs in turn, and notice if
+another has changed the program or the overlay.
 
-Linux keeps the processes apart with flock(), whose lock ends with its process. inotify on the FPGA
-manager's file tells all of them about a download; pynq 3 tells only the process that made it."""
+Linux keeps the processes apart with a lock on a range of bytes of the file in which all memory is,
+at the IOP's own address. The lock belongs to the open file (fcntl(2), "Open file description
+locks"), so it ends with its process, and two threads are kept apart as two processes are. inotify
+on the FPGA manager's file tells all of them about a download; pynq 3 tells only the process that
+made it."""
 
 import ctypes
 import fcntl
+import glob
 import os
 import re
+import struct
 import termios
 import threading
 import time
@@ -26,8 +31,11 @@ IN_MODIFY, IN_OPEN = 0x2, 0x20  # linux/inotify.h
 WAIT = 10.0  # seconds for another process's lock: longer than any request that does not hang
 LOOK_WITHOUT_PAUSE = 3e-5  # seconds: less than half of the shortest sleep under Linux
 LONGEST_PAUSE = 1e-3  # seconds; the pauses before it are a quarter of the wait so far
+F_OFD_SETLK = 37  # linux/fcntl.h; Python has its name from 3.9 on
+IOP_BYTES = 0x10000  # of every IOP's memory, as Linux sees it
 
-_locks = weakref.WeakValueDictionary()  # this process's BoardLocks, by the files that they lock
+_locks = weakref.WeakValueDictionary()  # this process's IopLocks, by file and address
+_loading = {}  # by process, because a forked child has a lock of its own: that of loading()
 
 
 def wait(condition, end=float("inf"), meanwhile=lambda: None):
@@ -50,42 +58,44 @@ def wait(condition, end=float("inf"), meanwhile=lambda: None):
     return True
 
 
-def board_lock():
-    """The lock of the active board: the same object for all callers in this process, as long as one
-    of them keeps it."""
+def iop_lock(mb_info):
+    """The lock of an IOP: the same object for all callers in this process, as long as one of them
+    keeps it. RuntimeError if the overlay that is downloaded now has no such IOP."""
     path = getattr(Device.active_device, "lock_file", DEVICE_FILE)
-    found = os.stat(path)
-    key = found.st_dev, found.st_ino
-    return _locks.get(key) or _locks.setdefault(key, BoardLock(path))
+    found, address = os.stat(path), find_iop(mb_info)["phys_addr"]
+    key = found.st_dev, found.st_ino, address
+    name = mb_info["ip_name"].split("/")[0]
+    return _locks.get(key) or _locks.setdefault(key, IopLock(path, address, name))
 
 
-class BoardLock:
-    """Within `with lock.threads, lock:` no other thread or process has the board's IOPs.
+class IopLock:
+    """Within `with lock.threads, lock:` no other thread or process has the IOP.
 
     After WAIT seconds it raises RuntimeError, which names the process that has the lock. Any thread
     may enter it, but not twice. A forked child gets a lock of its own.
 
     There are two steps because of the stop button: if a KeyboardInterrupt comes just when a lock
     was taken, only the interpreter's own lock is certain to be released. The file's lock may stay
-    with the process then, until the process uses it again."""
+    with the process then, until the process uses it again.
 
-    def __init__(self, path):
-        self._path = path
-        self._downloads = 1
+    Args:
+        path: The file in which all memory is.
+        address: The physical address of the IOP's memory.
+        name: The IOP's, for errors."""
+
+    def __init__(self, path, address, name):
+        self._path, self._address, self._name = path, address, name
         self._open()
 
     def _open(self):
         self._threads = threading.Lock()
-        self._file = open(self._path, "rb", buffering=0)
+        self._file = open(self._path, "r+b", buffering=0)
         self._number = self._file.fileno()
-        self._events = _watch() if os.path.exists(FPGA_MANAGER) else None
-        self._unread = bytearray(4)
         self._process = os.getpid()
 
     @property
     def threads(self):
-        # A forked child shares open files with its parent: flock()'s lock, and inotify's events.
-        if self._process != os.getpid():
+        if self._process != os.getpid():  # a forked child shares its parent's open files
             self._open()
         return self._threads
 
@@ -97,32 +107,53 @@ class BoardLock:
             self.__exit__()
             raise
         raise RuntimeError(
-            f"The IOP is in use by {holder(self._number)} and was not free for {WAIT:.0f} s: wait"
-            " until that notebook is done, or shut its kernel down."
+            f"{self._name} is in use by {holder(self._number, self._address)} and was not free for"
+            f" {WAIT:.0f} s: wait until that notebook is done, or shut its kernel down."
         )
 
     def _take(self):
         try:
-            fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._set(fcntl.F_WRLCK)
             return True
         except BlockingIOError:
             return False
 
     def __exit__(self, *error):
-        fcntl.flock(self._number, fcntl.LOCK_UN)
+        self._set(fcntl.F_UNLCK)
 
-    def overlay(self):
-        """A value that changes whenever any process of this board downloads an overlay. Any thread
-        may ask."""
-        if self._events is None:  # the board belongs to this process
+    def _set(self, kind):
+        # struct flock64, the same on a board's 32 bits: l_type, l_whence, l_start, l_len, l_pid
+        flock = struct.pack("hhqqi4x", kind, os.SEEK_SET, self._address, IOP_BYTES, 0)
+        fcntl.fcntl(self._number, F_OFD_SETLK, flock)
+
+
+class Downloads:
+    """Notices the overlays that any process of this board downloads. Any thread may call."""
+
+    def __init__(self):
+        self._count, self._process = 1, None
+        self._unread = bytearray(4)
+
+    def last(self):
+        """A value that changes with each download."""
+        if not os.path.exists(FPGA_MANAGER):  # the board belongs to this process
             return PL.timestamp
-        if self._process != os.getpid():
-            self._open()
+        if self._process != os.getpid():  # a forked child shares its parent's open files
+            self._events, self._process = _watch(), os.getpid()
         fcntl.ioctl(self._events, termios.FIONREAD, self._unread)
         if any(self._unread):
-            self._downloads += 1
+            self._count += 1
             self._events.read(1 << 16)
-        return self._downloads
+        return self._count
+
+
+downloads = Downloads()
+
+
+def loading():
+    """The lock of this process for what pynq's own record of programs takes part in, which is not
+    made for two threads."""
+    return _loading.setdefault(os.getpid(), threading.Lock())
 
 
 def _watch():
@@ -141,18 +172,22 @@ def _watch():
     )
 
 
-def holder(file):
-    """Who has the lock of an open file, as "process 1234 (2_iop_example.ipynb)": with the notebook
-    if Jupyter has told its name, or with the folder that the process runs in."""
-    try:
-        found = os.fstat(file)
-        inode = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-        with open("/proc/locks") as file:
-            locks = file.read()
-        lock = re.search(r"^\d+: FLOCK \S* *\S+ +WRITE +(\d+) " + inode + " ", locks, re.M)
-        process = lock.group(1)
-    except (OSError, AttributeError):
+def holder(file, address):
+    """Who has the lock at an address of an open file, as "process 1234 (2_iop_example.ipynb)": with
+    the notebook if Jupyter has told its name, or with the folder that the process runs in."""
+    found = os.fstat(file)
+    inode = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    lock = re.compile(f"^lock:.* OFDLCK .* WRITE .* {inode} {address} ", re.M)
+    for path in glob.iglob("/proc/[0-9]*/fdinfo/*"):
+        try:
+            with open(path) as file:
+                if lock.search(file.read()):
+                    break
+        except OSError:  # it has just ended, or is another user's
+            pass
+    else:
         return "another process"
+    process = path.split("/")[2]
     try:
         with open(f"/proc/{process}/environ", "rb") as file:
             name = re.search(rb"(?:^|\0)JPY_SESSION_NAME=([^\0]+)", file.read())
@@ -166,16 +201,15 @@ class Session:
     """A program on the IOP. It leaves a mark in the IOP's memory, which is cleared whenever another
     program or overlay is loaded."""
 
-    def __init__(self, lock, place, made, anew, again):
+    def __init__(self, place, made, anew, again):
         """
         Args:
-            lock: The board's, which the caller has.
             place: The mark's byte offset in the IOP's memory.
             made: For errors: what was made with this overlay, as in "this Pynq_Tutorial was made".
             anew: What to do if the overlay is gone.
             again: What to do if only the program is gone.
         """
-        self._lock, self._place, self._overlay = lock, place // 4, lock.overlay()
+        self._place, self._overlay = place // 4, downloads.last()
         self._gone = (
             f"An overlay was downloaded since {made}, by this notebook or another one, and its IOP"
             f" is gone: run overlay = Overlay(...) again, and then {anew}"
@@ -189,11 +223,11 @@ class Session:
 
     def has_overlay(self):
         """Whether no overlay was downloaded since, and the IOP is still at its address."""
-        return self._lock.overlay() == self._overlay
+        return downloads.last() == self._overlay
 
     def check_overlay(self):
         """Raises RuntimeError if an overlay was downloaded since."""
-        if self._lock.overlay() != self._overlay:
+        if downloads.last() != self._overlay:
             raise RuntimeError(self._gone)
 
     def check_program(self, whole=True):
@@ -207,24 +241,31 @@ class Session:
         self.check_program()
 
 
-def check_iop(mb_info):
-    """Raises RuntimeError if the overlay that is downloaded now has no such IOP, or it runs a
-    program of another kind."""
+def find_iop(mb_info):
+    """What pynq knows of an IOP's memory: a dictionary. RuntimeError if the overlay that is
+    downloaded now has no such IOP."""
     try:
         name = mb_info["ip_name"]
     except (TypeError, KeyError):
         raise TypeError(f"mb_info is {mb_info!r}: give overlay.iop1.mb_info.") from None
-    short, iop = name.split("/")[0], (PL.mem_dict or {}).get(name) or (PL.ip_dict or {}).get(name)
+    iop = (PL.mem_dict or {}).get(name) or (PL.ip_dict or {}).get(name)
     if iop is None:
         raise RuntimeError(
-            f"The overlay that is downloaded now has no {short}: download the tutorial's with"
-            ' Overlay("./bitstream/pynq_tutorial.bit").'
+            f"The overlay that is downloaded now has no {name.split('/')[0]}: download the"
+            ' tutorial\'s with Overlay("./bitstream/pynq_tutorial.bit").'
         )
+    return iop
+
+
+def check_iop(mb_info):
+    """Raises RuntimeError if the overlay that is downloaded now has no such IOP, or it runs a
+    program of another kind."""
+    iop = find_iop(mb_info)
     try:
         if iop["state"] not in (None, PROGRAM):
             read_program(iop["state"])
     except RuntimeError:
         raise RuntimeError(
-            f"{short} runs {iop['state']}: to end that program, load the overlay again, with"
-            " overlay = Overlay(...)."
+            f"{mb_info['ip_name'].split('/')[0]} runs {iop['state']}: to end that program, load the"
+            " overlay again, with overlay = Overlay(...)."
         ) from None

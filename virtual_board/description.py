@@ -18,10 +18,13 @@ INTERRUPT_CONTROLLER = "xilinx.com:ip:axi_intc"
 CONCATENATION = "xilinx.com:ip:xlconcat"
 RESET = "xilinx.com:ip:proc_sys_reset"
 FLIP_FLOP = "xilinx.com:user:dff_en_reset_vector"
+IO_SWITCH = "xilinx.com:user:io_switch"
 ADDRESS_REMAP = "user.org:user:address_remap"  # boards/ip in PYNQ's repository
 
 # pynq takes a hierarchy with a memory of this name for an IOP (MicroblazeHierarchy).
 IOP_MEMORY = "mb_bram_ctrl"
+# the boards' connectors, as pins of the FPGA are named after them, and how many pins each has
+CONNECTORS = {"pmoda": 8, "pmodb": 8, "arduino": 20, "rpi": 28}
 DDR_SIZE = 0x20000000  # bytes: the 512 MB of a PYNQ-Z1 or PYNQ-Z2
 # UG585, "Address Map": M_AXI_GP0 and M_AXI_GP1 of the processing system
 REACHED = 0x40000000, 0xC0000000
@@ -76,7 +79,9 @@ class Ip(namedtuple("Ip", OF_AN_IP, defaults=({}, 4))):
 
 
 class Iop(
-    namedtuple("Iop", "name memory local_size reset acknowledge interrupt flip_flop ips windows")
+    namedtuple(
+        "Iop", "name memory local_size reset acknowledge interrupt flip_flop ips windows connector"
+    )
 ):
     """An I/O processor: a hierarchy with a MicroBlaze.
 
@@ -87,7 +92,8 @@ class Iop(
     interrupt: where its interrupt leads, as in Ip.interrupts, or None
     flip_flop: full name of what keeps the interrupt until it is acknowledged, or None
     ips: [Ip, ...] that its MicroBlaze reaches, by address
-    windows: [Window, ...] through which its MicroBlaze reaches DDR"""
+    windows: [Window, ...] through which its MicroBlaze reaches DDR
+    connector: the name in CONNECTORS of the one its IO switch leads to, or None"""
 
     __slots__ = ()
 
@@ -154,6 +160,11 @@ class _Reader:
             for bus in _streams(module):
                 if bus.get("TYPE") not in DRIVERS:
                     self._stream_inputs[bus.get("BUSNAME")] = name
+        # {name of a pin of the FPGA: [the instances that it leads to]}
+        self._outside = {
+            port.get("NAME"): [end.get("INSTANCE") for end in port.iter("CONNECTION")]
+            for port in root.iterfind("EXTERNALPORTS/PORT")
+        }
 
     def overlay(self):
         parts = {**self._parser.ip_dict, **self._parser.mem_dict}
@@ -164,7 +175,8 @@ class _Reader:
         streaming = [name for name, module in self._modules.items() if list(_streams(module))]
         others = [self._described(name, None, None) for name in streaming if name not in parts]
         ips = [ip for ip in reached if ip not in memories]
-        return Overlay(ips, list(map(self._iop, memories)), others, self._ports(), self._emio_in())
+        iops = _with_connectors(list(map(self._iop, memories)))
+        return Overlay(ips, iops, others, self._ports(), self._emio_in())
 
     def _inputs_of_linux(self, parts):
         """{(full name, output): where its interrupt leads, as in Ip.interrupts}"""
@@ -236,6 +248,7 @@ class _Reader:
             flip_flop,
             ips,
             windows,
+            self._connector(self._inside(name, IO_SWITCH)),
         )
 
     def _inside(self, hierarchy, kind):
@@ -244,6 +257,13 @@ class _Reader:
             for name, module in self._modules.items()
             if name.startswith(hierarchy + "/") and _kind(module) == kind
         ]
+
+    def _connector(self, switches):
+        for pin, instances in self._outside.items():
+            name = pin.partition("_")[0]
+            if name in CONNECTORS and switches and switches[0] in map(self._names.get, instances):
+                return name
+        return None
 
     def _emio(self, inputs):
         """The EMIO pin that drives one of these inputs, or None."""
@@ -335,6 +355,21 @@ class _Reader:
                 missing = int(widths.get(f"IN{number}_WIDTH", 1)) - len(bits)
                 found += bits + [None] * missing
         return found
+
+
+def _with_connectors(iops):
+    """The IOPs, each of which leads to a connector: by the number of its pins, if the file does not
+    say which, as the tutorial's does not."""
+    free = [name for name in CONNECTORS if name not in [iop.connector for iop in iops]]
+    found = []
+    for iop in iops:
+        widths = [ip.parameter("C_IO_SWITCH_WIDTH", 8) for ip in iop.ips if ip.kind == IO_SWITCH]
+        fits = [name for name in free if CONNECTORS[name] == (widths or [8])[0]]
+        if iop.connector is None and fits:
+            free.remove(fits[0])
+            iop = iop._replace(connector=fits[0])
+        found.append(iop)
+    return found
 
 
 def _name(module):

@@ -3,6 +3,8 @@
 from .iop import Iop
 from .linux_bus import LinuxBus
 from .microblaze.mmu import MOST_IOPS, IopMemory
+from .modules.device import MOST_PINS
+from .wiring import Wiring
 
 
 class Fabric:
@@ -11,7 +13,7 @@ class Fabric:
 
     Args:
         memory: The board's, as of SharedMemory.
-        connectors: A function that returns what the pins of an IOP lead to, from its number.
+        connectors: {name: Wiring} of the board's connectors, as a description.Iop names them.
         parts: The board's own parts, as of BoardParts.
 
     overlay: the description.Overlay that was downloaded last, or None
@@ -22,7 +24,6 @@ class Fabric:
         self._memory, self._connectors = memory, connectors
         self.overlay, self.iops = None, {}
         self.linux = LinuxBus(memory.ddr, parts)
-        self._memories = []  # of each IOP, in order
 
     def configure(self, overlay):
         """Starts everything anew, as a bitstream does, with IOPs in reset.
@@ -45,6 +46,8 @@ class Fabric:
             if number not in self.iops:
                 self.iops[number] = self._make(described, number)
             self.iops[number].configure()
+        if 0 in self.iops:  # so that Overlay() says at once if QEMU does not work
+            self.iops[0].microblaze.start()
         for number in range(len(overlay.iops), len(self.iops)):
             self.iops[number].close()
             del self.iops[number]
@@ -77,12 +80,13 @@ class Fabric:
         self.overlay, self.iops = None, {}
 
     def _make(self, described, number):
-        while len(self._memories) <= number:
-            self._memories.append(IopMemory(self._memory, len(self._memories)))
-        connector = self._connectors(number)
+        shared = self._memory
+        memory = IopMemory(shared.file, shared.words, number, described.memory.base, tells=True)
+        # what leads to none of them has pins, but nothing can be plugged in
+        connector = self._connectors.get(described.connector) or Wiring(None, MOST_PINS)
 
         def interrupt(level):
             if described.interrupt is not None:
                 self.linux.set_line(*described.interrupt, level)
 
-        return Iop(described, self._memories[number], connector, interrupt)
+        return Iop(described, memory, connector, interrupt)

@@ -1,5 +1,5 @@
-"""The board's memory as one piece that numpy and QEMU share: the I/O processor's BRAM and the
-board's DDR."""
+"""The board's memory as one piece that numpy and QEMU share: DDR, and the program memory of each
+I/O processor."""
 
 import mmap
 import os
@@ -28,19 +28,19 @@ CLOCKS = {
 
 
 class SharedMemory:
-    """The file that QEMUs map: DDR, and what each IOP has to itself. Any thread may call any
-    method.
+    """The file that QEMUs map, whose offsets are physical addresses (microblaze/mmu.py). Any thread
+    may call any method.
 
     Only pages in use take memory. The file has no name, so nothing is left of it when the last
     process that uses it ends.
 
     Args:
-        size: Bytes; without it, those of one MicroBlaze's address space.
+        size: Bytes.
 
-    words: all of it as numpy uint32; the index is the file's offset divided by 4
+    words: all of it as numpy uint32; the index is the physical address divided by 4
     ddr: the 512 MB of DDR as numpy uint8; the index is the physical address"""
 
-    def __init__(self, size=SIZE):
+    def __init__(self, size):
         if hasattr(os, "memfd_create"):  # has no limit, unlike a container's /dev/shm
             self.file = os.memfd_create("pynq-virtual-board")
         else:  # not Linux
@@ -59,22 +59,22 @@ class SharedMemory:
         self._lock = threading.Lock()  # once the file is closed, its number may be another file's
         everything = np.frombuffer(mmap.mmap(self.file, size), np.uint8)
         self.words = everything.view(np.uint32)
-        self.ddr = everything[DDR_WINDOW:DDR_END]
+        self.ddr = everything[:DDR_SIZE]
 
     def written_pages(self):
         """[(start, end), ...] of each part of DDR that was ever touched, as physical addresses;
         empty after close()."""
-        found, end = [], DDR_WINDOW
+        found, end = [], 0
         with self._lock:
-            while end < DDR_END and not self.closed:
+            while end < DDR_SIZE and not self.closed:
                 try:
                     start = os.lseek(self.file, end, os.SEEK_DATA)
                 except OSError:  # nothing from here on
                     break
-                if start >= DDR_END:
+                if start >= DDR_SIZE:
                     break
-                end = min(os.lseek(self.file, start, os.SEEK_HOLE), DDR_END)
-                found.append((start - DDR_WINDOW, end - DDR_WINDOW))
+                end = min(os.lseek(self.file, start, os.SEEK_HOLE), DDR_SIZE)
+                found.append((start, end))
         return found
 
     def nonzero(self, start, end):

@@ -2,7 +2,6 @@
 
    - XRT's C interface, as pynq 2.7 and 3.0 call it (libxrt_core.so), and pyxrt.py for 3.1
    - the Xlnk driver's library, as pynq up to 2.6 calls it (libcma.so)
-   - preloaded into QEMU, the MicroBlaze's view of physical memory
 
    Buffers are handed out by linux.py, which is asked over a socket. As with a driver, a process's
    buffers end with it.
@@ -17,43 +16,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define DRIVER "/run/board/driver"
-
-/* ---- The MicroBlaze's view: its BRAM at 0, DDR at 0x20000000 (base.tcl), and else memory that is
-   nowhere on the ARM's bus ---- */
-
-#define BRAM 0x40000000
-#define BRAM_SIZE 0x10000
-#define DDR_WINDOW 0x20000000
 #define DDR_SIZE 0x20000000
-#define NOTHING 0x80000000
-#define VIEW_SIZE 0x45000000UL  /* the IOP's peripherals are its end */
-
-static void *map(void *at, size_t bytes, int protection, int flags, int file, off_t offset) {
-    return (void *)syscall(SYS_mmap, at, bytes, protection, flags, file, offset);
-}
-
-void *map_microblaze_view(int mem) {
-    const int protection = PROT_READ | PROT_WRITE;
-    char *view = map(NULL, VIEW_SIZE, protection, MAP_SHARED, mem, NOTHING);
-    if (view == MAP_FAILED) return view;
-    map(view, BRAM_SIZE, protection, MAP_SHARED | MAP_FIXED, mem, BRAM);
-    map(view + DDR_WINDOW, DDR_SIZE, protection, MAP_SHARED | MAP_FIXED, mem, 0);
-    return view;
-}
-
-/* QEMU maps its memory once, as one file of VIEW_SIZE. */
-void *mmap64(void *at, size_t bytes, int protection, int flags, int file, off_t offset) {
-    if (file >= 0 && bytes == VIEW_SIZE && flags & MAP_SHARED) return map_microblaze_view(file);
-    return map(at, bytes, protection, flags, file, offset);
-}
-void *mmap(void *at, size_t bytes, int protection, int flags, int file, off_t offset) {
-    return mmap64(at, bytes, protection, flags, file, offset);
-}
 
 /* ---- The driver ---- */
 
@@ -108,9 +75,9 @@ static unsigned new_buffer(size_t bytes, int cacheable) {
 static void *see(struct buffer *buffer) {
     size_t pages = PAGES(buffer->bytes);
     if (buffer->seen) return buffer->seen;
-    char *ddr = map(NULL, pages, PROT_READ | PROT_WRITE, MAP_SHARED, memory, buffer->address);
+    char *ddr = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_SHARED, memory, buffer->address);
     if (buffer->cacheable) {
-        buffer->seen = map(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        buffer->seen = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         memcpy(buffer->seen, ddr, pages);
         munmap(ddr, pages);
     } else

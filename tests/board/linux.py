@@ -1,8 +1,8 @@
 """linux.py ROOT: what is below pynq on a PYNQ-Z1, for programs that see the folder ROOT as theirs
 (root.sh starts it).
 
-- physical memory, the file ROOT/dev/mem, and the IOP's real MicroBlaze over it, in QEMU, with a
-  thermometer in its Pmod connector; nobody hears its interrupt
+- physical memory, the file ROOT/dev/mem, and over it the real MicroBlazes of the base overlay's
+  IOPs, in QEMU, with a thermometer in the first Pmod connector; nobody hears their interrupts
 - the CMA pool, from which the drivers' libraries (board.c) get buffers over a socket
 - ROOT/proc and ROOT/sys, a FUSE file system: a write to a pin or to the FPGA manager returns when
   it has taken effect, as it does with a driver. The rest of /proc is the machine's own.
@@ -13,7 +13,6 @@ board ends with standard input. This is the first process of its PID namespace, 
 board ends with it."""
 
 import contextlib
-import ctypes
 import errno
 import mmap
 import os
@@ -31,43 +30,37 @@ from types import SimpleNamespace
 import mfusepy
 import numpy as np
 
-from helpers.kit import ROOT as KIT
 from helpers.waiting import soon
 from virtual_board import description
-from virtual_board.connector import Connector
-from virtual_board.memory import DDR_SIZE, PAGE, SIZE
+from virtual_board.connector import PULLED_UP
+from virtual_board.memory import DDR_SIZE, PAGE
+from virtual_board.microblaze.mmu import FILE_SIZE, IopMemory
 from virtual_board.microblaze.owner import MicroBlaze
-from virtual_board.microblaze.reset import FlatMemory
 from virtual_board.peripherals import Peripherals
 from virtual_board.pmods import Tmp2
+from virtual_board.wiring import Wiring
 
-LIBRARY = os.environ["LIBRARY"]  # board.c's
 PHYSICAL = 1 << 32  # bytes: what a Zynq's 32-bit addresses reach
-IOP_WORDS = 0x10000 // 4
-HWH = str(KIT / "bitstream" / "pynq_tutorial.hwh")
+# by the name in base.hwh; iop1 of the tutorial's overlay is the first of them
+IOPS = {"iop_pmoda": 0x40000000, "iop_pmodb": 0x42000000, "iop_arduino": 0x44000000}
 SLCR = 0xF8000000  # UG585: system level control registers, of which pynq reads the clocks'
 # a PYNQ-Z1's, as virtual_board/device.py explains them; not from there, which this tests against
 CLOCKS = {0x100: 26 << 12, 0x108: 20 << 12, 0x120: 2 << 8}
 # begins the configuration data (UG470), in the byte order of the FPGA manager
 SYNC_WORD = b"\x66\x55\x99\xaa"
 GPIO_CHIP = 906  # the number that Linux gives a Zynq's first GPIO
-IOP_RESET = GPIO_CHIP + 54  # EMIO pin 0: active high
+IOP_RESET = GPIO_CHIP + 54  # EMIO pin 0, the first IOP's: active high; the others' follow
 POOL_SIZE = 128 << 20
 LEFTOVER = b"\xa5"  # what memory is full of when it is handed out: Linux does not clear it
 ALLOCATE, FREE, AVAILABLE = range(3)  # board.c has the same
 
 
-class Memory(FlatMemory):
-    """The file of physical memory, and what of it the MicroBlaze sees: the interface of
-    virtual_board's SharedMemory."""
+class Memory:
+    """The file of physical memory."""
 
     def __init__(self, path):
         self.file = os.open(path, os.O_RDWR)
-        library = ctypes.CDLL(LIBRARY)  # whose function makes QEMU's view, too
-        library.map_microblaze_view.restype = ctypes.c_void_p
-        view = library.map_microblaze_view(self.file)
-        words = ctypes.cast(view, ctypes.POINTER(ctypes.c_uint32))
-        self.words = np.ctypeslib.as_array(words, (SIZE // 4,))
+        self.words = np.frombuffer(mmap.mmap(self.file, FILE_SIZE), np.uint32)
 
     def power_up(self):
         os.ftruncate(self.file, 0)
@@ -141,13 +134,15 @@ class Drivers(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 def described():
-    """The IOP as the kit's own description has it. pynq, whose parser adds what Linux reaches, is
+    """The IOPs as the image's base.hwh has them. pynq, whose parser adds what Linux reaches, is
     what the stand-in is for, so it has no part in this."""
-    memory = dict(type="", phys_addr=0x40000000, addr_range=4 * IOP_WORDS)
-    memory.update(interrupts={}, parameters={})
-    said = {"mem_dict": {"iop1/mb_bram_ctrl": memory}, "ip_dict": {}}
-    said.update(gpio_dict={}, interrupt_pins={})
-    return description.read(HWH, SimpleNamespace(**said)).iops[0]
+    memories = {}
+    for name, address in IOPS.items():
+        memory = dict(type="", phys_addr=address, addr_range=0x10000, interrupts={}, parameters={})
+        memories[name + "/mb_bram_ctrl"] = memory
+    said = dict(mem_dict=memories, ip_dict={}, gpio_dict={}, interrupt_pins={})
+    hwh = os.environ["BASE"] + "/base.hwh"
+    return description.read(hwh, SimpleNamespace(**said)).iops
 
 
 class Fabric:
@@ -161,14 +156,28 @@ class Fabric:
         self.state, self.flags = state, "0"
         self.pins.clear()
         self._memory.power_up()
-        connector = Connector()
-        connector.plug(Tmp2())
-        peripherals = Peripherals(described(), self._memory.words, connector, lambda level: None)
-        self.microblaze = MicroBlaze(self._memory, peripherals)
-        self.microblaze.reset(active=True)
+        self.microblazes = []
+        for number, iop in enumerate(described()):
+            memory = IopMemory(self._memory.file, self._memory.words, number, iop.memory.base)
+            wiring = Wiring(
+                iop.connector, description.CONNECTORS[iop.connector], PULLED_UP[iop.connector]
+            )
+            if not number:
+                wiring.plug(Tmp2())
+            peripherals = Peripherals(iop, memory.words, wiring, lambda level: None)
+            self.microblazes.append(MicroBlaze(memory, peripherals))
+        self._hold()
+
+    def close(self):
+        for microblaze in self.microblazes:
+            microblaze.close()
+
+    def _hold(self):
+        for microblaze in self.microblazes:
+            microblaze.reset(active=True)
 
     def configure(self, name):
-        """What the FPGA manager does with a file of /lib/firmware: the IOP's memory is empty then,
+        """What the FPGA manager does with a file of /lib/firmware: each IOP's memory is empty then,
         and the IOP stands still."""
         with open(os.path.join(self._root, "lib/firmware", name), "rb") as file:
             data = file.read()
@@ -176,8 +185,9 @@ class Fabric:
             if SYNC_WORD not in data[:256]:
                 self.state = "write error"
                 raise OSError(errno.EINVAL, "no configuration data")
-            self.microblaze.reset(active=True)
-            self._memory.words[:IOP_WORDS] = 0
+            self._hold()
+            for address in IOPS.values():
+                self._memory.words[address // 4 :][: 0x10000 // 4] = 0
             self.state = "operating"
 
     def set_flags(self, text):
@@ -198,8 +208,8 @@ class Fabric:
     def set_value(self, number, value):
         with self._lock:
             self.pins[number][1] = value
-            if number == IOP_RESET:
-                self.microblaze.reset(active=value == "1")
+            if 0 <= number - IOP_RESET < len(self.microblazes):
+                self.microblazes[number - IOP_RESET].reset(active=value == "1")
 
 
 MANAGER, GPIO = "/sys/class/fpga_manager/fpga0/", "/sys/class/gpio/"
@@ -323,7 +333,7 @@ def main(root):
     serve(root, fabric, pool)
     print(os.readlink(os.path.dirname(root) + "/outside/self"), flush=True)
     for line in sys.stdin:
-        fabric.microblaze.close()
+        fabric.close()
         end_all_processes()
         for folder in "tmp", "run/lock":
             subprocess.check_call(["find", f"{root}/{folder}", "-mindepth", "1", "-delete"])
@@ -333,5 +343,4 @@ def main(root):
 
 
 if __name__ == "__main__":
-    os.environ["LD_PRELOAD"] = LIBRARY  # for QEMU, also one in place of another that took too long
     main(sys.argv[1])

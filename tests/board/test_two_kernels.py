@@ -64,8 +64,9 @@ def test_an_iop_that_is_held_is_named(board):
     holder = board.start("kernels.py", "hold", JPY_SESSION_NAME=NAME + "/5_performance.ipynb")
     assert holder.stdout.readline() == "held\n"
     said = board.kernel("kernels.py", "wait").stderr.strip().splitlines()[-1]
-    assert re.match(r"RuntimeError: The IOP is in use by process .*5_performance\.ipynb\)", said)
+    assert re.match(r"RuntimeError: iop1 is in use by process .*5_performance\.ipynb\)", said)
     assert re.search("was not free for [01] s", said), said
+    board.python("kernels.py", "arduino")
     board.power_up()  # which ends the holder
     holder.communicate()
 

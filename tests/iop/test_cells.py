@@ -17,7 +17,7 @@ from helpers.kit import OVERLAY, run_python
 from helpers.programs import path_without, programs
 from iop import firmware
 from iop.pynq_tutorial import Pynq_Tutorial
-from iop.sharing import board_lock
+from iop.sharing import iop_lock
 from virtual_board.pmods import Als, Tmp2
 
 pytestmark = pytest.mark.slow
@@ -190,7 +190,7 @@ def test_it_waits_for_the_iop(overlay, iop, cell):
     """Whoever else in this process or another one has the IOP."""
     for wanted in cell(ONE).one, lambda: cell(ONE):
         thread = threading.Thread(target=wanted)
-        with board_lock().threads:
+        with iop_lock(overlay.iop1.mb_info).threads:
             thread.start()
             thread.join(1.5)
             assert thread.is_alive()

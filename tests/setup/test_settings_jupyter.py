@@ -145,6 +145,27 @@ def test_a_kernel_in_another_folder_finds_the_overlay(tmp_path):
     assert "none.bit" in says(tmp_path, source.format("none"))
 
 
+def test_a_public_notebook_needs_nothing_of_the_kit(tmp_path):
+    """A cell of C whose notebook imports only pynq, and one after a run that did not compile."""
+    cell = "%%microblaze overlay.iop1\nint {name}() {{ return {value}; }}"
+    overlay = "from pynq import Overlay\noverlay = Overlay('./bitstream/pynq_tutorial.bit')"
+    answers = executed(
+        tmp_path,
+        overlay + "\nimport pynq.lib",
+        cell.format(name="five", value=5),
+        "print(five())",
+        cell.format(name="five", value="nothing"),
+        "five()",
+        "import os; print(os.environ['PYNQ_JUPYTER_NOTEBOOKS'])",
+        allow_errors=True,
+    )
+    said = ["".join(o.get("text") or o.get("evalue") or "" for o in c.outputs) for c in answers]
+    if "no mb-gcc here" in said[1]:
+        pytest.skip("no compiler")
+    assert said[2] == "5\n" and "last run of this function's cell failed" in said[4], said
+    assert said[5] == f"{tmp_path}\n"
+
+
 def test_a_kernel_says_why_it_has_no_board(tmp_path, monkeypatch):
     (tmp_path / "virtual_board.py").write_text(
         "def activate():\n    raise OSError('no memory for it')\n"

@@ -1,16 +1,21 @@
 """The fabric is what the overlay's description says: with a base overlay, where one is at hand, and
 with the tutorial's."""
 
+import re
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 from pynq import MMIO, Overlay, allocate
+from pynq.lib import PynqMicroblaze
 
 from helpers.base_overlay import STOCK
 from helpers.drivers import devmode, in_a_loop, wakes_for
 from helpers.kit import OVERLAY
 from helpers.waiting import soon
 from iop.pynq_tutorial import Pynq_Tutorial
+from iop.sharing import IopLock
 from virtual_board.microblaze import mmu
 from virtual_board.microblaze.qemu import cpu_seconds
 
@@ -34,6 +39,8 @@ IOPS = "iop_pmoda", "iop_pmodb", "iop_arduino"
 
 
 def test_every_iop_of_a_base_overlay(base, board):
+    started = [iop.microblaze.pid is not None for iop in board.fabric.iops.values()]
+    assert started == [True, False, False]  # the first, so that Overlay() says if QEMU is missing
     for data, name in enumerate(IOPS, 7):
         assert fills(getattr(base, name).mb_info, data)
     tutorial = Overlay(OVERLAY)
@@ -67,10 +74,10 @@ def test_they_run_at_the_same_time(base, board):
     before = sum(map(cpu_seconds, pids))
     time.sleep(1)
     assert sum(map(cpu_seconds, pids)) - before < 0.02 and len(set(pids)) == 3
-    # to where the first one's memory is in the file
+    # to where the first one's reset code is in the file
     wild, rest = parts[2].memory.words, parts[:2]
     programs = [iop.memory.words[: 0xF000 // 4].copy() for iop in rest]
-    wild[0] = 0xB0000000 | (mmu.part(0) + mmu.BRAM) >> 16  # imm; addik r3; sw r3, r0, r3; bri 0
+    wild[0] = 0xB0000000 | (mmu.PARTS + mmu.OWN_CODE) >> 16  # imm; addik r3; sw r3, r0, r3; bri 0
     wild[1:4] = 0x30600000, 0xD8601800, 0xB8000000
     parts[2].microblaze.reset(active=True)
     parts[2].microblaze.reset(active=False)
@@ -80,6 +87,17 @@ def test_they_run_at_the_same_time(base, board):
     iops[0].write_to_buffer(buffer[:100], 100, 5)
     iops[1].write_to_buffer(buffer[100:200], 100, 6)
     assert buffer[:200].tolist() == [*range(5, 105), *range(6, 106)]
+
+
+def test_iops_do_not_wait_for_each_other(base):
+    """Neither in this process nor in another one."""
+    first, second = (Pynq_Tutorial(getattr(base, name).mb_info) for name in IOPS[:2])
+    with first._lock.threads, first._lock:
+        assert fills(base.iop_arduino.mb_info, 3)
+        second.write_to_buffer(allocate((4,), "u4"), 4, 1)
+        other = IopLock(base.device.lock_file, second._lock._address, "iop_pmodb")
+        with other:  # an open file of its own counts as another process
+            pass
 
 
 def test_a_driver_on_the_second_pmod(base, board):
@@ -119,12 +137,22 @@ def test_nothing_of_an_earlier_overlay_stays(base):
         MMIO(0x41250000, 0x1000)
 
 
-def test_a_peripheral_without_a_model_is_named(load, capfd):
-    """imm; lwi r3, r0, 0x41200000: the IOP's own interrupt controller; bri 0"""
-    load([0xB0004120, 0xE8600000, 0xB0004120, 0xE8600004, 0xB8000000])
+def test_a_peripheral_without_a_model_is_named(board, tmp_path, capfd):
+    """imm; lwi r3, r0, 0x41200000: the IOP's own interrupt controller, here of somebody else's;
+    bri 0"""
+    hwh = Path(OVERLAY).with_suffix(".hwh").read_text()
+    (tmp_path / "other.hwh").write_text(
+        re.sub(
+            '(FULLNAME="/iop1/intc".*VLNV=")xilinx.com:ip:axi_intc', r"\1somebody:user:intc", hwh
+        )
+    )
+    program = [0xB0004120, 0xE8600000, 0xB0004120, 0xE8600004, 0xB8000000]
+    (tmp_path / "program.bin").write_bytes(np.array(program, "u4").tobytes())
+    overlay = Overlay(str(tmp_path / "other.bit"))
+    PynqMicroblaze(overlay.iop1.mb_info, str(tmp_path / "program.bin"))
     said = []
     assert soon(lambda: said.append(capfd.readouterr().err) or said[-1])
     time.sleep(0.1)
     said = said[-1] + capfd.readouterr().err
     assert "iop1 uses an address from 0x41200000 to 0x4120ffff" in said
-    assert said.count("iop1/intc (xilinx.com:ip:axi_intc:4.1)") == said.count("\n") == 1
+    assert said.count("iop1/intc (somebody:user:intc:4.1)") == said.count("\n") == 1

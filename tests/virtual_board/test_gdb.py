@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,8 +20,9 @@ COUNT = [0x30630001, 0xB800FFFC]  # addik r3, r3, 1; bri -4
 @pytest.fixture
 def qemu():
     """A QEMU of its own, whose processor counts in r3 when it is let go."""
-    memory = SharedMemory()
-    running = Qemu(memory.words.nbytes, memory.file, RESET_ADDRESS)
+    memory = SharedMemory(1 << 20)
+    cpu = dict(reset_address=RESET_ADDRESS, cpu="use-mmu=off")
+    running = Qemu(SimpleNamespace(file=memory.file, size=memory.words.nbytes, **cpu))
     memory.words[RESET_ADDRESS // 4 : RESET_ADDRESS // 4 + len(COUNT)] = COUNT
     yield running
     running.end()

@@ -95,6 +95,34 @@ def test_a_program_that_polls_ddr_sleeps_and_wakes(load, board):
     assert sleeps_within(board)  # STAY is a wait for nothing but a reset
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_forked_child_wakes_it(load, board, told, monkeypatch):
+    """It tells of a write to the mailbox; nobody does of one past pynq."""
+    if told:
+        monkeypatch.setattr(processor, "TOLD", 1000)
+    progress = board.iop.memory.words[PROGRESS // 4 :]
+    mailbox = (
+        MMIO(0x40000000 + MAILBOX, 4).array if told else board.iop.memory.words[MAILBOX // 4 :]
+    )
+    # imm; lwi r3, r0, MAILBOX; beqi r3, back to the imm
+    load([IMM, 0xE860F000, 0xBC03FFF8] + ONE_MORE + [STAY])
+    assert sleeps_within(board)
+    child = os.fork()
+    if not child:
+        mailbox[0] = 1
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0 and soon(lambda: progress[0] == 1)
+
+
+def test_nothing_is_watched_in_reset(iop, by_hand, board):
+    by_hand.reset()
+    looks = []
+    board.microblaze._processor.watch = lambda: looks.append(1)
+    board.microblaze.ask(lambda: None)
+    time.sleep(0.3)
+    assert len(looks) <= 1  # after the request
+
+
 def test_a_program_that_only_stores_stores_again(load, board):
     """What Python overwrites."""
     buffer = allocate((4,), "u4")

@@ -15,9 +15,13 @@ from virtual_board.microblaze.qemu import Qemu
 STAY = 0xB8000000  # bri 0
 RESULT, DONE = 0xF010, 0xF014
 NOP = 0x80000000  # or r0, r0, r0
+BRAMS = 0x40000000, 0x40010000  # in one page of 16 MB
 # where the second IOP's memory, peripherals and reset code are in the file
-OF_THE_OTHER = [mmu.part(1) + at for at in (mmu.BRAM, mmu.PERIPHERALS, mmu.OWN_CODE + mmu.MISS)]
-WILD = OF_THE_OTHER + [0x00020000, 0x01000000, 0x1FFFFFFC, 0x45000000, 0x80000000, 0xFFFFFFFC]
+PART = mmu.PARTS + mmu.PART_SIZE
+OF_THE_OTHER = [BRAMS[1], PART + mmu.PERIPHERALS, PART + mmu.OWN_CODE + mmu.MISS]
+# its own reset code, which it runs until it jumps to the program
+OWN = mmu.PARTS + mmu.OWN_CODE + mmu.RESET
+WILD = OF_THE_OTHER + [OWN, 0x00020000, 0x01000000, 0x1FFFFFFC, 0x45000000, 0x80000000, 0xFFFFFFFC]
 
 
 def wide(instruction, constant):
@@ -34,14 +38,14 @@ class Machine:
 
     def __init__(self):
         self.file = os.memfd_create("iops")
-        os.ftruncate(self.file, mmu.size(2))
-        self.words = np.frombuffer(mmap.mmap(self.file, mmu.size(2)), np.uint32)
-        self.seen = [mmu.view(self.file, number) for number in (0, 1)]
-        self.qemus = []
-        for number in (0, 1):
-            mmu.put_code(self.words, number)
-            options = mmu.reset_address(number), mmu.cpu(number)
-            self.qemus.append(Qemu(mmu.size(2), self.file, *options))
+        os.ftruncate(self.file, mmu.FILE_SIZE)
+        self.words = np.frombuffer(mmap.mmap(self.file, mmu.FILE_SIZE), np.uint32)
+        self.seen, self.qemus = [], []
+        for number, bram in enumerate(BRAMS):
+            memory = mmu.IopMemory(self.file, self.words, number, bram)
+            memory.put_reset_code()
+            self.seen.append(memory.words)
+            self.qemus.append(Qemu(memory))
 
     def run(self, number, program, seconds=5):
         """Runs a program to its end; returns whether it came there in time."""
@@ -54,12 +58,10 @@ class Machine:
         stub.go()
         return soon(lambda: seen[DONE // 4] == 1, seconds, pause=0.001)
 
-    def part(self, number):
-        """The words of an IOP's part, as a copy without those that are 0 anyway."""
-        start = mmu.part(number) // 4
-        words = self.words[start : start + mmu.PART_SIZE // 4]
-        used = [words[at // 4 : (at + 0x10000) // 4] for at in range(0, mmu.PART_SIZE, mmu.PAGE)]
-        return np.concatenate(used)
+    def of_the_other(self):
+        """The second IOP's words in the file, as a copy without those that are 0 anyway."""
+        pages = [BRAMS[1], *range(PART, PART + mmu.PART_SIZE, mmu.PAGE)]
+        return np.concatenate([self.words[at // 4 : (at + 0x10000) // 4] for at in pages])
 
     def close(self):
         for qemu in self.qemus:
@@ -107,13 +109,13 @@ def load(address):
 @pytest.mark.parametrize("access", [store, store_in_a_delay_slot, load])
 def test_a_wild_access_reaches_nothing_of_the_others(machine, access):
     assert machine.run(1, put(3, RESULT))
-    theirs = machine.part(1)
+    theirs = machine.of_the_other()
     assert theirs.any()
     for address in WILD:
         assert machine.run(0, access(address)), hex(address)
-        assert (machine.part(1) == theirs).all(), hex(address)
+        assert (machine.of_the_other() == theirs).all(), hex(address)
     assert machine.run(0, sum(map(access, WILD), []))  # one after the other
-    assert (machine.part(1) == theirs).all()
+    assert (machine.of_the_other() == theirs).all()
     assert machine.run(1, put(4, RESULT)) and machine.seen[1][RESULT // 4] == 4
 
 
@@ -128,9 +130,9 @@ def test_a_wild_access_keeps_the_registers(machine):
 
 def test_a_jump_to_nowhere_runs_nothing_of_the_others(machine):
     assert machine.run(1, put(3, RESULT))
-    theirs = machine.part(1)
+    theirs = machine.of_the_other()
     for address in OF_THE_OTHER:
         jump = wide(0xB8080000, address & ~3)  # brai
         assert not machine.run(0, jump, seconds=0.3)
-        assert (machine.part(1) == theirs).all()
+        assert (machine.of_the_other() == theirs).all()
     assert machine.run(0, put(6, RESULT))  # a reset brings it back

@@ -2,8 +2,7 @@
 
     owner.py      for any thread: a thread of its own works on the processor, and others ask that
     processor.py  what that thread does: reset, sleep, wake, serve the peripherals
-    reset.py      the code at the processor's reset address
-    mmu.py        the same for several IOPs over one file: what keeps them apart
+    mmu.py        its memory, its reset code, and what keeps several IOPs apart
     idle.py       the proof that a program only waits
     gdb.py        the client of QEMU's GDB stub
     qemu.py       QEMU as a process

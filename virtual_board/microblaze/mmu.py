@@ -1,15 +1,16 @@
-"""Several IOPs over one file of memory: each has its BRAM and its peripherals to itself, and all
-share DDR.
+"""Several IOPs over one file of memory: each has its program memory and its peripherals to itself,
+and all share DDR.
 
-QEMU's bare machine has the file at address 0, so every IOP's QEMU sees all of it. With its MMU on,
-64 TLB entries decide what the IOP's program sees (UG984, "Memory-Management"). Code at the reset
-address loads them, and the program never notices: it has no instruction for them that the stock IOP
-would execute. An access that no entry leads anywhere is a TLB miss. Its handler leads that page to
-one where nothing is, so that a wild pointer reaches no other IOP. It changes r17, which compilers
-leave to exceptions. Only a program that changes bits of MSR that the stock IOP does not have can
-see more.
+An offset in the file is the physical address, as Linux has it, so that DDR and each IOP's program
+memory are where they are on a board. From PARTS on each IOP has a part for what Linux does not
+reach.
 
-The file: DDR, at the address at which an IOP sees it, and from PARTS on a part for each IOP."""
+QEMU's bare machine has the whole file at address 0. With its MMU on, 64 TLB entries decide what the
+IOP's program sees (UG984, "Memory-Management"). Code at the reset address loads them, and the
+program never notices: it has no instruction for them that the stock IOP would execute. An access
+that no entry leads anywhere is a TLB miss. Its handler leads that page to one where nothing is, so
+that a wild pointer reaches no other IOP. It changes r17, which compilers leave to exceptions. Only
+a program that changes bits of MSR that the stock IOP does not have can see more."""
 
 import ctypes
 import mmap
@@ -19,92 +20,85 @@ import numpy as np
 from ..memory import BRAM_SIZE, DDR_END, DDR_WINDOW, SIZE
 
 PAGE = 1 << 24  # bytes: the largest that the MMU has
-PARTS, PART_SIZE = DDR_END, 0x08000000
-# offsets in an IOP's part: its peripherals, from DDR_END on as it sees them; BRAM; a page for all
+PARTS, PART_SIZE = 0xC0000000, 0x08000000  # where a Zynq's address map has nothing (UG585)
+MOST_IOPS = 4  # a PYNQ-Z2's base overlay has two for Pmods, an Arduino's and a Raspberry Pi's
+FILE_SIZE = PARTS + MOST_IOPS * PART_SIZE
+# offsets in an IOP's part: its peripherals, from DDR_END on as it sees them; a page for all
 # addresses where nothing is; and what the processor runs outside of its program
-PERIPHERALS, BRAM, NOWHERE, OWN_CODE = 0x00000000, 0x05000000, 0x06000000, 0x07000000
+PERIPHERALS, NOWHERE, OWN_CODE = 0x00000000, 0x05000000, 0x06000000
 # offsets in OWN_CODE; MISS is where the processor goes, behind `base-vectors`
 RESET, MISS, TABLE, SAVED = 0x1000, 0x20, 0x2000, 0x3000
 ENTRIES, FOR_MISSES = 64, 63  # the last entry is the handler's
 
 # TLBLO and TLBHI
 EX, WR = 0x200, 0x100
-SIZE_16M, VALID = 7 << 7, 0x40
+SIZE_64K, SIZE_16M, VALID = 3 << 7, 7 << 7, 0x40
 LAST_WORD = 0xEFFC  # the last word before the mailbox
 
 
-MOST_IOPS = 4  # a PYNQ-Z2's base overlay has two for Pmods, an Arduino's and a Raspberry Pi's
-
-
 class IopMemory:
-    """What an IOP's MicroBlaze sees, in its own part of the file.
+    """What an IOP's MicroBlaze sees.
 
     Args:
-        shared: The file, as of SharedMemory, with the size that size() gives.
-        number: Which part.
+        file: The file's descriptor.
+        everything: All of the file as numpy uint32.
+        number: Which of the parts is the IOP's.
+        bram: The physical address of its program memory of 64 KB, a multiple of its size.
+        tells: Whether whoever writes to program memory tells the MicroBlaze (written()).
 
     words: as its program sees it: numpy uint32; the index is the address divided by 4
-    bram: the 64 KB of BRAM as numpy uint8
-    file, size, reset_address, mmu: for Qemu"""
+    bram: its program memory as numpy uint8
+    file, size, reset_address, cpu: for Qemu"""
 
-    def __init__(self, shared, number):
-        self.words = view(shared.file, number)
+    def __init__(self, file, everything, number, bram, tells=False):
+        self.file, self.size, self.tells = file, everything.nbytes, tells
+        self.part, self._bram, self._everything = PARTS + number * PART_SIZE, bram, everything
+        self.reset_address = self.part + OWN_CODE + RESET
+        self.cpu = f"use-mmu=on,base-vectors={self.part + OWN_CODE:#x}"
+        self.words = self._view()
         self.bram = self.words.view(np.uint8)[:BRAM_SIZE]
-        self.file, self.size = shared.file, shared.words.nbytes
-        self.reset_address, self.mmu = reset_address(number), cpu(number)
-        self._shared, self._number = shared, number
+
+    def pages(self):
+        """[(address as the IOP's program sees it, where it is in the file, bytes), ...]"""
+        found = [(0, self._bram, BRAM_SIZE)]
+        found += [(DDR_WINDOW + at, at, PAGE) for at in range(0, DDR_END - DDR_WINDOW, PAGE)]
+        own = range(DDR_END, SIZE, PAGE)
+        return found + [(at, self.part + PERIPHERALS + at - DDR_END, PAGE) for at in own]
 
     def put_reset_code(self):
-        """Writes the code that the processor begins with."""
-        put_code(self._shared.words, self._number)
+        """Writes the code that the processor begins with, its table, and the handler of misses."""
+        own, table = self.part + OWN_CODE, []
+        for seen, there, length in self.pages():
+            size = SIZE_64K if length == BRAM_SIZE else SIZE_16M
+            table += [seen | size | VALID, there | EX | WR]
+        assert len(table) <= 2 * FOR_MISSES
+        table += [0] * (2 * FOR_MISSES - len(table))
+        # where it runs until it jumps to the program, which cannot write here: that is a miss
+        table += [own | SIZE_16M | VALID, own | EX]
+        for offset, code in (
+            (TABLE, table),
+            (RESET, _reset_code(own)),
+            (MISS, _miss_handler(self.part + NOWHERE, own + SAVED)),
+        ):
+            first = (own + offset) // 4
+            self._everything[first : first + len(code)] = code
 
-
-def size(iops=MOST_IOPS):
-    """Bytes of the file for so many IOPs."""
-    return PARTS + iops * PART_SIZE
-
-
-def part(number):
-    """Where the part of an IOP begins; the first is number 0."""
-    return PARTS + number * PART_SIZE
-
-
-def pages(number):
-    """[(address of a page as the IOP's program sees it, as it is in the file), ...]"""
-    own = part(number)
-    found = [(0, own + BRAM)]
-    found += [(page, page) for page in range(DDR_WINDOW, DDR_END, PAGE)]
-    peripherals = range(DDR_END, SIZE, PAGE)
-    return found + [(page, own + PERIPHERALS + page - DDR_END) for page in peripherals]
-
-
-def cpu(number):
-    """QEMU's options of the processor, beside those of every IOP's."""
-    return f"use-mmu=on,base-vectors={part(number) + OWN_CODE:#x}"
-
-
-def reset_address(number):
-    return part(number) + OWN_CODE + RESET
-
-
-def put_code(words, number):
-    """Writes the reset code, its table, and the handler of misses into the file.
-
-    Args:
-        words: The file as numpy uint32."""
-    own = part(number) + OWN_CODE
-    table = []
-    for seen, there in pages(number):
-        table += [seen | SIZE_16M | VALID, there | EX | WR]
-    assert len(table) <= 2 * FOR_MISSES
-    table += [0] * (2 * ENTRIES - len(table))
-    for offset, code in (
-        (TABLE, table),
-        (RESET, _reset_code(part(number) + BRAM, own + TABLE)),
-        (MISS, _miss_handler(part(number) + NOWHERE, own + SAVED)),
-    ):
-        first = (own + offset) // 4
-        words[first : first + len(code)] = code
+    def _view(self):
+        """The file's pages in the order in which the program sees them. Only what is used takes
+        memory."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.mmap.restype, unsigned = ctypes.c_void_p, ctypes.c_size_t
+        libc.mmap.argtypes = (ctypes.c_void_p, unsigned, *3 * (ctypes.c_int,), ctypes.c_int64)
+        reserved = mmap.mmap(self.file, SIZE)  # addresses for the pages, each of which replaces one
+        start = ctypes.addressof(ctypes.c_char.from_buffer(reserved))
+        protection = mmap.PROT_READ | mmap.PROT_WRITE
+        nothing = [(at, self.part + NOWHERE, PAGE) for at in range(0, SIZE, PAGE)]
+        for seen, there, length in nothing + self.pages():
+            length, how = min(length, SIZE - seen), mmap.MAP_SHARED | 0x10  # MAP_FIXED
+            if libc.mmap(start + seen, length, protection, how, self.file, there) != start + seen:
+                error = ctypes.get_errno()
+                raise OSError(error, "the board's memory cannot be mapped")
+        return np.frombuffer(reserved, np.uint32)
 
 
 def _wide(instruction, constant):
@@ -112,16 +106,9 @@ def _wide(instruction, constant):
     return 0xB0000000 | constant >> 16, instruction | constant & 0xFFFF  # imm; instruction
 
 
-def _reset_code(bram, table):
-    # Why program memory is written back: see reset.py.
-    return [
-        *_wide(0x30A00000, bram),  # addik r5, r0, bram
-        *_wide(0x30600000, LAST_WORD),  # addik r3, r0, LAST_WORD
-        0xC8851800,  # lw    r4, r5, r3
-        0xD8851800,  # sw    r4, r5, r3
-        0xBE23FFF8,  # bneid r3, -8
-        0x3063FFFC,  # addik r3, r3, -4
-        *_wide(0x30E00000, table),  # addik r7, r0, table
+def _reset_code(own):
+    loads_table = [
+        *_wide(0x30E00000, own + TABLE),  # addik r7, r0, own + TABLE
         0x30600000,  # addik r3, r0, 0
         0xE9070000,  # lwi   r8, r7, 0
         0xE9270004,  # lwi   r9, r7, 4
@@ -135,8 +122,21 @@ def _reset_code(bram, table):
         0x94808001,  # mfs   r4, rmsr
         0xA0844000,  # ori   r4, r4, 0x4000   VMS: virtual mode from the return on
         0x9404C001,  # mts   rmsr, r4
-        0xB6400000,  # rtbd  r0, 0
+    ]
+    virtual = own + RESET + 4 * (len(loads_table) + 3)
+    # It writes each word of program memory back: QEMU keeps translations of code that it ran, and
+    # does not notice that Python loads another program over that code, but drops the translation of
+    # a word that the processor itself writes.
+    return [
+        *loads_table,
+        *_wide(0xB6400000, virtual),  # rtbd  r0, virtual
         0x80000000,  # or    r0, r0, r0
+        *_wide(0x30600000, LAST_WORD),  # addik r3, r0, LAST_WORD
+        0xE8830000,  # lwi   r4, r3, 0
+        0xF8830000,  # swi   r4, r3, 0
+        0xBE23FFF8,  # bneid r3, -8
+        0x3063FFFC,  # addik r3, r3, -4
+        0xB8080000,  # brai  0
     ]
 
 
@@ -157,26 +157,3 @@ def _miss_handler(nowhere, saved):
         0xB6910000,  # rted  r17, 0            the access again
         0x80000000,  # or    r0, r0, r0
     ]
-
-
-def view(file, number):
-    """What an IOP's program sees, up to SIZE, as numpy uint32; the index is the address divided by
-    4. Only what is used takes memory.
-
-    Args:
-        file: The file's descriptor."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t) + 3 * (ctypes.c_int,) + (ctypes.c_long,)
-    reserved = mmap.mmap(file, SIZE)  # addresses for the pages, each of which replaces a part
-    start = ctypes.addressof(ctypes.c_char.from_buffer(reserved))
-    protection = mmap.PROT_READ | mmap.PROT_WRITE
-    places = dict.fromkeys(range(0, SIZE, PAGE), part(number) + NOWHERE)
-    places.update(pages(number))
-    for seen, there in places.items():
-        length = min(PAGE, SIZE - seen)
-        how = mmap.MAP_SHARED | 0x10  # MAP_FIXED
-        if libc.mmap(start + seen, length, protection, how, file, there) != start + seen:
-            error = ctypes.get_errno()
-            raise OSError(error, "the board's memory cannot be mapped")
-    return np.frombuffer(reserved, np.uint32)

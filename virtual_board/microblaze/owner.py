@@ -1,6 +1,7 @@
 """The I/O processor, for any thread: a thread of its own works on it, and the others ask that."""
 
 import collections
+import math
 import os
 import select
 import socket
@@ -63,7 +64,7 @@ class MicroBlaze:
     thread, never cuts an exchange with QEMU in two: only the waiting ends.
 
     Args:
-        memory: An IopMemory (mmu.py) or a FlatMemory (reset.py).
+        memory: An IopMemory (mmu.py).
         peripherals: The IOP's Peripherals (../peripherals.py)."""
 
     def __init__(self, memory, peripherals):
@@ -78,16 +79,11 @@ class MicroBlaze:
         self._poll.register(self._bell, select.POLLIN)
         self._processor = Processor(memory, peripherals, self._poll, self._is_wanted)
         self._owner = threading.Thread(target=self._own, name="idle watch", daemon=True)
-        try:
-            self._owner.start()
-            self.ask(self._processor.start)
-        except BaseException:
-            self.close()
-            raise
+        self._owner.start()
 
     @property
     def pid(self):
-        """The process number of QEMU."""
+        """The process number of QEMU, or None if it has not been started."""
         return self._processor.pid
 
     @property
@@ -100,9 +96,13 @@ class MicroBlaze:
         """Whether it stands still because its program only waits."""
         return self._processor.waits_for is not None
 
+    def start(self):
+        """Starts QEMU now, and not when the processor first leaves reset."""
+        self.ask(self._processor.start)
+
     def reset(self, active):
         """Sets the reset pin. While it is active the processor stands still; then it starts from
-        address 0. An active pin also replaces a QEMU that was killed or hangs."""
+        address 0, in a new QEMU if there is none, or it was killed, or it hangs."""
         if not active:
             self._processor.last_write = time.monotonic()
         self.ask(self._processor.hold if active else self._processor.release)
@@ -110,7 +110,9 @@ class MicroBlaze:
     def written(self):
         """To be called after Python wrote to the processor's memory: wakes a sleeping program."""
         self._processor.last_write = time.monotonic()
-        if self._processor.waits_for is not None and os.getpid() == self._process:
+        if os.getpid() != self._process:  # a forked child, which only the owner's process can help
+            self._notify()
+        elif self._processor.waits_for is not None:
             self.ask(self._processor.wake)
 
     def ask(self, function):
@@ -150,7 +152,9 @@ class MicroBlaze:
     def _own(self):
         try:
             while not self._closing:
-                ready = [fd for fd, _ in self._poll.poll(1000 * self._processor.patience())]
+                patience = self._processor.patience()
+                ready = self._poll.poll(None if patience == math.inf else 1000 * patience)
+                ready = [fd for fd, _ in ready]
                 if self._bell.fileno() in ready:
                     self._bell.recv(4096)
                 self._processor.hear(ready)

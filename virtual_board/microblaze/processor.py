@@ -1,8 +1,10 @@
 """What the I/O processor does: QEMU's MicroBlaze, its reset pin, its peripherals, and its sleep."""
 
+import math
 import select
 import time
 
+from ..memory import DDR_END, DDR_WINDOW
 from .idle import FIRST_LOOK, LONGEST_LOOK, find_wait
 from .qemu import Qemu
 
@@ -11,8 +13,9 @@ from .qemu import Qemu
 # machine it may not even have begun, and a look is slow. SETTLED: after it used a peripheral before
 # it is looked at. LOOK: that a look takes at most, which is half of a short request's timeout,
 # because on the board stand-in nobody tells of a request, and it waits for the look's end. WATCH:
-# between two looks at the words that a sleeping program waits for.
-QUIET, RAN, SETTLED, LOOK, WATCH = 0.1, 0.02, 0.005, 1.0, 0.005
+# between two looks at the words that a sleeping program waits for. TOLD: if Python tells of each
+# write to them, so that a look only finds what went past the board's arrays.
+QUIET, RAN, SETTLED, LOOK, WATCH, TOLD = 0.1, 0.02, 0.005, 1.0, 0.005, 1.0
 
 
 class Processor:
@@ -40,9 +43,12 @@ class Processor:
         self._steps, self._next_look = FIRST_LOOK, 0.0
 
     def start(self):
-        """Starts QEMU. QemuError if that does not work."""
+        """Starts QEMU, if there is none, with the processor at its reset address. QemuError if that
+        does not work."""
+        if self._qemu is not None:
+            return
         memory = self._memory
-        self._qemu = Qemu(memory.size, memory.file, memory.reset_address, memory.mmu)
+        self._qemu = Qemu(memory)
         self.pid = self._qemu.pid
         self._poll.register(self._qemu.connection, select.POLLIN)
         for read, address, length in self._peripherals.watchpoints:
@@ -63,40 +69,45 @@ class Processor:
             qemu.kill()
 
     def hold(self):
-        """Stops the processor at its reset address, in a new QEMU if need be."""
+        """Stops the processor at its reset address. A QEMU that was killed or hangs is ended."""
         self.waits_for = None
         self._memory.put_reset_code()
         try:
-            if self._qemu is None:
-                self.start()
-            else:
+            if self._qemu is not None:
                 self._qemu.stub.stop()
                 self._qemu.stub.reset()
         except OSError:
             self.end()
-            self.start()
         self._peripherals.reset()
 
     def release(self):
-        """Lets it run. If QEMU is gone, a caller that waits for an answer gets a timeout."""
+        """Lets it run from its reset address, in a new QEMU if there is none."""
+        self.start()
+        self._go()
+
+    def wake(self):
+        """Ends its sleep."""
+        if self.waits_for is not None:
+            self.waits_for = None
+            self._go()
+
+    def _go(self):
+        # If QEMU is gone, a caller that waits for an answer gets a timeout.
         try:
             if self._qemu is not None:
                 self._qemu.stub.go()
         except OSError:
             self.end()
 
-    def wake(self):
-        """Ends its sleep."""
-        if self.waits_for is not None:
-            self.waits_for = None
-            self.release()
-
     def patience(self):
-        """Seconds until watch() has something to do."""
+        """Seconds until watch() has something to do; math.inf: not before it is told."""
         now = time.monotonic()
-        seconds = QUIET / 2 if self.waits_for is None else WATCH
-        if now - self._last_served < SETTLED:
-            seconds = SETTLED
+        if self.waits_for is not None:
+            seconds = TOLD if self._is_told else WATCH
+        elif self._qemu is None or not self._qemu.stub.running:
+            seconds = math.inf
+        else:
+            seconds = SETTLED if now - self._last_served < SETTLED else QUIET / 2
         deadline = self._peripherals.deadline
         return seconds if deadline is None else min(seconds, max(deadline - now, 0))
 
@@ -135,7 +146,7 @@ class Processor:
             function()
         finally:
             if ran:
-                self.release()
+                self._go()
 
     def _is_due(self):
         deadline = self._peripherals.deadline
@@ -174,6 +185,14 @@ class Processor:
             if self.waits_for is None:
                 self._steps = min(4 * self._steps, LONGEST_LOOK)
             self._next_look = time.monotonic() + 9 * (time.monotonic() - started)
+
+    @property
+    def _is_told(self):
+        """Whether somebody tells of each change to the words that a sleeping program waits for:
+        Python does for program memory, and the peripherals change their own."""
+        indices, _ = self.waits_for
+        in_ddr = (indices >= DDR_WINDOW // 4) & (indices < DDR_END // 4)
+        return self._memory.tells and not in_ddr.any()
 
     def _look(self):
         stub, last_write, end = self._qemu.stub, self.last_write, time.monotonic() + LOOK

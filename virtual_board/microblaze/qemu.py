@@ -25,8 +25,7 @@ GET_QEMU = "`make doctor` in the kit's folder prints the command that installs i
 CPU = (
     "microblaze,version=10.0,endianness=on,use-barrel=off,use-hw-mul=0,use-div=off,use-fpu=0,"
     "use-msr-instr=off,use-pcmp-instr=off,"
-)
-NO_MMU = "use-mmu=off"  # in place of the options that mmu.py has
+)  # the MMU's options follow
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -107,14 +106,19 @@ def _why(path, said):
     )
 
 
-def command(program, memory_size, memory_path, reset_address, debug_fd, mmu=NO_MMU):
-    """The command line, as a list. One can type it too, with a file of memory_size bytes for
-    memory_path, and `-s` in place of the last four words."""
-    memory = f"memory-backend-file,id=ram,size={memory_size},mem-path={memory_path},share=on"
+def command(program, memory, path, debug_fd):
+    """The command line, as a list. One can type it too, with a file of memory.size bytes for path,
+    and `-s` in place of the last four words.
+
+    Args:
+        memory: An IopMemory (mmu.py).
+        path: Its file's."""
+    size, reset_address = memory.size, memory.reset_address
+    backend = f"memory-backend-file,id=ram,size={size},mem-path={path},share=on"
     return [
         *(program, "-nodefaults", "-no-user-config", "-display", "none", "-S"),
-        *("-M", "none,memory-backend=ram", "-m", str(memory_size >> 20), "-object", memory),
-        *("-cpu", CPU + mmu, "-device", f"loader,cpu-num=0,addr={reset_address:#x}"),
+        *("-M", "none,memory-backend=ram", "-m", str(size >> 20), "-object", backend),
+        *("-cpu", CPU + memory.cpu, "-device", f"loader,cpu-num=0,addr={reset_address:#x}"),
         *("-chardev", f"socket,id=debug,fd={debug_fd}", "-gdb", "chardev:debug"),
     ]
 
@@ -128,6 +132,7 @@ def cpu_seconds(pid):
 
 class Qemu:
     """A running QEMU, whose processor stands at its reset address. QemuError if it does not start.
+    memory: an IopMemory (mmu.py).
 
     For one thread; any thread may call kill(). Linux ends it when the thread that made it ends. Its
     control channel is a socket pair, which has no name, so nobody else can open it.
@@ -139,7 +144,7 @@ class Qemu:
     STARTS_WITHIN = 20.0  # seconds, on a PC that has a whole class to serve
     ANSWERS_WITHIN = 2.0  # seconds that QEMU may take for a command before it counts as hung
 
-    def __init__(self, memory_size, memory_fd, reset_address, mmu=NO_MMU):
+    def __init__(self, memory):
         program = find()
         if program is None:
             raise QemuError(
@@ -153,12 +158,12 @@ class Qemu:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
         with far_end:
-            memory, debug = f"/dev/fd/{memory_fd}", far_end.fileno()
+            path, debug = f"/dev/fd/{memory.file}", far_end.fileno()
             try:
                 self._process = subprocess.Popen(
-                    command(program, memory_size, memory, reset_address, debug, mmu),
+                    command(program, memory, path, debug),
                     env=environment(program),
-                    pass_fds=[memory_fd, debug],
+                    pass_fds=[memory.file, debug],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=self._said,
@@ -173,7 +178,7 @@ class Qemu:
         self.stub = Stub(self.connection)
         self.connection.settimeout(self.STARTS_WITHIN)
         try:
-            if self.stub.registers()[PC] != reset_address:
+            if self.stub.registers()[PC] != memory.reset_address:
                 self.stub.byte_order = ">"
         except OSError as error:
             raise _why(program, self.end() or str(error)) from None

@@ -24,6 +24,12 @@ for name in (
 ):
     os.environ.pop(name, None)
 
+# Where pynq's drawings of waveforms put their scripts, as an image sets it.
+os.environ.setdefault("PYNQ_JUPYTER_NOTEBOOKS", os.getcwd())
+
+# Cells of C work, also in a notebook that imports nothing of the kit's.
+get_config().InteractiveShellApp.extensions.append("iop.cells")  # noqa: F821
+
 
 def say_why_there_is_no_board(error):
     from pynq.pl_server.device import DeviceMeta

@@ -84,9 +84,17 @@ def hold():
 def wait():
     """Waits for the IOP that another process holds, for less long than a notebook does."""
     sharing.WAIT = 0.5
-    lock = sharing.board_lock()
+    lock = sharing.IopLock("/dev/mem", 0x40000000, "iop1")
     with lock.threads, lock:
         pass
+
+
+def arduino():
+    """Uses another IOP than the one that another process holds."""
+    sharing.WAIT = 0.5
+    iop, buffer = Pynq_Tutorial(Overlay("base.bit").iop_arduino.mb_info), allocate((100,), "u4")
+    iop.write_to_buffer(buffer, 100, 5)
+    assert buffer.tolist() == list(range(5, 105))
 
 
 def met():
