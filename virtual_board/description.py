@@ -6,7 +6,6 @@ address of an IP that two masters reach. So the rest is read from the file itsel
 interrupts, streams, and of an IOP's MicroBlaze the memory map and the wires."""
 
 import re
-import xml.etree.ElementTree as ElementTree
 from collections import namedtuple
 
 # IPs by their VLNV without the version
@@ -113,26 +112,21 @@ class Overlay(namedtuple("Overlay", "ips iops others ports emio_inputs")):
     __slots__ = ()
 
 
-def parse(path):
-    """The root of a .hwh as ElementTree has it.
-
-    Raises:
-        OSError, ElementTree.ParseError, ValueError: It cannot be read, or is another family's."""
-    root = ElementTree.parse(path).getroot()
+def check_family(root):
+    """ValueError if a .hwh is for a chip of another family. root: as ElementTree has it"""
     system = root.find("SYSTEMINFO")
     family = "zynq" if system is None else (system.get("ARCH") or "zynq").lower()
     if family != "zynq":
         raise ValueError(
             f"it is for a chip of the family {family}, and a PYNQ-Z1 or PYNQ-Z2 has a zynq"
         )
-    return root
 
 
 def read(root, parser):
     """The Overlay that a .hwh describes.
 
     Args:
-        root: Of the .hwh, from parse().
+        root: Of the .hwh, as ElementTree has it.
         parser: What pynq's parser has read in it.
     Raises:
         LookupError, TypeError, ValueError: It is no description of an overlay that can be."""

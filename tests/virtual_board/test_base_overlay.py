@@ -75,7 +75,7 @@ def test_it_is_the_images_overlay(z1, board, design):
 
 def unnamed(ends):
     """Ends of wires, without the names of blocks that only collect or divide wires."""
-    return sorted((name.rpartition("/")[2].replace("mb3_", ""), pin) for name, pin in ends)
+    return sorted((name.rpartition("/")[2].replace("mb3_timer_", ""), pin) for name, pin in ends)
 
 
 def test_the_boards_parts(base, board):
