@@ -2,6 +2,7 @@
 are at hand."""
 
 import ast
+import re
 
 import pytest
 
@@ -186,3 +187,37 @@ def test_a_damaged_file_is_refused(tmp_path):
     damaged.write_text(TUTORIAL.read_text()[:2000])
     with pytest.raises(description.ElementTree.ParseError):
         description.read(str(damaged), None)
+
+
+# Connectors
+
+
+@pytest.mark.parametrize(
+    "pins, port, connector",
+    [
+        (8, "", "pmoda"),
+        (8, "pmodb_gpio_tri_i", "pmodb"),
+        (8, "other_gpio_tri_i", "pmoda"),
+        (20, "", "arduino"),
+        (28, "", "rpi"),
+        (28, "rpi_gpio_tri_i", "rpi"),
+        (5, "", None),
+    ],
+)
+def test_the_connector_of_an_iop(tmp_path, pins, port, connector):
+    """By the FPGA's pins that its IO switch leads to, or else by how many it has."""
+    text = TUTORIAL.read_text()
+    width = re.compile('(NAME="C_IO_SWITCH_WIDTH" VALUE=)"[0-9]+"')
+    assert len(width.findall(text)) == 1
+    text = width.sub(rf'\1"{pins}"', text)
+    if port:
+        leads = (
+            '<CONNECTIONS><CONNECTION INSTANCE="iop1_io_switch" PORT="io_data_i"/></CONNECTIONS>'
+        )
+        text = text.replace(
+            "<EXTERNALPORTS/>",
+            f'<EXTERNALPORTS><PORT DIR="I" NAME="{port}">{leads}</PORT></EXTERNALPORTS>',
+        )
+    (tmp_path / "some.hwh").write_text(text)
+    _, overlay = read(tmp_path / "some.hwh")
+    assert [iop.connector for iop in overlay.iops] == [connector]
