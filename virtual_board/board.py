@@ -28,7 +28,7 @@ class VirtualBoard:
         from .device import VirtualDevice
 
         self._process = os.getpid()
-        self.lock = threading.RLock()  # to plug, to download or to close: one at a time
+        self._lock = threading.RLock()
         self.memory = SharedMemory(FILE_SIZE)
         self.cma = CmaPool(self.memory)
         self._connectors = {name: Connector(self, name) for name in CONNECTORS}
@@ -95,7 +95,7 @@ class VirtualBoard:
         Args:
             overlay: What it contains: a description.Overlay."""
         self.check_open()
-        with self.lock:
+        with self._lock:
             self.check_open()
             self.fabric.configure(overlay)
 
@@ -138,7 +138,7 @@ class VirtualBoard:
         """Ends QEMU and frees every buffer; the arrays stay readable. A second call does nothing.
         In a forked child, which has a copy, it leaves QEMU to the parent."""
         if self.is_open():  # in a child, a thread that does not exist there may hold the lock
-            with self.lock:
+            with self._lock:
                 for connector in self._connectors.values():
                     connector.let_go()
                 self.fabric.close()

@@ -1,13 +1,13 @@
 """The board's connectors, into which modules are plugged."""
 
 from .description import CONNECTORS
+from .modules.device import checked_volts
 from .wiring import Wiring
 
 # base.xdc of both boards: those pins of a Pmod that can be I2C's. A PYNQ-Z2 has the eight pins of
 # Pmod A on its Raspberry Pi connector, too.
 PULLED_UP = {"pmoda": 0b11001100, "pmodb": 0b11001100, "rpi": 0b11001100}
 ANALOG = {"arduino": ("A0", "A1", "A2", "A3", "A4", "A5")}
-MOST_VOLTS = 3.3  # reference manuals of the boards: an analog pin takes 0 to 3.3 V
 
 
 class Connector:
@@ -36,7 +36,7 @@ class Connector:
             The device.
         Raises:
             TypeError, ValueError: It cannot be plugged in; the message says what to do."""
-        with self._board.lock:
+        with self._board._lock:
             self.wiring.check(device)
             self._with_iop(lambda: self.wiring.plug(device))
             iop = self._iop()
@@ -48,7 +48,7 @@ class Connector:
 
     def unplug(self, device):
         """Unplugs it. ValueError if it was not plugged in."""
-        with self._board.lock:
+        with self._board._lock:
             self._with_iop(lambda: self.wiring.unplug(device))
             device._wiring = device._refresh = None
         self._refresh()
@@ -98,14 +98,3 @@ class Connector:
             iop.microblaze.ask_standing(function)
         else:
             function()
-
-
-def checked_volts(volts):
-    """The voltage as a float. ValueError unless an analog pin takes it."""
-    try:
-        number = float(volts) if not isinstance(volts, str) else None
-    except (TypeError, ValueError):
-        number = None
-    if number is None or not 0 <= number <= MOST_VOLTS:
-        raise ValueError(f"volts is {volts!r}: an analog pin takes 0 to {MOST_VOLTS} V.")
-    return number

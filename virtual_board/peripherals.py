@@ -50,7 +50,7 @@ class Peripherals:
             (self._reset_with_iop if ip.reset_with_iop else self._keep_state).append(made)
         # first, because a GPIO that is reset asks which pins are its own
         self._reset_with_iop.sort(key=lambda model: not isinstance(model, IoSwitch))
-        self._switches = self._those(IoSwitch)
+        self._switches, self._timers = self._those(IoSwitch), self._those(Timer)
         for model in self._models.values():
             self._watch(model)
         self._watch_gaps()
@@ -94,14 +94,14 @@ class Peripherals:
     def deadline(self):
         """When catch_up() will have something to do, by time.monotonic(). None: not before the
         processor does something."""
-        deadlines = [model.deadline for model in self._models.values()]
+        deadlines = [timer.deadline for timer in self._timers]
         deadlines.append(self.connector.pulses.deadline)
         return min([at for at in deadlines if at is not None], default=None)
 
     def catch_up(self):
         """Handles the events that are due."""
-        for model in self._models.values():
-            model.catch_up()
+        for timer in self._timers:
+            timer.catch_up()
         self.connector.pulses.catch_up()
 
     def refresh_pins(self):
@@ -141,8 +141,14 @@ class Peripherals:
         if not ends:
             return lambda level: None
         controller, number = ends[0]
-        name = controller[len(self.described.name) + 1 :]
-        return lambda level: self._models[name].line(number, level)
+        name, last = controller[len(self.described.name) + 1 :], [0]
+
+        def line(level):
+            if level != last[0] and name in self._models:
+                last[0] = level
+                self._models[name].line(number, level)
+
+        return line
 
     def pins_changed(self, levels, driven):
         """The GPIO behind the IO switch may have changed."""
@@ -152,7 +158,7 @@ class Peripherals:
     def pwm_changed(self):
         """A timer's signal may have changed, or a pin carries another."""
         signals = {}
-        for timer in self._those(Timer):
+        for timer in self._timers:
             carried = 0 if timer.signal is None else self.carried_by(IoSwitch.PWM0 + timer.signal)
             if carried and timer.pwm is not None:
                 signals.update({pin: timer.pwm for pin in range(32) if carried >> pin & 1})

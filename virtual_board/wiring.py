@@ -225,13 +225,14 @@ class Wiring:
     def capture_period(self, pins):
         """Ticks of 10 ns between the rising edges that a device sends to one of these pins, which
         are those of a timer's capture input, bit by bit; 0 if there are none."""
-        sending = [one for one in self.devices if pins and self._captures(one, pins)]
+        sending = [one for one in self._all() if pins and self._captures(one, pins)]
         return next(filter(None, map(self._capture_period, sending)), 0)
 
-    @staticmethod
-    def _captures(device, pins):
-        pin = device.capture_pin
-        return pin is None or bool(pins >> pin & 1)
+    def _captures(self, device, pins):
+        def there():
+            return device.capture_pin is None or bool(pins >> device.capture_pin & 1)
+
+        return self._try(device, "capture_pin", there) is True
 
     def _capture_period(self, device):
         period = self._try(device, "capture_period", lambda: device.capture_period)

@@ -6,7 +6,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from virtual_board.ip import Gpio, Iic, Intc, Spi, Timer, timer_counter as bit
+from virtual_board.ip import (
+    Gpio,
+    Iic,
+    Intc,
+    IoSwitch,
+    Spi,
+    Timer,
+    UartLite,
+    Xadc,
+    timer_counter as bit,
+)
 from virtual_board.ip.gpio import ALL, Channel
 from virtual_board.ip.timer import AHEAD
 
@@ -313,6 +323,108 @@ SPI_STEPS = {
 @pytest.mark.parametrize("name", SPI_STEPS)
 def test_spi(name):
     follow(Spi, SPI_STEPS[name], SPI_FLAGS)
+
+
+# Their interrupts
+
+
+def test_interrupts():
+    """Each is a level, which its enable registers let through at any time."""
+    levels = []
+    timer = Processor(Timer, (lambda: 0, lambda: 0), interrupt=levels.append)
+    timer.write(Timer.TLR0, 10 * HZ)
+    timer.write(Timer.TCSR0, bit.LOAD, bit.ENIT | ONCE)
+    timer.peripheral._began -= 20
+    timer.peripheral.catch_up()
+    assert levels[-1] and not any(levels[:-1])
+    timer.write(Timer.TCSR0, bit.ENIT | bit.TINT)
+    assert not levels[-1]
+    iic = Processor(Iic, Bus(), levels.append)
+    iic.write(Iic.IER, Iic.BUS_NOT_BUSY)
+    assert not levels[-1]
+    iic.write(Iic.GIE, 1 << 31)
+    assert levels[-1]
+    iic.write(Iic.IER, Iic.TX_ERROR)
+    assert not levels[-1]
+    iic.write(CR, ON, SEND)
+    iic.write(TX, 0x44)
+    assert levels[-1]
+    iic.write(Iic.SOFTR, 0xA)
+    assert not levels[-1]
+    spi = Processor(Spi, Bus(), levels.append)
+    spi.write(Spi.IPIER, Spi.DTR_EMPTY)
+    spi.write(Spi.DGIER, 1 << 31)
+    spi.write(Spi.SPICR, SPI_ON)
+    assert not levels[-1] and not spi.read(Spi.IPISR)
+    spi.write(Spi.SPI_DTR, 0x5A)
+    assert levels[-1] and spi.read(Spi.IPISR) == Spi.DTR_EMPTY
+    spi.write(Spi.IPISR, Spi.DTR_EMPTY)
+    assert not levels[-1] and not spi.read(Spi.IPISR)
+
+
+# AXI UART Lite, PG142
+
+
+def test_uart():
+    sent, coming, levels = [], [], []
+
+    def received():
+        return coming.pop(0) if coming else None
+
+    uart = Processor(UartLite, sent.append, received, levels.append)
+    stat, fifo = UartLite.STAT_REG, UartLite.RX_FIFO
+    assert uart.read(stat) == UartLite.TX_EMPTY and uart.read(fifo) == 0
+    uart.write(UartLite.TX_FIFO, 0x41, 0x142)
+    assert sent == [0x41, 0x42] and levels == []
+    coming.extend(range(20))
+    uart.peripheral.refresh()
+    assert uart.read(stat) == UartLite.TX_EMPTY | UartLite.RX_VALID | UartLite.RX_FULL
+    assert [uart.read(fifo) for _ in range(20)] == list(range(20))
+    assert uart.read(stat) == UartLite.TX_EMPTY
+    uart.write(UartLite.CTRL_REG, UartLite.ENABLE_INTR)
+    coming.append(7)
+    uart.peripheral.refresh()
+    assert levels == [1, 0] and uart.read(stat) & UartLite.INTR_ENABLED
+    uart.write(UartLite.CTRL_REG, UartLite.RST_RX_FIFO)
+    assert uart.read(stat) == UartLite.TX_EMPTY
+    uart.write(UartLite.TX_FIFO, 0x43)
+    assert levels == [1, 0]
+
+
+# XADC Wizard, PG091
+
+
+def test_xadc():
+    volts = {"A0": 0.0, "A1": 1.66, "A5": 3.3}
+    xadc = Processor(Xadc, lambda: volts)
+    vaux = [Xadc.VAUX0 + 4 * channel for channel in (1, 9, 13)]  # base.xdc
+    assert [xadc.read(at) >> 4 for at in vaux] == [0, 2048, int(3.3 / 3.32 * 4096)]
+    assert xadc.read(Xadc.SR) & Xadc.EOS and xadc.read(Xadc.SR) & Xadc.EOC
+    # UG480: the temperature's and the supplies' transfer functions
+    assert xadc.read(Xadc.TEMP) / 65536 * 503.975 - 273.15 == pytest.approx(42, abs=0.2)
+    assert xadc.read(Xadc.VCCAUX) / 65536 * 3 == pytest.approx(1.8, abs=0.001)
+    volts["A0"] = 4.0
+    xadc.peripheral.refresh()
+    assert xadc.read(vaux[0]) == 0xFFF0
+    xadc.write(Xadc.SR, 0)
+    xadc.write(Xadc.SRR, 0xA)
+    assert xadc.read(Xadc.SR) & Xadc.EOS
+
+
+# IO switch
+
+
+def test_io_switch():
+    changes = []
+    switch = Processor(IoSwitch, 20, lambda: changes.append(True))
+    assert switch.peripheral.pins(IoSwitch.GPIO) == 0xFFFFF and not changes
+    switch.write(4, IoSwitch.PWM0 << 16 | IoSwitch.SDA0)
+    switch.write(16, IoSwitch.PWM0 << 24)
+    assert switch.peripheral.pins(IoSwitch.PWM0) == 1 << 6 | 1 << 19 and len(changes) == 2
+    assert switch.peripheral.pins(IoSwitch.SDA0) == 1 << 4
+    assert switch.peripheral.pins(IoSwitch.GPIO) == 0xFFFFF & ~(1 << 6 | 1 << 19 | 1 << 4)
+    switch.peripheral.reset()
+    assert switch.peripheral.pins(IoSwitch.GPIO) == 0xFFFFF
 
 
 # AXI INTC, PG099

@@ -2,6 +2,7 @@
 are at hand."""
 
 import ast
+import re
 
 import pytest
 
@@ -179,3 +180,37 @@ def test_ddr_is_where_the_memory_map_has_it(tmp_path):
 def test_an_installed_description_leaves_the_microblaze_out(tmp_path):
     iop = changed(tmp_path, "xilinx.com:ip:microblaze:11.0", "xilinx.com:ip:other:11.0")
     assert (iop.ips, iop.windows, iop.local_size) == ([], [DDR], 0x10000)
+
+
+# Connectors
+
+
+@pytest.mark.parametrize(
+    "pins, port, connector",
+    [
+        (8, "", "pmoda"),
+        (8, "pmodb_gpio_tri_i", "pmodb"),
+        (8, "other_gpio_tri_i", "pmoda"),
+        (20, "", "arduino"),
+        (28, "", "rpi"),
+        (28, "rpi_gpio_tri_i", "rpi"),
+        (5, "", None),
+    ],
+)
+def test_the_connector_of_an_iop(tmp_path, pins, port, connector):
+    """By the FPGA's pins that its IO switch leads to, or else by how many it has."""
+    text = TUTORIAL.read_text()
+    width = re.compile('(NAME="C_IO_SWITCH_WIDTH" VALUE=)"[0-9]+"')
+    assert len(width.findall(text)) == 1
+    text = width.sub(rf'\1"{pins}"', text)
+    if port:
+        leads = (
+            '<CONNECTIONS><CONNECTION INSTANCE="iop1_io_switch" PORT="io_data_i"/></CONNECTIONS>'
+        )
+        text = text.replace(
+            "<EXTERNALPORTS/>",
+            f'<EXTERNALPORTS><PORT DIR="I" NAME="{port}">{leads}</PORT></EXTERNALPORTS>',
+        )
+    (tmp_path / "some.hwh").write_text(text)
+    _, overlay = read(tmp_path / "some.hwh")
+    assert [iop.connector for iop in overlay.iops] == [connector]

@@ -15,6 +15,7 @@ from virtual_board.pmods import (
     Dps310,
     Gesture,
     GroveAdc,
+    GroveOled,
     Imu,
     LedStick,
     LightColorProximity,
@@ -33,6 +34,9 @@ REGISTERS = """
         unsigned char first = number;
         if (i2c_write(bus(), address, &first, 1) != 1) return -1;
         return i2c_read(bus(), address, data, count);
+    }
+    int put(int address, unsigned char *data, int count) {
+        return i2c_write(bus(), address, data, count);
     }
     int set(int address, int number, int value) {
         unsigned char data[2] = {number, value};
@@ -96,7 +100,8 @@ def cell(overlay):
 
 @pytest.fixture
 def registers(cell):
-    """Functions get(address, number, count) and set(address, number, value) of the IOP's bus."""
+    """Functions get(address, number, count), set(address, number, value) and put(address, bytes) of
+    the IOP's bus."""
     c = cell(REGISTERS)
 
     class Registers:
@@ -109,6 +114,10 @@ def registers(cell):
         @staticmethod
         def set(address, number, value):
             assert c.set(address, number, value) == 2
+
+        @staticmethod
+        def put(address, *data):
+            assert c.put(address, np.array(data, np.uint8), len(data)) == len(data)
 
     return Registers
 
@@ -256,6 +265,21 @@ def test_water_level(board, registers, centimeters, sections):
     board.plug(WaterLevel(centimeters))
     data = registers.get(0x77, 0, 8) + registers.get(0x78, 0, 12)
     assert [byte > 100 for byte in data] == [True] * sections + [False] * (20 - sections)
+
+
+def test_ssd1308(board, registers):
+    """A control byte with Co set counts for the next byte alone; in horizontal mode data goes on in
+    the next page."""
+    oled = board.plug(GroveOled())
+    registers.put(0x3C, 0x80, 0xAF, 0x80, 0x20, 0x80, 0x00, 0x40, 0x01)  # on; horizontal
+    assert oled.picture().sum() == 1 and oled.picture()[0, 0]
+    registers.put(0x3C, 0x00, 0x21, 126, 127, 0x22, 6, 7)  # columns 126 and 127 of pages 6 and 7
+    registers.put(0x3C, 0x40, 0x80, 0x40, 0x20, 0x10)
+    lit = {(55, 126), (54, 127), (61, 126), (60, 127), (0, 0)}
+    assert {tuple(pixel) for pixel in np.argwhere(oled.picture()).tolist()} == lit
+    registers.put(0x3C, 0x00, 0xA1, 0xC8)  # upside down
+    turned = {(63 - y, 127 - x) for y, x in lit}
+    assert {tuple(pixel) for pixel in np.argwhere(oled.picture()).tolist()} == turned
 
 
 # Pins

@@ -14,12 +14,13 @@ class Iic(Peripheral):
 
     Args:
         bus: Has i2c_start(address, reading) -> acknowledged, i2c_write(byte) -> acknowledged,
-            i2c_read(acknowledged) -> byte, and i2c_stop()."""
+            i2c_read(acknowledged) -> byte, and i2c_stop().
+        interrupt: A function that takes the level of the interrupt line."""
 
     KIND = "xilinx.com:ip:axi_iic"
-    ISR, IER, SOFTR, CR, SR = 0x20, 0x28, 0x40, 0x100, 0x104
+    GIE, ISR, IER, SOFTR, CR, SR = 0x1C, 0x20, 0x28, 0x40, 0x100, 0x104
     TX_FIFO, RX_FIFO, TX_FIFO_OCY, RX_FIFO_OCY, RX_FIFO_PIRQ = 0x108, 0x10C, 0x114, 0x118, 0x120
-    WRITTEN = ISR, SOFTR, CR, TX_FIFO
+    WRITTEN = GIE, ISR, IER, SOFTR, CR, TX_FIFO
     READ = (RX_FIFO,)
 
     # ISR
@@ -32,11 +33,11 @@ class Iic(Peripheral):
 
     @classmethod
     def of(cls, ip, words, iop):
-        return cls(words, ip.base, iop.connector)
+        return cls(words, ip.base, iop.connector, iop.interrupt(ip))
 
-    def __init__(self, words, base, bus):
+    def __init__(self, words, base, bus, interrupt=lambda level: None):
         super().__init__(words, base)
-        self._bus = bus
+        self._bus, self._interrupt = bus, interrupt
         self._phase = None  # the bus is free
         self._dynamic = False  # words in TX_FIFO began the transfer, and will end it
 
@@ -44,7 +45,7 @@ class Iic(Peripheral):
         self._stop()
         self._sent, self._received = [], []  # what is in the FIFOs
         self._latched = self.NOT_ADDRESSED
-        self[self.CR] = self[self.RX_FIFO_PIRQ] = 0
+        self[self.CR] = self[self.RX_FIFO_PIRQ] = self[self.GIE] = self[self.IER] = 0
         self._show()
 
     def written(self, offset, value):
@@ -56,7 +57,7 @@ class Iic(Peripheral):
                 self.reset()
         elif offset == self.CR:
             self._control(value)
-        elif len(self._sent) < FIFO_DEPTH:
+        elif offset == self.TX_FIFO and len(self._sent) < FIFO_DEPTH:
             self._sent.append(value & 0x3FF)
         self._advance()
 
@@ -155,6 +156,7 @@ class Iic(Peripheral):
             | (received > self[self.RX_FIFO_PIRQ] & 0xF and self.RX_FULL)
         )
         self[self.ISR] = self._shown
+        self._interrupt(self[self.GIE] >> 31 and bool(self._shown & self[self.IER]))
         self[self.SR] = (
             (not sent and self.TX_FIFO_EMPTY)
             | (not received and self.RX_FIFO_EMPTY)

@@ -12,7 +12,6 @@ class Peripheral:
     KIND = None  # its VLNV without the version, as a .hwh has it
     WRITTEN = ()  # offsets of the registers in which a write causes something,
     READ = ()  # and of those in which a read does
-    deadline = None  # when catch_up() will have something to do, by time.monotonic()
 
     @classmethod
     def of(cls, ip, words, iop):
@@ -44,9 +43,6 @@ class Peripheral:
 
     def reset(self):
         """Resets it."""
-
-    def catch_up(self):
-        """Handles the events that are due."""
 
     def written(self, offset, value):
         """The processor has written to a register, which holds the value now."""

@@ -87,6 +87,8 @@ class Timer(Peripheral):
     def deadline(self):
         """When catch_up() will have something to do, by time.monotonic(). None: not before another
         write."""
+        if not any(counter.has(ENT) for counter in self._counters):
+            return None  # at once, because this is asked after every access to a peripheral
         due, _ = self._next()
         return None if due == NEVER else self._began + (due - AHEAD) / HZ
 

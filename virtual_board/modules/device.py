@@ -5,6 +5,7 @@ on the virtual board no transfer takes time."""
 import collections
 
 MOST_PINS = 28  # of a Raspberry Pi's connector
+MOST_VOLTS = 3.3  # reference manuals of the boards: an analog pin takes 0 to 3.3 V
 
 
 class PmodDevice:
@@ -68,8 +69,11 @@ class PmodDevice:
         self._tell_the_board()
 
     def drive_volts(self, pin, volts):
-        """Applies a voltage of 0 to 3.3 to an analog pin, named as "A0". Any thread may call it."""
-        self._volts = {**self._volts, pin: min(max(volts, 0.0), 3.3)}
+        """Applies a voltage of 0 to 3.3 to an analog pin, named as "A0". Any thread may call it.
+        ValueError for another pin or voltage."""
+        if self._wiring is not None and pin not in self._wiring.volts or not isinstance(pin, str):
+            raise ValueError(f'pin is {pin!r}: name an analog pin of the connector, as "A0".')
+        self._volts = {**self._volts, pin: checked_volts(volts)}
         self._tell_the_board()
 
     def send_pulse(self, pin, ticks):
@@ -80,6 +84,17 @@ class PmodDevice:
     def _tell_the_board(self):
         if self._refresh is not None:
             self._refresh()
+
+
+def checked_volts(volts):
+    """The voltage as a float. ValueError unless an analog pin takes it."""
+    try:
+        number = None if isinstance(volts, str) else float(volts)
+    except (TypeError, ValueError):
+        number = None
+    if number is None or not 0 <= number <= MOST_VOLTS:
+        raise ValueError(f"volts is {volts!r}: an analog pin takes 0 to {MOST_VOLTS} V.")
+    return number
 
 
 class I2cDevice(PmodDevice):
@@ -121,8 +136,7 @@ class SpiDevice(PmodDevice):
 class UartDevice(PmodDevice):
     """A device on the IOP's UART. Your own class has at least the method receive."""
 
-    def __init__(self):
-        self._to_send = collections.deque()
+    _to_send = ()  # a deque, once there was something
 
     def receive(self, byte):
         """The IOP sends a byte (0 to 255)."""
@@ -130,5 +144,7 @@ class UartDevice(PmodDevice):
 
     def send(self, data):
         """Sends bytes to the IOP, which gets them one after the other. Any thread may call it."""
+        if not self._to_send:
+            self._to_send = collections.deque()
         self._to_send.extend(bytes(data))
         self._tell_the_board()

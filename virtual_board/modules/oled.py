@@ -12,6 +12,7 @@ class Oled(Panel, SpiDevice):
     which 6 and 7 switch, are not modelled."""
 
     DATA, NOT_RESET = 1 << 4, 1 << 5
+    _family = "Pmod"
 
     def __init__(self):
         self._panel, self._levels = Ssd1306(32, turned=True), 0
@@ -34,6 +35,7 @@ class GroveOled(Panel, I2cDevice):
     picture."""
 
     address = 0x3C
+    _family = "module"
     CO, DATA = 0x80, 0x40  # of a control byte: another control byte comes after the next byte
 
     def __init__(self):

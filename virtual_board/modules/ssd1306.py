@@ -93,7 +93,8 @@ class Ssd1306:
 
 
 class Panel:
-    """What a module with such a controller shows. Its class has the attribute _panel."""
+    """What a module with such a controller shows. Its class has the attributes _panel, its Ssd1306,
+    and _family, the family of modules that it is of."""
 
     def picture(self):
         """The panel as it looks: bool array, True where a pixel is lit."""
@@ -102,7 +103,7 @@ class Panel:
     def __repr__(self):
         picture = self.picture()
         lit = f"{picture.sum()} of {picture.size} pixels are lit"
-        return f"<virtual {type(self).__name__}: {lit}>"
+        return f"<virtual {self._family} {type(self).__name__}: {lit}>"
 
     def _repr_html_(self):
         picture = self.picture()
