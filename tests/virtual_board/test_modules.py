@@ -8,6 +8,7 @@ from pynq.lib import pmod
 from pynq.lib.pmod import PMOD_GROVE_G1, PMOD_GROVE_G2, PMOD_GROVE_G4
 
 from helpers.waiting import soon
+from virtual_board import watched
 from virtual_board.pmods import (
     Adc,
     Bmp180,
@@ -34,6 +35,12 @@ from virtual_board.pmods import (
 )
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """pynq's drivers give up after 10 ms: on a busy machine the board makes them wait longer."""
+    monkeypatch.setattr(watched, "ANSWERED_WITHIN", 60)
 
 
 @pytest.fixture
