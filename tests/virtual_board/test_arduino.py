@@ -8,6 +8,7 @@ from pynq.lib.arduino import ARDUINO_GROVE_G1, ARDUINO_GROVE_I2C, ARDUINO_SWCFG_
 
 from helpers.base_overlay import STOCK
 from helpers.kit import OVERLAY
+from virtual_board import watched
 from virtual_board.ip import IoSwitch, Timer, UartLite
 from virtual_board.ip.timer_counter import ENIT, ENT, LOAD, TINT, UDT
 from virtual_board.pmods import (
@@ -33,6 +34,12 @@ pytestmark = pytest.mark.slow
 
 INTC, SWITCH, UART, SPI_SHARED = 0x41200000, 0x44A20000, 0x40600000, 0x44A00000
 TIMERS = [0x41C00000 + 0x10000 * number for number in range(6)]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """pynq's drivers give up after 10 ms: on a busy machine the board makes them wait longer."""
+    monkeypatch.setattr(watched, "ANSWERED_WITHIN", 60)
 
 
 @pytest.fixture(params=STOCK)

@@ -8,6 +8,7 @@ from pynq.lib import pmod
 from pynq.lib.pmod import PMOD_GROVE_G1, PMOD_GROVE_G2, PMOD_GROVE_G4
 
 from helpers.waiting import soon
+from virtual_board import watched
 from virtual_board.pmods import (
     Adc,
     Bmp180,
@@ -26,6 +27,7 @@ from virtual_board.pmods import (
     LedBar,
     LightSensor,
     Pir,
+    PmodDevice,
     Tc1,
     Th02,
     Thermistor,
@@ -33,6 +35,12 @@ from virtual_board.pmods import (
 )
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """pynq's drivers give up after 10 ms: on a busy machine the board makes them wait longer."""
+    monkeypatch.setattr(watched, "ANSWERED_WITHIN", 60)
 
 
 @pytest.fixture
@@ -261,6 +269,20 @@ def test_cannot_be_plugged_in(board, plugged, device, says):
     assert says in str(error.value)
     assert board.plugged() == ([] if plugged is None else [plugged])
     board.pmodb.plug(Led(7))
+
+
+@pytest.mark.parametrize(
+    "pin, volts, says",
+    [
+        (3, 1, 'pin is 3: name an analog pin of the connector, as "A0".'),
+        ("A0", 5, "volts is 5: an analog pin takes 0 to 3.3 V."),
+        ("A0", "1", "volts is '1': an analog pin takes 0 to 3.3 V."),
+    ],
+)
+def test_volts_that_cannot_be_driven(pin, volts, says):
+    with pytest.raises(ValueError) as error:
+        PmodDevice().drive_volts(pin, volts)
+    assert str(error.value) == says
 
 
 def test_a_module_is_in_one_connector(board):

@@ -281,6 +281,13 @@ def test_a_device_with_a_rubbish_capture_period(board, mb_info, capfd, period, s
     assert capfd.readouterr().err.count(says) == 1
 
 
+def test_a_device_with_a_rubbish_capture_pin(board, mb_info, capfd):
+    board.plug(odd(PmodDevice, capture_period=100, capture_pin="first"))
+    driver = Pmod_Timer(mb_info, 0)
+    assert [driver.event_detected(1000) for _ in range(3)] == [0] * 3
+    assert "This came from Odd.capture_pin" in capfd.readouterr().err
+
+
 def test_a_device_that_never_returns():
     """Ctrl-C ends the driver's wait, board.close() works, another board does, and Python ends."""
     done = run_python(STUCK.read_text())
