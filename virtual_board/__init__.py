@@ -10,6 +10,10 @@ activate() by itself."""
 import os
 import threading
 
+from .circuit import Circuit, add_circuit
+
+__all__ = ["Circuit", "activate", "add_circuit"]
+
 # Through this interface of Linux a bitstream gets into the FPGA of each board with a PYNQ image.
 FPGA_MANAGER = "/sys/class/fpga_manager/fpga0/firmware"
 

@@ -9,6 +9,7 @@ from .connector import Connector
 from .fabric import Fabric
 from .memory import SharedMemory
 from .microblaze.mmu import FILE_SIZE
+from .parts import BoardParts
 
 
 class VirtualBoard:
@@ -28,7 +29,8 @@ class VirtualBoard:
         self.memory = SharedMemory(FILE_SIZE)
         self.cma = CmaPool(self.memory)
         self.connector = Connector()
-        self.fabric = Fabric(self.memory, self._connector_of)
+        self._parts = BoardParts()
+        self.fabric = Fabric(self.memory, self._connector_of, self._parts)
         self._device = Device.active_device = VirtualDevice(self)
         atexit.register(self.close)
 
@@ -56,6 +58,31 @@ class VirtualBoard:
     def iop1(self):
         """The IOP's peripherals. RuntimeError as for iop."""
         return self.iop.peripherals
+
+    @property
+    def leds(self):
+        """The four green LEDs: board.leds[0].is_on."""
+        return self._parts.leds
+
+    @property
+    def rgbleds(self):
+        """The two RGB LEDs, LD4 and LD5: board.rgbleds[0].color."""
+        return self._parts.rgbleds
+
+    @property
+    def buttons(self):
+        """The four buttons: board.buttons[0].press(), .press(0.5), .release(), .is_pressed."""
+        return self._parts.buttons
+
+    @property
+    def switches(self):
+        """The two switches: board.switches[1].on(), .off(), .is_on."""
+        return self._parts.switches
+
+    @property
+    def circuits(self):
+        """{full name of an IP: the object} of each class given to add_circuit()."""
+        return self.fabric.linux.circuits()
 
     def has_overlay(self):
         return self.fabric.overlay is not None

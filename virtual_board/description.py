@@ -1,16 +1,18 @@
 """What an overlay contains, as plain data, from its .hwh.
 
-What Linux reaches is taken from pynq's parser, so that the board and pynq's drivers agree on it:
-addresses, EMIO pins, inputs of interrupt controllers. pynq leaves out what only a MicroBlaze
-reaches, and keeps one address of an IP that two masters reach. So the inside of an IOP is read from
-the file itself: the memory map of its MicroBlaze, and its wires."""
+Where Linux reaches something is taken from pynq's parser, so that the board and pynq's drivers
+agree on it: addresses and EMIO pins. pynq leaves out what only a MicroBlaze reaches, and keeps one
+address of an IP that two masters reach. So the rest is read from the file itself: parameters,
+interrupts, streams, and of an IOP's MicroBlaze the memory map and the wires."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from collections import namedtuple
 
 # IPs by their VLNV without the version
 MICROBLAZE = "xilinx.com:ip:microblaze"
 PROCESSING_SYSTEM = "xilinx.com:ip:processing_system7"
+GPIO = "xilinx.com:ip:axi_gpio"
 BRAM_CONTROLLER = "xilinx.com:ip:axi_bram_ctrl"
 LOCAL_MEMORY = "xilinx.com:ip:lmb_bram_if_cntlr"
 INTERRUPT_CONTROLLER = "xilinx.com:ip:axi_intc"
@@ -22,6 +24,14 @@ ADDRESS_REMAP = "user.org:user:address_remap"  # boards/ip in PYNQ's repository
 # pynq takes a hierarchy with a memory of this name for an IOP (MicroblazeHierarchy).
 IOP_MEMORY = "mb_bram_ctrl"
 DDR_SIZE = 0x20000000  # bytes: the 512 MB of a PYNQ-Z1 or PYNQ-Z2
+# UG585, "Address Map": M_AXI_GP0 and M_AXI_GP1 of the processing system
+REACHED = 0x40000000, 0xC0000000
+# UG585, "PPI and SPI Interrupts": the numbers of IRQ_F2P
+RAW_IRQS = *range(61, 69), *range(84, 92)
+AXI_STREAM = "xilinx.com:interface:axis"
+DRIVERS = "MASTER", "INITIATOR"  # the types of bus interfaces that send
+# pins of an AXI GPIO and their channels
+GPIO_PINS = {f"gpio{n}_io_{way}": int(n or 1) for n in ("", "2") for way in "iot"}
 
 Window = namedtuple("Window", "base size physical")
 Window.__doc__ = "DDR as a MicroBlaze sees it: its address, bytes, and the physical address."
@@ -29,16 +39,22 @@ Window.__doc__ = "DDR as a MicroBlaze sees it: its address, bytes, and the physi
 STOCK_WINDOW = Window(0x20000000, DDR_SIZE, 0)
 
 
-class Ip(namedtuple("Ip", "name vlnv base size parameters interrupts wires reset_with_iop")):
-    """An IP with registers or memory.
+OF_AN_IP = "name vlnv base size parameters interrupts wires reset_with_iop streams stream_width"
+
+
+class Ip(namedtuple("Ip", OF_AN_IP, defaults=({}, 4))):
+    """An IP with registers or memory, or with AXI streams.
 
     name: full name, as "leds_gpio" or "iop_arduino/timers_subsystem/timer_0"
-    base, size: where its master reaches it, in bytes
+    base, size: where its master reaches it, in bytes; None for one that has only streams
     parameters: {name: text}
-    interrupts: {output: (full name of an interrupt controller, its input)}
+    interrupts: {output: (full name of an interrupt controller, its input)}; of an output that leads
+        to the processing system itself, ("", the number of Linux's interrupt)
     wires: {pin: ((full name of another part, its pin), ...)}, without buses, clocks and resets;
         empty for what Linux reaches
-    reset_with_iop: whether an IOP's reset pin resets it beside the MicroBlaze"""
+    reset_with_iop: whether an IOP's reset pin resets it beside the MicroBlaze
+    streams: {AXI stream output: full name of the IP that it leads to}
+    stream_width: bytes that its first stream carries at once"""
 
     __slots__ = ()
 
@@ -48,8 +64,9 @@ class Ip(namedtuple("Ip", "name vlnv base size parameters interrupts wires reset
         return self.vlnv.rpartition(":")[0]
 
     def parameter(self, name, default=0):
-        """The number that a parameter has; the default if the description does not give it."""
-        return int(str(self.parameters.get(name, default)), 0)
+        """The number that a parameter has, under this name or in small letters, as Vivado also
+        writes it; the default if the description does not give it."""
+        return int(str(self.parameters.get(name, self.parameters.get(name.lower(), default))), 0)
 
 
 class Iop(
@@ -61,7 +78,7 @@ class Iop(
     memory: the Ip by which Linux reaches its program memory
     local_size: bytes of that memory, which the MicroBlaze sees from 0 on
     reset, acknowledge: EMIO pins, active high; None if nothing drives it
-    interrupt: (full name of an interrupt controller of Linux's, its input), or None
+    interrupt: where its interrupt leads, as in Ip.interrupts, or None
     flip_flop: full name of what keeps the interrupt until it is acknowledged, or None
     ips: [Ip, ...] that its MicroBlaze reaches, by address
     windows: [Window, ...] through which its MicroBlaze reaches DDR"""
@@ -69,52 +86,133 @@ class Iop(
     __slots__ = ()
 
 
-Overlay = namedtuple("Overlay", "ips iops")
-Overlay.__doc__ = """What is in the fabric.
+class Overlay(namedtuple("Overlay", "ips iops others ports emio_inputs")):
+    """What is in the fabric.
 
     ips: [Ip, ...] that Linux reaches, by address, without the memories of IOPs
-    iops: [Iop, ...], by the address of their memory"""
+    iops: [Iop, ...], by the address of their memory
+    others: [Ip, ...] with nothing but AXI streams
+    ports: {(full name of an AXI GPIO, its channel): the fabric's port that it leads to, as
+        "leds_4bits"}
+    emio_inputs: for each EMIO pin of the processing system (full name of the IP that drives it, its
+        output, the bit of that), or None"""
+
+    __slots__ = ()
 
 
-def read(path, parser):
+def parse(path):
+    """The root of a .hwh as ElementTree has it.
+
+    Raises:
+        OSError, ElementTree.ParseError, ValueError: It cannot be read, or is another family's."""
+    root = ElementTree.parse(path).getroot()
+    system = root.find("SYSTEMINFO")
+    family = "zynq" if system is None else (system.get("ARCH") or "zynq").lower()
+    if family != "zynq":
+        raise ValueError(
+            f"it is for a chip of the family {family}, and a PYNQ-Z1 or PYNQ-Z2 has a zynq"
+        )
+    return root
+
+
+def read(root, parser):
     """The Overlay that a .hwh describes.
 
     Args:
-        path: Of the .hwh.
+        root: Of the .hwh, from parse().
         parser: What pynq's parser has read in it.
     Raises:
-        OSError, ElementTree.ParseError, LookupError, TypeError, ValueError: The file cannot be
-            read, or is no description."""
-    return _Reader(ElementTree.parse(path).getroot(), parser).overlay()
+        LookupError, TypeError, ValueError: It is no description of an overlay that can be."""
+    overlay = _Reader(root, parser).overlay()
+    _check_addresses(overlay.ips + [iop.memory for iop in overlay.iops])
+    return overlay
+
+
+def _check_addresses(ips):
+    before = None
+    for ip in sorted(ips, key=lambda ip: ip.base):
+        if not REACHED[0] <= ip.base < ip.base + ip.size <= REACHED[1]:
+            raise ValueError(
+                f"{ip.name} is at {ip.base:#x} to {ip.base + ip.size - 1:#x}, and Linux reaches the"
+                f" fabric at {REACHED[0]:#x} to {REACHED[1] - 1:#x}"
+            )
+        if before is not None and before.base + before.size > ip.base:
+            raise ValueError(f"{before.name} and {ip.name} are both at {ip.base:#x}")
+        before = ip
 
 
 class _Reader:
     def __init__(self, root, parser):
-        self._parser = parser
+        self._root, self._parser = root, parser
         modules = list(root.iter("MODULE"))
         self._modules = {_name(module): module for module in modules}
         # a .hwh's connections and memory maps name a module by its instance
         self._names = {module.get("INSTANCE"): _name(module) for module in modules}
+        self._stream_inputs = {}  # {bus: full name of what it leads to}
+        for name, module in self._modules.items():
+            for bus in _streams(module):
+                if bus.get("TYPE") not in DRIVERS:
+                    self._stream_inputs[bus.get("BUSNAME")] = name
 
     def overlay(self):
         parts = {**self._parser.ip_dict, **self._parser.mem_dict}
-        reached = [
-            self._reached(*part) for part in parts.items() if part[1].get("phys_addr") is not None
-        ]
-        reached.sort(key=lambda ip: ip.base)
+        parts = {n: part for n, part in parts.items() if part.get("phys_addr") is not None}
+        self._linux_inputs = self._inputs_of_linux(parts)
+        reached = sorted((self._reached(*part) for part in parts.items()), key=lambda ip: ip.base)
         memories = [ip for ip in reached if self._is_of_an_iop(ip)]
-        return Overlay([ip for ip in reached if ip not in memories], list(map(self._iop, memories)))
+        streaming = [name for name, module in self._modules.items() if list(_streams(module))]
+        others = [self._described(name, None, None) for name in streaming if name not in parts]
+        ips = [ip for ip in reached if ip not in memories]
+        return Overlay(ips, list(map(self._iop, memories)), others, self._ports(), self._emio_in())
+
+    def _inputs_of_linux(self, parts):
+        """{(full name, output): where its interrupt leads, as in Ip.interrupts}"""
+        inputs = {}
+        for system in self._those(PROCESSING_SYSTEM):
+            for pin, end in enumerate(self._drivers(_port(system, "IRQ_F2P"))):
+                if end is not None and pin < len(RAW_IRQS):
+                    inputs[end[:2]] = "", RAW_IRQS[pin]
+        for name in parts:
+            module = self._modules.get(name)
+            if module is not None and _kind(module) == INTERRUPT_CONTROLLER:
+                inputs.update(self._inputs(module))
+        return inputs
 
     def _reached(self, name, part):
-        vlnv = part["type"]
-        if name in self._parser.mem_dict:  # pynq says DDR4 of every memory
-            vlnv = self._modules[name].get("VLNV")
-        interrupts = {
-            pin: (connected["controller"], connected["index"])
-            for pin, connected in part["interrupts"].items()
+        return self._described(name, part["phys_addr"], part["addr_range"])
+
+    def _described(self, name, base, size):
+        module = self._modules[name]
+        outputs = [port.get("NAME") for port in module.iter("PORT")]
+        ends = {pin: self._linux_inputs.get((name, pin)) for pin in outputs}
+        interrupts = {pin: end for pin, end in ends.items() if end}
+        streams = {
+            bus.get("NAME"): self._stream_inputs[bus.get("BUSNAME")]
+            for bus in _streams(module)
+            if bus.get("TYPE") in DRIVERS and bus.get("BUSNAME") in self._stream_inputs
         }
-        at, parameters = (part["phys_addr"], part["addr_range"]), dict(part["parameters"])
-        return Ip(name, vlnv, *at, parameters, interrupts, {}, False)
+        widths = [_parameters(bus).get("TDATA_NUM_BYTES") for bus in _streams(module)]
+        width = next((int(width) for width in widths if width in ("1", "2", "4", "8")), 4)
+        at, known = (base, size), (_parameters(module), interrupts, {}, False)
+        return Ip(name, module.get("VLNV"), *at, *known, streams, width)
+
+    def _ports(self):
+        found = {}
+        for ports in self._root.iter("EXTERNALPORTS"):
+            for port in ports:
+                name = re.sub(r"_tri_i?o?t?$", "", port.get("NAME"))
+                for end in port.iter("CONNECTION"):
+                    at = self._names.get(end.get("INSTANCE")), GPIO_PINS.get(end.get("PORT"))
+                    if None not in at and _kind(self._modules[at[0]]) == GPIO:
+                        found[at] = name
+        return found
+
+    def _emio_in(self):
+        systems = self._those(PROCESSING_SYSTEM)
+        return self._drivers(_port(systems[0], "GPIO_I")) if systems else []
+
+    def _those(self, kind):
+        return [module for module in self._modules.values() if _kind(module) == kind]
 
     def _is_of_an_iop(self, ip):
         hierarchy, _, name = ip.name.rpartition("/")
@@ -124,7 +222,6 @@ class _Reader:
         name = memory.name.rpartition("/")[0]
         flip_flops, processors = self._inside(name, FLIP_FLOP), self._inside(name, MICROBLAZE)
         flip_flop = flip_flops[0] if flip_flops else None
-        pin = self._parser.interrupt_pins.get(f"{flip_flop}/q")
         local_size, ips, windows = memory.size, [], [STOCK_WINDOW]
         if processors:
             local_size, ips, windows = self._map(self._modules[processors[0]], local_size)
@@ -134,7 +231,7 @@ class _Reader:
             local_size,
             self._emio({f"{reset}/aux_reset_in" for reset in self._inside(name, RESET)}),
             self._emio({f"{flip_flop}/reset"}),
-            (pin["controller"], pin["index"]) if pin else None,
+            self._linux_inputs.get((flip_flop, "q")),
             flip_flop,
             ips,
             windows,
@@ -216,25 +313,26 @@ class _Reader:
 
     def _inputs(self, controller):
         """{(full name, output): (the controller's full name, its input)}"""
-        wanted = [port for port in controller.iter("PORT") if port.get("NAME") == "intr"]
-        outputs = [end for port in wanted for end in self._outputs(port)]
-        return {end: (_name(controller), number) for number, end in enumerate(outputs)}
+        ends = enumerate(self._drivers(_port(controller, "intr")))
+        # of an output of several bits, the first
+        return {end[:2]: (_name(controller), pin) for pin, end in ends if end and end[2] == 0}
 
-    def _outputs(self, port):
-        """[(full name, output), ...] that drive a port, bit by bit, through concatenations."""
+    def _drivers(self, port):
+        """[(full name, output, the bit of that), ...] that drive a port, bit by bit, through
+        concatenations. None for a bit that nothing known drives."""
         found = []
-        for name, pin in self._connected(port):
+        for name, pin in self._connected(port) if port is not None else ():
             module = self._modules[name]
             if _kind(module) != CONCATENATION:
-                found.append((name, pin))
+                output = _port(module, pin)
+                left = 0 if output is None else int(output.get("LEFT") or 0)
+                found += [(name, pin, bit) for bit in range(left + 1)]
                 continue
             widths = _parameters(module)
-            inputs = {one.get("NAME"): one for one in module.iter("PORT")}
             for number in range(int(widths.get("NUM_PORTS", 0))):
-                bits = self._outputs(inputs[f"In{number}"])
-                # a constant of several bits is one end
+                bits = self._drivers(_port(module, f"In{number}"))
                 missing = int(widths.get(f"IN{number}_WIDTH", 1)) - len(bits)
-                found += bits + [(None, None)] * missing
+                found += bits + [None] * missing
         return found
 
 
@@ -242,8 +340,21 @@ def _name(module):
     return module.get("FULLNAME").lstrip("/")
 
 
-def _parameters(module):
-    return {one.get("NAME"): one.get("VALUE") for one in module.iter("PARAMETER")}
+def _port(module, name):
+    return next((port for port in module.iter("PORT") if port.get("NAME") == name), None)
+
+
+def _streams(module):
+    """The bus interfaces of a module that are AXI streams, and are connected."""
+    for bus in module.iter("BUSINTERFACE"):
+        if (bus.get("VLNV") or "").rpartition(":")[0] == AXI_STREAM:
+            if bus.get("BUSNAME") not in (None, "__NOC__"):
+                yield bus
+
+
+def _parameters(element):
+    """{name: text} of a module or a bus interface."""
+    return {one.get("NAME"): one.get("VALUE") for one in element.iter("PARAMETER")}
 
 
 def _kind(module):

@@ -173,8 +173,8 @@ class VirtualDevice(Device):
             raise
         except Exception as error:  # each damaged file makes the parser fail in another way
             raise RuntimeError(
-                f"{hwh} cannot be read as the description of an overlay ({error}): get it again"
-                " with `git checkout bitstream`."
+                f"{hwh} cannot be read as the description of a PYNQ-Z1's or PYNQ-Z2's overlay"
+                f" ({error}): get it again, the kit's own with `git checkout bitstream`."
             ) from None
 
     def download(self, bitstream, parser=None):
@@ -203,7 +203,14 @@ class VirtualDevice(Device):
         self._board.check_open()
         self._board.fabric.emio(pin, bool(value))
 
-    @property
-    def interrupt_controller(self):
-        """The Intc that raises Linux's interrupt."""
-        return next(iter(self._board.fabric.controllers.values()))
+    def gpio_level(self, pin):
+        """The level of an EMIO GPIO pin as the PS reads it: 0 if the fabric does not drive it."""
+        self._board.check_open()
+        return self._board.fabric.linux.emio(pin)
+
+    def when_interrupted(self, number, function):
+        """Calls a function once, as soon as an interrupt is raised.
+
+        Args:
+            number: Linux's, as in /proc/interrupts."""
+        self._board.fabric.linux.when_interrupted(number, function)

@@ -1,43 +1,40 @@
 """What is in the fabric: made from an overlay's description when it is downloaded."""
 
-import numpy as np
-
 from .iop import Iop
-from .ip import Intc
+from .linux_bus import LinuxBus
 from .microblaze.mmu import MOST_IOPS, IopMemory
-from .watched import Unmodelled, WatchedMemory
 
 
 class Fabric:
     """Empty before the first download. Any thread may call any method; downloads come one after the
     other.
 
-    Arrays of an earlier overlay, which a program may still have, lead to what is at the address
-    now, if it is of the same kind: as on a board.
-
     Args:
         memory: The board's, as of SharedMemory.
         connectors: A function that returns what the pins of an IOP lead to, from its number.
+        parts: The board's own parts, as of BoardParts.
 
     overlay: the description.Overlay that was downloaded last, or None
     iops: {number: Iop}, numbered from 0 on by the address of their memory
-    controllers: {full name: Intc} of those that raise Linux's interrupts"""
+    linux: the LinuxBus, with all that Linux reaches beside the memories of IOPs"""
 
-    def __init__(self, memory, connectors):
+    def __init__(self, memory, connectors, parts):
         self._memory, self._connectors = memory, connectors
-        self.overlay = None
-        self.iops, self.controllers = {}, {}
-        self._kept = {}  # (kind, address): (what is there, its registers)
-        self._arrays = {}  # (address, bytes): the array that answers there
+        self.overlay, self.iops = None, {}
+        self.linux = LinuxBus(memory.ddr, parts)
 
     def configure(self, overlay):
-        """Starts everything anew, as a bitstream does, with IOPs in reset. QemuError if QEMU does
-        not start."""
+        """Starts everything anew, as a bitstream does, with IOPs in reset.
+
+        Raises:
+            RuntimeError, ValueError: The overlay cannot be made. Nothing has changed.
+            QemuError: QEMU does not start."""
         if len(overlay.iops) > MOST_IOPS:
             raise RuntimeError(
                 f"This overlay has {len(overlay.iops)} IOPs, and the virtual board has room for"
                 f" {MOST_IOPS}."
             )
+        made = self.linux.make(overlay)
         # one by one, so that the stop button leaves none that nobody knows of
         for number, described in enumerate(overlay.iops):
             iop = self.iops.get(number)
@@ -52,9 +49,7 @@ class Fabric:
         for number in range(len(overlay.iops), len(self.iops)):
             self.iops[number].close()
             del self.iops[number]
-        self.controllers, self._arrays = {}, {}
-        for ip in overlay.ips:
-            self._put(ip)
+        self.linux.configure(overlay, made)
         self.overlay = overlay
 
     @property
@@ -64,7 +59,7 @@ class Fabric:
 
     def places(self):
         """{(address, bytes): the array that answers there, for Linux}"""
-        places = dict(self._arrays)
+        places = self.linux.places()
         for iop in list(self.iops.values()):
             memory = iop.described.memory
             places[memory.base, memory.size] = iop.for_linux
@@ -77,6 +72,7 @@ class Fabric:
 
     def close(self):
         """Ends every QEMU."""
+        self.linux.close()
         for iop in self.iops.values():
             iop.close()
         self.overlay, self.iops = None, {}
@@ -87,24 +83,7 @@ class Fabric:
         connector = self._connectors(number)
 
         def interrupt(level):
-            if described.interrupt is not None and described.interrupt[0] in self.controllers:
-                controller, line = described.interrupt
-                self.controllers[controller].line(line, level)
+            if described.interrupt is not None:
+                self.linux.set_line(*described.interrupt, level)
 
         return Iop(described, memory, connector, interrupt)
-
-    def _put(self, ip):
-        key = ip.kind, ip.base
-        if key not in self._kept:
-            registers = np.zeros(ip.size // 4, np.uint32)
-            is_controller = ip.kind == Intc.KIND
-            self._kept[key] = Intc(registers) if is_controller else None, registers
-        model, registers = self._kept[key]
-        if model is None:
-            registers[:] = 0
-            array = Unmodelled.over(registers, ip)
-        else:
-            model.reset()
-            self.controllers[ip.name] = model
-            array = WatchedMemory.over(registers, model.written)
-        self._arrays[ip.base, ip.size] = array

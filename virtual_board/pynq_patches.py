@@ -12,6 +12,7 @@ from pynq.pl_server import Device
 
 GPIO_CHIP = 906  # the number Linux gives a Zynq's first GPIO
 FIRST_EMIO = 54  # UG585: MIO pins come first, then EMIO pins, which go to the fabric
+UIO = "/dev/uio-virtual-"
 NOTEBOOKS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "notebooks")
 
 
@@ -25,7 +26,7 @@ class GpioPin:
         self._exported = True
 
     def read(self):
-        return 0  # nothing drives a pin towards the PS
+        return Device.active_device.gpio_level(self.index - GPIO_CHIP - FIRST_EMIO)
 
     def write(self, value):
         Device.active_device.gpio(self.index - GPIO_CHIP - FIRST_EMIO, value)
@@ -38,11 +39,14 @@ class GpioPin:
 
 
 class UioController:
-    """The line from the fabric's interrupt controller to Linux, with the interface of
-    pynq.uio.UioController. Only the event loop that waits may call it."""
+    """A line from the fabric to Linux, with the interface of pynq.uio.UioController. Only the event
+    loop that waits may call it.
+
+    Args:
+        device: UIO and the number of Linux's interrupt."""
 
     def __init__(self, device):
-        pass
+        self._number = int(device[len(UIO) :])
 
     def add_event(self, event, number):
         loop = asyncio.get_event_loop()
@@ -53,7 +57,7 @@ class UioController:
             except RuntimeError:  # the loop is closed, so nobody waits
                 pass
 
-        Device.active_device.interrupt_controller.when_raised(tell)
+        Device.active_device.when_interrupted(self._number, tell)
 
 
 def resolve_bitstream(bitfile_path, device):
@@ -79,5 +83,5 @@ pynq.gpio.GPIO._GPIO_MIN_USER_PIN = FIRST_EMIO
 pynq.gpio.GPIO.get_gpio_base_path = staticmethod(
     lambda target_label=None: f"/sys/class/gpio/gpiochip{GPIO_CHIP}"
 )
-pynq.interrupt.get_uio_irq = "/dev/uio-virtual-{}".format
+pynq.interrupt.get_uio_irq = (UIO + "{}").format
 pynq.interrupt.UioController = UioController

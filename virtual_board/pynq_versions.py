@@ -33,6 +33,7 @@ PSDDR = dict(type="DDR4", base_address=0, size=256 << 20, used=1, idx=0, raw_typ
 def read_hwh(path):
     """The contents of a .hwh file, by pynq's own parser, with what a board adds to it, and as
     `overlay` what the virtual board is made from: a description.Overlay."""
+    root = description.parse(path)
     parser = RuntimeMetadataParser(Metadata(input=path))
     for memory in parser.mem_dict.values():
         if "phys_addr" in memory:
@@ -41,5 +42,5 @@ def read_hwh(path):
             )
     parser.mem_dict.setdefault("PSDDR", dict(PSDDR, streaming=False, tag="PSDDR"))
     parser.refresh_hierarchy_dict()
-    parser.overlay = description.read(path, parser)
+    parser.overlay = description.read(root, parser)
     return parser

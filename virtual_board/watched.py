@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from .ip.peripheral import Peripheral
 from .memory import BRAM_SIZE
 from .messages import tell
 
@@ -59,31 +60,126 @@ class WatchedMemory(np.ndarray):
             time.sleep(GIVE_WAY)
 
 
-class Unmodelled(np.ndarray):
-    """The registers of an IP that the virtual board has no model of: memory, which says so once."""
+class Registers(np.ndarray):
+    """The registers of an IP on Linux's bus: each access tells the model behind them. Any thread
+    may use it.
+
+    A part or another view of the array is the same registers, and a copy is none. copy(), tolist(),
+    arithmetic and printing read each register; numpy.array(registers) sees the words as the model
+    left them, and the model does not see it.
+
+    Args of over():
+        words: The memory of the registers, numpy uint32.
+        access: A context manager, within which each access happens.
+        place: Has the attribute model, a Peripheral, or None for mere memory; and was_written(),
+            which is called after the model's written().
+    """
 
     @classmethod
-    def over(cls, array, ip):
-        unmodelled = array.view(cls)
-        unmodelled.told, unmodelled.ip = [], ip
-        return unmodelled
+    def over(cls, words, access, place):
+        registers = words.view(cls)
+        registers._start, registers._origin = 0, (_address(words), words.nbytes)
+        registers._access, registers._place = access, place
+        return registers
 
     def __array_finalize__(self, whole):
-        # parts share the list, in which something is as soon as it has been told
-        self.told, self.ip = getattr(whole, "told", None), getattr(whole, "ip", None)
+        self._place = None
+        if getattr(whole, "_place", None) is not None:
+            origin, size = whole._origin
+            start = _address(self) - origin
+            if 0 <= start < size or self.size == 0:  # else it is a copy
+                self._start, self._origin = start, whole._origin
+                self._access, self._place = whole._access, whole._place
 
     def __getitem__(self, key):
-        self._tell()
-        return _read(self, key)
+        model = self._place and self._place.model
+        if model is None:
+            return _read(self, key)
+        with self._access:
+            value = _read(self, key)
+            if getattr(value, "_place", None) is not None:
+                return value  # a part, whose elements have not been read
+            offsets = self._offsets(key)
+            for offset in offsets:
+                model.before_read(offset)
+            value = _read(self, key)
+            for offset in offsets:
+                model.was_read(offset)
+        return value
 
     def __setitem__(self, key, value):
-        self._tell()
-        _write(self, key, value)
+        model = self._place and self._place.model
+        if model is None:
+            _write(self, key, value)
+            return
+        with self._access:
+            _write(self, key, value)
+            for offset in self._offsets(key):
+                model.written(offset, model[offset])
+            self._place.was_written()
 
-    def _tell(self):
-        if self.told == []:
-            self.told.append(True)
+    def _offsets(self, key):
+        """The offsets of the registers to which a key leads."""
+        if type(key) is int and self.ndim == 1 and self.itemsize == 4:
+            index = key if key >= 0 else key + len(self)
+            return (self._start + self.strides[0] * index & ~3,)
+        places = self._start + np.tensordot(self.strides, np.indices(self.shape), 1)[key]
+        words = [np.ravel(places) + byte & ~3 for byte in range(0, self.itemsize, 4)]
+        return np.unique(words).tolist()
+
+    def _values(self):
+        """The values that a processor would read now, as a plain array."""
+        plain = np.empty(self.shape, self.dtype)
+        for index in np.ndindex(self.shape):
+            plain[index] = self[index]
+        return plain
+
+    def copy(self, order="C"):
+        return self._values()
+
+    def astype(self, dtype, **options):
+        return self._values().astype(dtype, **options)
+
+    def tolist(self):
+        return self._values().tolist()
+
+    def tobytes(self, order="C"):
+        return self._values().tobytes(order)
+
+    def __repr__(self):
+        return repr(self._values())
+
+    def __str__(self):
+        return str(self._values())
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
+        inputs = [one._values() if isinstance(one, Registers) else one for one in inputs]
+        results = getattr(ufunc, method)(*inputs, **options)
+        if out is None:
+            return results
+        for array, result in zip(out, results if isinstance(results, tuple) else (results,)):
+            array[...] = result
+        return out[0] if len(out) == 1 else out
+
+
+def _address(array):
+    return array.__array_interface__["data"][0]
+
+
+class Unmodelled(Peripheral):
+    """The place of an IP that the virtual board has no model of: memory, which says so once."""
+
+    def __init__(self, ip, words):
+        super().__init__(words, 0)
+        self._ip, self._told = ip, False
+
+    def was_read(self, offset):
+        if not self._told:
+            self._told = True
             tell(
-                f"{self.ip.name} ({self.ip.vlnv}) has no model on the virtual board: there is"
+                f"{self._ip.name} ({self._ip.vlnv}) has no model on the virtual board: there is"
                 " nothing but memory in its place.\n"
             )
+
+    def written(self, offset, value):
+        self.was_read(offset)

@@ -6,7 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from virtual_board.ip import Iic, Intc, Spi, Timer, timer_counter as bit
+from virtual_board.ip import Gpio, Iic, Intc, Spi, Timer, timer_counter as bit
+from virtual_board.ip.gpio import ALL, Channel
 from virtual_board.ip.timer import AHEAD
 
 HZ = 100 * 10**6
@@ -317,44 +318,100 @@ def test_spi(name):
 
 
 def test_intc():
-    registers, raised = np.zeros(8, np.uint32), []
-    intc = Intc(registers)
-
-    def write(offset, value):
-        registers[offset // 4] = value
-        intc.written()
-
-    def wait():
-        intc.when_raised(lambda: raised.append(True))
-
-    seen = Intc.ISR, Intc.IER, Intc.IPR, Intc.IVR
-    line, both, none, last = 1 << 8, 0b110, 2**32 - 1, 1 << 31
-    for action, arguments, count, state in [
-        # what is done, how often it has raised afterwards, and these registers
-        (wait, (), 0, (0, 0, 0, none)),
-        (intc.line, (8, 1), 0, (line, 0, 0, none)),
-        (write, (Intc.SIE, line), 0, (line, line, line, 8)),
-        (write, (Intc.MER, 3), 1, (line, line, line, 8)),
-        (write, (Intc.IAR, line), 1, (0, line, 0, none)),
-        (wait, (), 1, (0, line, 0, none)),
-        (intc.line, (8, 1), 1, (0, line, 0, none)),  # that is no edge
-        (intc.line, (8, 0), 1, (0, line, 0, none)),
-        (intc.line, (8, 1), 2, (line, line, line, 8)),
-        (wait, (), 3, (line, line, line, 8)),  # it is still pending
-        (write, (Intc.CIE, line), 3, (line, 0, 0, none)),
-        (write, (Intc.IAR, line), 3, (0, 0, 0, none)),
-        (write, (Intc.IER, both), 3, (0, both, 0, none)),
-        (wait, (), 3, (0, both, 0, none)),
-        (intc.line, (0, 1), 3, (1, both, 0, none)),
-        (intc.line, (2, 1), 4, (0b101, both, 0b100, 2)),
-        (intc.line, (1, 1), 4, (0b111, both, both, 1)),  # the lowest first
-        (write, (Intc.CIE, both), 4, (0b111, 0, 0, none)),
-        (wait, (), 4, (0b111, 0, 0, none)),
-        (intc.reset, (), 4, (0, 0, 0, 0)),
-        (write, (Intc.MER, 3), 4, (0, 0, 0, none)),
-        (write, (Intc.IER, last), 4, (0, last, 0, none)),
-        (intc.line, (31, 1), 4, (last, last, last, 31)),  # nobody waits since the reset
+    """Edge-triggered inputs, as the stock base overlays have them."""
+    outputs = []
+    cpu = Processor(Intc, outputs.append)
+    line = cpu.peripheral.line
+    nine, both, none, last = 1 << 8, 0b110, 2**32 - 1, 1 << 31
+    for action, arguments, raised, state in [
+        # what is done, the level of the output afterwards, and ISR, IER, IPR, IVR
+        (line, (8, 1), 0, (nine, 0, 0, none)),
+        (cpu.write, (Intc.SIE, nine), 0, (nine, nine, nine, 8)),
+        (cpu.write, (Intc.MER, 3), 1, (nine, nine, nine, 8)),
+        (cpu.write, (Intc.IAR, nine), 0, (0, nine, 0, none)),
+        (line, (8, 1), 0, (0, nine, 0, none)),  # that is no edge
+        (line, (8, 0), 0, (0, nine, 0, none)),
+        (line, (8, 1), 1, (nine, nine, nine, 8)),
+        (cpu.write, (Intc.IPR, 0), 1, (nine, nine, nine, 8)),  # it cannot be written
+        (cpu.write, (Intc.ISR, 0), 1, (nine, nine, nine, 8)),  # nor this, with MER's HIE set
+        (cpu.write, (Intc.CIE, nine), 0, (nine, 0, 0, none)),
+        (cpu.write, (Intc.IAR, nine), 0, (0, 0, 0, none)),
+        (cpu.write, (Intc.IER, both), 0, (0, both, 0, none)),
+        (line, (0, 1), 0, (1, both, 0, none)),
+        (line, (2, 1), 1, (0b101, both, 0b100, 2)),
+        (line, (1, 1), 1, (0b111, both, both, 1)),  # the lowest first
+        (cpu.write, (Intc.CIE, both), 0, (0b111, 0, 0, none)),
+        (cpu.peripheral.reset, (), 0, (0, 0, 0, none)),
+        (cpu.write, (Intc.ISR, 4), 0, (4, 0, 0, none)),  # by software
+        (cpu.write, (Intc.IAR, 4), 0, (0, 0, 0, none)),
+        (cpu.write, (Intc.MER, 3), 0, (0, 0, 0, none)),
+        (cpu.write, (Intc.IER, last), 0, (0, last, 0, none)),
+        (line, (31, 1), 1, (last, last, last, 31)),
     ]:
         action(*arguments)
-        found = tuple(int(registers[offset // 4]) for offset in seen)
-        assert (len(raised), found) == (count, state), (action, arguments)
+        found = tuple(map(cpu.read, (Intc.ISR, Intc.IER, Intc.IPR, Intc.IVR)))
+        assert (outputs[-1], found) == (raised, state), (action, arguments)
+
+
+def test_intc_with_levels():
+    """Input 0 is high-active, input 1 low-active, and input 2 takes a falling edge."""
+    outputs = []
+    cpu = Processor(Intc, outputs.append, inputs=3, edges=0b100, rising=0, high=0b001)
+    line = cpu.peripheral.line
+    cpu.write(Intc.MER, 3)
+    cpu.write(Intc.IER, 0xFFFFFFFF)
+    for action, arguments, requested in [
+        (line, (1, 1), 0b010),  # it was low until now
+        (cpu.write, (Intc.IAR, 2), 0),
+        (line, (0, 1), 1),
+        (cpu.write, (Intc.IAR, 1), 1),  # it is still high
+        (line, (0, 0), 1),
+        (cpu.write, (Intc.IAR, 1), 0),
+        (line, (2, 1), 0),
+        (line, (2, 0), 4),
+        (cpu.write, (Intc.IAR, 4), 0),
+    ]:
+        action(*arguments)
+        assert (cpu.read(Intc.ISR), outputs[-1]) == (requested, bool(requested)), (
+            action,
+            arguments,
+        )
+    assert cpu.read(Intc.IER) == 0b111
+
+
+# AXI GPIO, PG144
+
+
+def test_gpio_channels_and_interrupts():
+    """Two channels; the pins of the second come from outside."""
+    shown, levels, outside = [], [], [0]
+    channels = [
+        Channel(8, lambda *pins: shown.append(pins), defaults=(0xA5, 0xF0)),
+        Channel(2, lambda *pins: None, inputs=lambda: (3, outside[0]), fixed=ALL),
+    ]
+    cpu = Processor(Gpio, channels, levels.append)
+    assert shown == [(0x05, 0x0F)] and cpu.read(Gpio.GPIO_TRI) == 0xF0
+    cpu.write(Gpio.GPIO_TRI, 0)
+    assert shown[-1] == (0xA5, 0xFF)
+    cpu.write(Gpio.GPIO2_DATA, 3)
+    assert cpu.read(Gpio.GPIO2_DATA) == 0  # inputs
+
+    def turn(value):
+        outside[0] = value
+        cpu.peripheral.refresh()
+
+    for action, arguments, isr, raised in [
+        (turn, (1,), 2, 0),
+        (cpu.write, (Gpio.IP_IER, 2), 2, 0),
+        (cpu.write, (Gpio.GIER, 1 << 31), 2, 1),
+        (cpu.write, (Gpio.IP_ISR, 2), 0, 0),
+        (turn, (1,), 0, 0),
+        (turn, (0,), 2, 1),
+        (cpu.write, (Gpio.IP_ISR, 2), 0, 0),
+        (cpu.write, (Gpio.GPIO_DATA, 7), 0, 0),  # an output is no reason
+        (cpu.write, (Gpio.IP_ISR, 1), 1, 0),  # toggles, and the first channel is not enabled
+        (cpu.write, (Gpio.IP_IER, 3), 1, 1),
+        (cpu.peripheral.reset, (), 0, 0),
+    ]:
+        action(*arguments)
+        assert (cpu.read(Gpio.IP_ISR), levels[-1]) == (isr, raised), (action, arguments)

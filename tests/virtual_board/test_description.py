@@ -39,7 +39,7 @@ DDR = description.Window(0x20000000, 0x20000000, 0)
 
 def read(hwh):
     parser = pynq_versions.read_hwh(str(hwh))
-    return parser, description.read(str(hwh), parser)
+    return parser, parser.overlay
 
 
 @pytest.fixture(scope="module", params=STOCK)
@@ -185,4 +185,4 @@ def test_a_damaged_file_is_refused(tmp_path):
     damaged = tmp_path / "damaged.hwh"
     damaged.write_text(TUTORIAL.read_text()[:2000])
     with pytest.raises(description.ElementTree.ParseError):
-        description.read(str(damaged), None)
+        description.parse(str(damaged))

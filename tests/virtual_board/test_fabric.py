@@ -104,16 +104,25 @@ def test_a_driver_on_the_second_pmod(base, board):
     assert board.fabric.iops[0].peripherals["gpio"][0] == 0xCC  # pulled up, as ever
 
 
+def test_the_boards_parts(base, board):
+    base.leds_gpio.write(0, 5)
+    base.rgbleds_gpio.write(0, 0b110001)
+    board.switches[1].on()
+    board.buttons[3].press()
+    assert repr(board.leds) == "LD0 is on, LD1 is off, LD2 is on, LD3 is off"
+    assert repr(board.rgbleds) == "LD4 is blue, LD5 is yellow"
+    assert base.switches_gpio.read(0) == 2 and base.btns_gpio.read(0) == 8
+
+
 def test_what_has_no_model_is_memory_and_says_so_once(base, capfd):
-    said = "leds_gpio (xilinx.com:ip:axi_gpio:2.0) has no model"
-    mmio = MMIO(0x41250000, 0x1000)
+    said = "audio_direct_0 (xilinx.com:user:audio_direct:1.1) has no model"
+    mmio = MMIO(0x43C00000, 0x1000)
     assert said not in capfd.readouterr().err
-    leds = base.leds_gpio
-    leds.write(0, 5)
-    assert mmio.read(0) == 5 and leds.read(0) == 5
+    mmio.write(8, 5)
+    assert mmio.read(8) == 5
     assert capfd.readouterr().err.count(said) == 1
     base.download()
-    assert MMIO(0x41250000, 0x1000).read(0) == 0
+    assert MMIO(0x43C00000, 0x1000).read(8) == 0
     with pytest.raises(ValueError, match="Nothing answers at 0x41260000"):
         MMIO(0x41260000, 0x1000)
 

@@ -5,6 +5,7 @@ A peripheral's registers are in memory that the processor shares with Python. Wh
 of an access, it does what that access causes, and stores the values for the next read. Devices
 answer at once: the time of a transfer on a wire is not modelled."""
 
+from .dma import Dma
 from .flip_flop import FlipFlop
 from .gpio import Gpio
 from .iic import Iic
@@ -13,7 +14,9 @@ from .io_switch import IoSwitch
 from .spi import Spi
 from .timer import Timer
 
-__all__ = ["FlipFlop", "Gpio", "Iic", "Intc", "IoSwitch", "Spi", "Timer", "OF_AN_IOP"]
+__all__ = ["Dma", "FlipFlop", "Gpio", "Iic", "Intc", "IoSwitch", "Spi", "Timer"]
 
 # the models of what an IOP's MicroBlaze reaches, by KIND; what has none is memory there
 OF_AN_IOP = {model.KIND: model for model in (Gpio, Iic, IoSwitch, Spi, Timer)}
+# and of what Linux reaches
+OF_LINUX = {model.KIND: model for model in (Dma, Gpio, Intc, Timer)}

@@ -1,61 +1,71 @@
-"""AXI Interrupt Controller (xilinx.com:ip:axi_intc, PG099): the one in the fabric that raises
-Linux's interrupt."""
+"""AXI Interrupt Controller (xilinx.com:ip:axi_intc, PG099)."""
 
-import threading
+from .peripheral import Peripheral
+
+ALL = 0xFFFFFFFF
 
 
-class Intc:
-    """Its interrupt inputs are edge-triggered, as base.hwh has them. Any thread may call any
-    method.
+class Intc(Peripheral):
+    """Up to 32 inputs, each edge-triggered or level-sensitive, and one output.
 
     Args:
-        registers: numpy uint32 by offset / 4; written() has to follow each write to them."""
+        output: A function that takes the level of its output.
+        inputs: How many it has.
+        edges: C_KIND_OF_INTR: which inputs wait for an edge, bit by bit.
+        rising: C_KIND_OF_EDGE: for which of these it is the rising one.
+        high: C_KIND_OF_LVL: which of the others are active while they are high."""
 
     KIND = "xilinx.com:ip:axi_intc"
     ISR, IPR, IER, IAR, SIE, CIE, IVR, MER = 0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x18, 0x1C
+    WRITTEN = ISR, IPR, IER, IAR, SIE, CIE, IVR, MER
 
-    def __init__(self, registers):
-        self._registers = registers
-        self._lock = threading.RLock()  # written() may be called while this thread writes
-        self._lines = 0
-        self._waiting = []
+    ME, HIE = 0x1, 0x2  # MER
+
+    @classmethod
+    def for_linux(cls, ip, words, bus):
+        kinds = [ip.parameter(f"C_KIND_OF_{what}", ALL) for what in ("INTR", "EDGE", "LVL")]
+        inputs = ip.parameter("C_NUM_INTR_INPUTS", 32)
+        return cls(words, 0, bus.interrupt(ip, "irq"), inputs, *kinds)
+
+    def __init__(self, words, base, output, inputs=32, edges=ALL, rising=ALL, high=ALL):
+        super().__init__(words, base)
+        self._output, self._all, self._edges = output, 2**inputs - 1, edges
+        self._rising, self._high = rising, high
 
     def reset(self):
-        with self._lock:
-            self._registers[:] = 0
-            self._lines, self._waiting = 0, []
+        for register in self.WRITTEN:
+            self[register] = 0
+        self._requested = self._enabled = self._lines = 0
+        self._show()
 
     def line(self, number, level):
         """Sets the level of an input."""
-        with self._lock:
-            if level and not self._lines >> number & 1:
-                self._registers[self.ISR // 4] |= 1 << number
-            self._lines = self._lines & ~(1 << number) | bool(level) << number
-            self._show()
+        bit, before = 1 << number, self._lines
+        self._lines = before & ~bit | bool(level) << number
+        if bool(before & bit) != bool(level) and bool(self._rising & bit) == bool(level):
+            self._requested |= bit & self._edges
+        self._show()
 
-    def written(self):
-        """To be called after Python wrote to a register."""
-        with self._lock:
-            registers = self._registers
-            registers[self.IER // 4] |= registers[self.SIE // 4]
-            registers[self.IER // 4] &= ~registers[self.CIE // 4]
-            registers[self.ISR // 4] &= ~registers[self.IAR // 4]
-            registers[[self.SIE // 4, self.CIE // 4, self.IAR // 4]] = 0
-            self._show()
-
-    def when_raised(self, function):
-        """Calls a function once, as soon as the controller raises its output: in the thread that
-        causes it, or here."""
-        with self._lock:
-            self._waiting.append(function)
-            self._show()
+    def written(self, offset, value):
+        if offset == self.ISR:
+            # by software, for tests, until interrupts come from the inputs
+            if not self[self.MER] & self.HIE:
+                self._requested = value & self._all
+        elif offset == self.IER:
+            self._enabled = value & self._all
+        elif offset == self.IAR:
+            self._requested &= ~value
+        elif offset == self.SIE:
+            self._enabled |= value & self._all
+        elif offset == self.CIE:
+            self._enabled &= ~value
+        self[self.IAR] = self[self.SIE] = self[self.CIE] = 0
+        self._show()
 
     def _show(self):
-        registers = self._registers
-        registers[self.IPR // 4] = pending = registers[self.ISR // 4] & registers[self.IER // 4]
-        pending = int(pending)
-        registers[self.IVR // 4] = (pending & -pending).bit_length() - 1 if pending else 2**32 - 1
-        if pending and registers[self.MER // 4] & 3 == 3:
-            waiting, self._waiting = self._waiting, []
-            for function in waiting:
-                function()
+        # a level that is still active requests again
+        self._requested |= ~(self._lines ^ self._high) & ~self._edges & self._all
+        pending = self._requested & self._enabled
+        self[self.ISR], self[self.IER], self[self.IPR] = self._requested, self._enabled, pending
+        self[self.IVR] = (pending & -pending).bit_length() - 1 if pending else ALL
+        self._output(bool(pending) and self[self.MER] & 3 == self.ME | self.HIE)

@@ -1,11 +1,10 @@
-"""The base class of an IOP's peripherals: registers, 32 bits each, at offsets in bytes."""
-
-REGISTERS = 0x80  # more than any of them has
+"""The base class of the IPs' models: registers, 32 bits each, at offsets in bytes."""
 
 
 class Peripheral:
-    """A peripheral whose registers begin at the address `base`. Only one thread may call its
-    methods: the one that is told what the processor does.
+    """A peripheral whose registers begin at the address `base`. One thread at a time may call its
+    methods: in an IOP the one that is told what the processor does, and on Linux's bus any thread
+    that has the bus's lock.
 
     Args:
         words: The processor's memory as numpy uint32, by address / 4."""
@@ -25,9 +24,17 @@ class Peripheral:
             iop: What is around it: the Peripherals (iop.py) that it becomes one of."""
         raise NotImplementedError
 
+    @classmethod
+    def for_linux(cls, ip, words, bus):
+        """The model of an IP that Linux reaches; it begins with offset 0 of its words.
+
+        Args:
+            bus: What is around it: a LinuxBus (../linux_bus.py)."""
+        raise NotImplementedError
+
     def __init__(self, words, base):
         self.base = base
-        self._words = words[base // 4 : base // 4 + REGISTERS]
+        self._words = words[base // 4 :]
 
     def __getitem__(self, offset):
         return int(self._words[offset // 4])
@@ -43,6 +50,9 @@ class Peripheral:
 
     def written(self, offset, value):
         """The processor has written to a register, which holds the value now."""
+
+    def before_read(self, offset):
+        """Linux is about to read a register. (An IOP's reads are seen only afterwards.)"""
 
     def was_read(self, offset):
         """The processor has read a register, and got its value."""

@@ -3,7 +3,7 @@
 import time
 
 from .peripheral import Peripheral
-from .timer_counter import CAPT, ENT, GENT, MDT, NEVER, PWMA, TINT, Counter
+from .timer_counter import CAPT, ENIT, ENT, GENT, MDT, NEVER, PWMA, TINT, Counter
 
 HZ = 100 * 10**6
 # Ticks that an event may be early by the PC's clock: threads wake up to half a millisecond late.
@@ -20,7 +20,8 @@ class Timer(Peripheral):
 
     Args:
         capture_period: A function that returns the ticks between rising edges on the capture pin of
-            the first counter, 0 if there are none; the second counter's has no pin (base.tcl)."""
+            the first counter, 0 if there are none; the second counter's has no pin (base.tcl).
+        interrupt: A function that takes the level of the interrupt output."""
 
     KIND = "xilinx.com:ip:axi_timer"
     TCSR0, TLR0, TCR0, TCSR1, TLR1, TCR1 = 0x00, 0x04, 0x08, 0x10, 0x14, 0x18
@@ -31,9 +32,15 @@ class Timer(Peripheral):
     def of(cls, ip, words, iop):
         return cls(words, ip.base, iop.connector.capture_period)
 
-    def __init__(self, words, base, capture_period, clock=time.monotonic):
+    @classmethod
+    def for_linux(cls, ip, words, bus):
+        return cls(words, 0, lambda: 0, interrupt=bus.interrupt(ip, "interrupt"))
+
+    def __init__(
+        self, words, base, capture_period, clock=time.monotonic, interrupt=lambda level: None
+    ):
         super().__init__(words, base)
-        self._capture_period, self._clock = capture_period, clock
+        self._capture_period, self._clock, self._interrupt = capture_period, clock, interrupt
 
     def reset(self):
         self._began, self._now = self._clock(), 0
@@ -61,6 +68,7 @@ class Timer(Peripheral):
             self._now = due
             counter.happen(due)
             due, counter = self._next()
+        self._interrupt(any(counter.has(ENIT | TINT) for counter in self._counters))
 
     def written(self, offset, value):
         counter, other = self._counters if offset == self.TCSR0 else self._counters[::-1]
@@ -76,6 +84,11 @@ class Timer(Peripheral):
 
     def was_read(self, offset):
         self[offset] = self._counters[offset // self.TCSR1].count(max(self._now, self._ticks()))
+
+    def before_read(self, offset):
+        self.catch_up()
+        if offset in self.READ:
+            self.was_read(offset)
 
     def _ticks(self):
         return int((self._clock() - self._began) * HZ)
