@@ -167,6 +167,9 @@ class VirtualDevice(Device):
                 f"{hwh} is missing, which describes the overlay: it belongs beside"
                 f" {os.path.basename(bitfile_name)}."
             )
+        from .missing import take_their_places  # only now, because it imports pynq.overlay
+
+        take_their_places()
         try:
             return pynq_versions.read_hwh(hwh)
         except MemoryError:

@@ -8,10 +8,13 @@ import os
 import pynq.bitstream
 import pynq.gpio
 import pynq.interrupt
+import pynq.overlays
 from pynq.pl_server import Device
 
 GPIO_CHIP = 906  # the number Linux gives a Zynq's first GPIO
 FIRST_EMIO = 54  # UG585: MIO pins come first, then EMIO pins, which go to the fabric
+OVERLAYS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "overlays")
+BASES = "Pynq-Z1", "Pynq-Z2"  # what the environment variable BOARD of an image says
 UIO = "/dev/uio-virtual-"
 NOTEBOOKS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "notebooks")
 
@@ -60,6 +63,11 @@ class UioController:
         Device.active_device.when_interrupted(self._number, tell)
 
 
+def base_overlays():
+    """Where pynq looks for base.bit beside its package pynq.overlays.base."""
+    return [os.path.join(path, "base", "base.bit") for path in pynq.overlays.__path__]
+
+
 def resolve_bitstream(bitfile_path, device):
     """Needs no .bit if its .hwh is there: a fake .bit might find its way to a board.
 
@@ -67,6 +75,11 @@ def resolve_bitstream(bitfile_path, device):
     board's Jupyter does (papermill, VS Code)."""
     if os.path.isfile(bitfile_path):
         return bitfile_path
+    if bitfile_path in base_overlays():
+        board = os.environ.get("BOARD")
+        return os.path.join(
+            OVERLAYS, "base", board if board in BASES else BASES[0], os.path.basename(bitfile_path)
+        )
     stem, extension = os.path.splitext(bitfile_path)
     if extension == ".bit":
         inside = os.path.relpath(stem)  # Overlay() has made the path absolute, from this folder
@@ -85,3 +98,6 @@ pynq.gpio.GPIO.get_gpio_base_path = staticmethod(
 )
 pynq.interrupt.get_uio_irq = (UIO + "{}").format
 pynq.interrupt.UioController = UioController
+# pynq.overlays.base; an image's own, if it is there, comes first
+if OVERLAYS not in pynq.overlays.__path__:
+    pynq.overlays.__path__.append(OVERLAYS)
