@@ -6,6 +6,7 @@ import threading
 
 from .cma import CmaPool
 from .connector import Connector
+from .description import CONNECTORS
 from .fabric import Fabric
 from .memory import SharedMemory
 from .microblaze.mmu import FILE_SIZE
@@ -16,7 +17,9 @@ class VirtualBoard:
     """Belongs to the process that made it; virtual_board.activate() makes one.
 
     Any thread of that process may call any method; only one downloads or closes at a time. In a
-    forked child only is_open(), check_open() and close() may be called."""
+    forked child only is_open(), check_open() and close() may be called.
+
+    pmoda, pmodb, arduino, rpi: the Connectors; an overlay's IOPs lead to those that it has"""
 
     def __init__(self):
         from pynq.pl_server import Device
@@ -25,18 +28,17 @@ class VirtualBoard:
         from .device import VirtualDevice
 
         self._process = os.getpid()
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()  # to plug, to download or to close: one at a time
         self.memory = SharedMemory(FILE_SIZE)
         self.cma = CmaPool(self.memory)
-        self.connector = Connector()
+        self._connectors = {name: Connector(self, name) for name in CONNECTORS}
+        self.pmoda, self.pmodb = self._connectors["pmoda"], self._connectors["pmodb"]
+        self.arduino, self.rpi = self._connectors["arduino"], self._connectors["rpi"]
+        wiring = {name: connector.wiring for name, connector in self._connectors.items()}
         self._parts = BoardParts()
-        self.fabric = Fabric(self.memory, self._connector_of, self._parts)
+        self.fabric = Fabric(self.memory, wiring, self._parts)
         self._device = Device.active_device = VirtualDevice(self)
         atexit.register(self.close)
-
-    def _connector_of(self, number):
-        # those of the others come with the connectors of the whole board
-        return self.connector if number == 0 else Connector()
 
     @property
     def iop(self):
@@ -93,53 +95,25 @@ class VirtualBoard:
         Args:
             overlay: What it contains: a description.Overlay."""
         self.check_open()
-        with self._lock:
+        with self.lock:
             self.check_open()
             self.fabric.configure(overlay)
 
     def plug(self, device):
-        """Plugs a virtual Pmod (modules/) into iop1's connector, before or after a download.
-
-        Returns:
-            The device.
-        Raises:
-            TypeError, ValueError: It cannot be plugged in; the message says what to do."""
-        with self._lock:
-            self.connector.check(device)
-            self._with_iop(lambda: self.connector.plug(device))
-            if self.fabric.iop is not None:
-                self.iop1.serving = True
-            device._refresh = self._refresh_pins
-        self._refresh_pins()
-        return device
+        """As pmoda.plug(): into the connector of the tutorial's iop1."""
+        return self.pmoda.plug(device)
 
     def unplug(self, device):
-        """Unplugs it. ValueError if it was not plugged in."""
-        with self._lock:
-            self._with_iop(lambda: self.connector.unplug(device))
-            device._refresh = None
-        self._refresh_pins()
+        """As pmoda.unplug()."""
+        self.pmoda.unplug(device)
 
     def plugged(self):
-        """The virtual Pmods that are plugged in, as a list."""
-        return list(self.connector.devices)
+        """As pmoda.plugged()."""
+        return self.pmoda.plugged()
 
     def transfers(self):
-        """The last transfers on iop1's buses, the newest last: a list of connector.Transfer."""
-        return list(self.connector.transfers)
-
-    def _refresh_pins(self):
-        if self.fabric.iop is not None:  # else the pins are set when there is an overlay
-            self._with_iop(self.iop1.refresh_pins)
-
-    def _with_iop(self, function):
-        """Calls a function that changes peripherals or connector in the thread that serves them."""
-        self.check_open()
-        iop = self.fabric.iop
-        if iop is not None and iop.microblaze.is_open:
-            iop.microblaze.ask_standing(function)
-        else:
-            function()
+        """As pmoda.transfers()."""
+        return self.pmoda.transfers()
 
     def stray_writes(self):
         """Changes to DDR outside every buffer of their time; each could have hit a board's Linux.
@@ -164,7 +138,9 @@ class VirtualBoard:
         """Ends QEMU and frees every buffer; the arrays stay readable. A second call does nothing.
         In a forked child, which has a copy, it leaves QEMU to the parent."""
         if self.is_open():  # in a child, a thread that does not exist there may hold the lock
-            with self._lock:
+            with self.lock:
+                for connector in self._connectors.values():
+                    connector.let_go()
                 self.fabric.close()
                 self.memory.close()
                 atexit.unregister(self.close)

@@ -1,277 +1,111 @@
-"""The IOP's Pmod connector: the devices in it, and how the IOP's peripherals reach them."""
+"""The board's connectors, into which modules are plugged."""
 
-import collections
-import operator
-import traceback
+from .description import CONNECTORS
+from .wiring import Wiring
 
-import numpy as np
-
-from .messages import tell
-from .modules import I2cDevice, PmodDevice, SpiDevice
-
-FAILED = object()  # stands for the result of a device's method that raised an exception
-NOBODY = 0xFF  # what a master reads if no device answers: data lines have pull-ups
-NEEDED = (I2cDevice, "write"), (I2cDevice, "read"), (SpiDevice, "transfer")
-TRANSFER_KEPT = 64  # bytes of a transfer that are kept for looking at later
-TRANSFERS_KEPT = 256
-FIELDS = "bus address reading acknowledged sent received"
-
-
-class Transfer(collections.namedtuple("Transfer", FIELDS)):
-    """A transfer on one of the IOP's buses: bus is "I2C" or "SPI". An I2C transfer also has an
-    address, whether the IOP reads, and whether a device acknowledged the address. sent and
-    received: the first 64 bytes of each."""
-
-    __slots__ = ()
-
-    def steps(self):
-        """The steps on the wires, in order, as a list of strings."""
-        if self.bus == "SPI":
-            both = zip(self.sent, self.received)
-            return ["SS low", *(f"{sent:02x} / {got:02x}" for sent, got in both), "SS high"]
-        address = "{:#x} {}".format(self.address, "R" if self.reading else "W")
-        data = [f"{byte:02x}" for byte in (self.received if self.reading else self.sent)]
-        return ["START", address, "ACK" if self.acknowledged else "NAK", *data, "STOP"]
-
-
-def _whole(value):
-    """The value as an int, or None if it is not a whole number's type."""
-    try:
-        return operator.index(value)
-    except TypeError:
-        return None
+# base.xdc of both boards: those pins of a Pmod that can be I2C's. A PYNQ-Z2 has the eight pins of
+# Pmod A on its Raspberry Pi connector, too.
+PULLED_UP = {"pmoda": 0b11001100, "pmodb": 0b11001100, "rpi": 0b11001100}
+ANALOG = {"arduino": ("A0", "A1", "A2", "A3", "A4", "A5")}
+MOST_VOLTS = 3.3  # reference manuals of the boards: an analog pin takes 0 to 3.3 V
 
 
 class Connector:
-    """A Pmod connector, which holds devices. An error in a student's device is reported on standard
-    error, once each, and the IOP goes on with the answer of an empty connector.
+    """A connector of the board. Any thread may call any method.
 
-    Only the board calls plug() and unplug(). The thread that serves the IOP calls everything else.
+    Args:
+        board: The VirtualBoard.
+        name: In description.CONNECTORS.
 
-    transfers: the last transfers on the IOP's buses, the newest last; that one may still be going
-    on"""
+    name: as above
+    pins: how many digital pins it has, numbered from 0 on as in pynq
+    wiring: for the board: what the IOP's peripherals reach"""
 
-    pulled_up = 0b11001100  # base.xdc: pins 2, 3, 6 and 7, which can be I2C's
+    def __init__(self, board, name):
+        self._board, self.name, self.pins = board, name, CONNECTORS[name]
+        self.wiring = Wiring(name, self.pins, PULLED_UP.get(name, 0), ANALOG.get(name, ()))
 
-    def __init__(self):
-        self.devices = []
-        self.transfers = collections.deque(maxlen=TRANSFERS_KEPT)
-        self._told = set()
-        self._pins = 0, 0  # levels, and which the IOP drives
-        self._addressed = None  # the I2C device of the transfer that is going on
-        self._selected = False  # the slave select line of SPI
-
-    def check(self, device):
-        """TypeError or ValueError, with the remedy, unless a device could be plugged in now."""
-        if isinstance(device, type):
-            raise TypeError(
-                f"{device.__name__} is a class: plug in a device of that class, as in"
-                f" board.plug({device.__name__}())."
-            )
-        if not isinstance(device, PmodDevice):
-            raise TypeError(
-                f"{device!r} is not a virtual Pmod: derive its class from I2cDevice, SpiDevice or"
-                " PmodDevice of virtual_board.pmods."
-            )
-        name = type(device).__name__
-        if self._has(device):
-            raise ValueError(
-                f"This {name} is plugged in already: board.unplug(it) first, or plug in another."
-            )
-        for base, method in NEEDED:
-            if isinstance(device, base) and getattr(type(device), method) is getattr(base, method):
-                raise TypeError(
-                    f"{name} has no method {method}: write one, as described in {base.__name__} of"
-                    " virtual_board/modules/device.py."
-                )
-        if isinstance(device, I2cDevice):
-            self._check_address(name, device.address)
-        others = self._those(SpiDevice)
-        if isinstance(device, SpiDevice) and others:
-            raise ValueError(
-                f"A Pmod connector has one slave select line, and a {type(others[0]).__name__} uses"
-                " it: unplug that one first."
-            )
-
-    def _check_address(self, name, address):
-        number = _whole(address)
-        if number is None or not 0x08 <= number <= 0x77:
-            shown = repr(address) if number is None else hex(number)
-            raise ValueError(
-                f"{name} has the address {shown}: an I2C device has one of 0x08 to 0x77, without"
-                " the bit for reading."
-            )
-        for other in self._those(I2cDevice):
-            if other.address == address:
-                raise ValueError(
-                    f"{name} has the I2C address {address:#x}, as has the {type(other).__name__}"
-                    " that is plugged in: give it another, or unplug that one first."
-                )
+    def __repr__(self):
+        names = ", ".join(type(device).__name__ for device in self.plugged())
+        return f"<connector {self.name}: {names or 'nothing is plugged in'}>"
 
     def plug(self, device):
-        """Plugs in a device for which check() has passed."""
-        self.devices.append(device)
-        self._told = {told for told in self._told if told[0] != id(device)}
-        self._call(device, "pins", *self._pins)
-        if self._selected and isinstance(device, SpiDevice):
-            self._call(device, "select", True)
+        """Plugs a module (modules/) in, before or after a download.
+
+        Returns:
+            The device.
+        Raises:
+            TypeError, ValueError: It cannot be plugged in; the message says what to do."""
+        with self._board.lock:
+            self.wiring.check(device)
+            self._with_iop(lambda: self.wiring.plug(device))
+            iop = self._iop()
+            if iop is not None:
+                iop.peripherals.serving = True
+            device._wiring, device._refresh = self.wiring, self._refresh
+        self._refresh()
+        return device
 
     def unplug(self, device):
-        """ValueError if it is not plugged in."""
-        if not self._has(device):
-            raise ValueError(
-                f"This {type(device).__name__} is not plugged in, so it cannot be unplugged:"
-                " board.plug(it) plugs it in."
-            )
-        self.devices = [other for other in self.devices if other is not device]
-        if device is self._addressed:
-            self._addressed = None
+        """Unplugs it. ValueError if it was not plugged in."""
+        with self._board.lock:
+            self._with_iop(lambda: self.wiring.unplug(device))
+            device._wiring = device._refresh = None
+        self._refresh()
 
-    def _has(self, device):
-        # by identity, because a student's class may define __eq__
-        return any(device is other for other in self.devices)
+    def plugged(self):
+        """The modules that are plugged in, as a list."""
+        return list(self.wiring.devices)
 
-    def _those(self, kind):
-        return [device for device in self.devices if isinstance(device, kind)]
+    def transfers(self):
+        """The last transfers on the IOP's buses, the newest last: a list of wiring.Transfer."""
+        return list(self.wiring.transfers)
 
-    # The pins
+    def set_volts(self, pin, volts):
+        """Applies a voltage to an analog pin, until it is set anew. ValueError for another pin, or
+        a voltage that would harm the board.
 
-    def pins(self, levels, driven):
-        """The IOP's pins may have changed."""
-        if self._pins != (levels, driven):
-            self._pins = levels, driven
-            for device in self.devices:
-                self._call(device, "pins", levels, driven)
+        Args:
+            pin: Its name, as "A0".
+            volts: 0 to 3.3."""
+        there = self.wiring.volts
+        if pin not in there:
+            has = "the analog pins " + ", ".join(there) if there else "no analog pin"
+            raise ValueError(f"pin is {pin!r}: the connector {self.name} has {has}.")
+        there[pin] = checked_volts(volts)
+        self._refresh()
 
-    def inputs(self):
-        """(which pins are driven by a device, their levels), bit by bit."""
-        driven = levels = 0
-        for device in self.devices:
-            for pin, level in device._drives:
-                driven |= 1 << pin
-                levels |= bool(level) << pin
-        return driven, levels
+    def let_go(self):
+        """To be called when the board closes: its modules can be plugged in elsewhere."""
+        for device in self.plugged():
+            device._wiring = device._refresh = None
 
-    def capture_period(self):
-        """Ticks of 10 ns between the rising edges on the pin of the timer's capture input, or 0."""
-        return next(filter(None, map(self._capture_period, self.devices)), 0)
+    def _iop(self):
+        """The IOP whose pins lead here, or None."""
+        iops = list(self._board.fabric.iops.values())
+        return next((iop for iop in iops if iop.described.connector == self.name), None)
 
-    def _capture_period(self, device):
-        period = self._try(device, "capture_period", lambda: device.capture_period)
-        if period is FAILED:
-            return 0
-        number = _whole(period)
-        if number is not None and number >= 0:
-            return number
-        self._tell_rubbish(
-            device,
-            f"capture_period is {period!r}: it is a whole number of ticks of 10 ns, or 0 for no"
-            " edges, and the IOP sees 0",
-        )
-        return 0
+    def _refresh(self):
+        iop = self._iop()
+        if iop is not None:  # else the pins are set when there is an overlay
+            self._with_iop(iop.peripherals.refresh_pins)
 
-    # The buses, as ip.Iic and ip.Spi call them
+    def _with_iop(self, function):
+        """Calls a function that changes peripherals or wiring in the thread that serves them."""
+        self._board.check_open()
+        iop = self._iop()
+        if iop is not None and iop.microblaze.is_open:
+            iop.microblaze.ask_standing(function)
+        else:
+            function()
 
-    def i2c_start(self, address, reading):
-        there = [device for device in self._those(I2cDevice) if device.address == address]
-        self._addressed = there[0] if there else None
-        acknowledged = bool(there) and self._call(there[0], "start", reading) is not FAILED
-        self._begin("I2C", address, reading, acknowledged)
-        return acknowledged
 
-    def i2c_write(self, byte):
-        self._keep("sent", byte)
-        answer = False if self._addressed is None else self._call(self._addressed, "write", byte)
-        if isinstance(answer, (int, np.bool_)):
-            return bool(answer)
-        if answer is not FAILED:
-            self._tell_rubbish(
-                self._addressed,
-                f"write() returned {answer!r}: return True if the device acknowledges the byte, or"
-                " else False, and the IOP sees False",
-            )
-        return False
-
-    def i2c_read(self, acknowledged):
-        byte = NOBODY if self._addressed is None else self._byte(self._addressed, "read")
-        self._keep("received", byte)
-        return byte
-
-    def i2c_stop(self):
-        if self._addressed is not None:
-            self._call(self._addressed, "stop")
-            self._addressed = None
-
-    def spi_select(self, selected):
-        self._selected = selected
-        if selected:
-            self._begin("SPI", None, None, None)
-        for device in self._those(SpiDevice):
-            self._call(device, "select", selected)
-
-    def spi_transfer(self, byte):
-        answer = NOBODY
-        for device in self._those(SpiDevice):
-            answer = self._byte(device, "transfer", byte)
-        self._keep("sent", byte)
-        self._keep("received", answer)
-        return answer
-
-    def _begin(self, *what):
-        self.transfers.append(Transfer(*what, sent=bytearray(), received=bytearray()))
-
-    def _keep(self, which, byte):
-        if self.transfers:
-            data = getattr(self.transfers[-1], which)
-            if len(data) < TRANSFER_KEPT:
-                data.append(byte)
-
-    # Errors in a device
-
-    def _byte(self, device, method, *arguments):
-        answer = self._call(device, method, *arguments)
-        if answer is FAILED:
-            return NOBODY
-        try:
-            if 0 <= answer <= 0xFF and answer == int(answer):
-                return int(answer)
-        except (TypeError, ValueError):
-            pass
-        self._tell_rubbish(
-            device,
-            f"{method}() returned {answer!r}: a byte is a whole number from 0 to 255, and the IOP"
-            " reads 0xff",
-        )
-        return NOBODY
-
-    def _call(self, device, method, *arguments):
-        """The result of a device's method, or FAILED."""
-        return self._try(device, method + "()", lambda: getattr(device, method)(*arguments))
-
-    def _try(self, device, name, function):
-        """The function's result, or FAILED if it raises anything: even exit() is not a reason to
-        stop the IOP."""
-        try:
-            return function()
-        except BaseException as error:
-            within = error.__traceback__
-            while within is not None and within.tb_frame.f_code.co_filename == __file__:
-                within = within.tb_next
-            self._tell(
-                device,
-                (type(error), within and within.tb_lineno),
-                "".join(traceback.format_exception(type(error), error, within))
-                + f"This came from {type(device).__name__}.{name}, and the IOP goes on as if"
-                " nothing were plugged in.\n",
-            )
-            return FAILED
-
-    def _tell_rubbish(self, device, text):
-        """Tells once of each attribute, with which the text begins."""
-        whole = f"{type(device).__name__}.{text} in its place.\n"
-        self._tell(device, text.split()[0], whole)
-
-    def _tell(self, device, what, text):
-        if (id(device), what) not in self._told:
-            self._told.add((id(device), what))
-            tell(text)
+def checked_volts(volts):
+    """The voltage as a float. ValueError unless an analog pin takes it."""
+    try:
+        number = float(volts) if not isinstance(volts, str) else None
+    except (TypeError, ValueError):
+        number = None
+    if number is None or not 0 <= number <= MOST_VOLTS:
+        raise ValueError(f"volts is {volts!r}: an analog pin takes 0 to {MOST_VOLTS} V.")
+    return number

@@ -6,7 +6,6 @@ address of an IP that two masters reach. So the rest is read from the file itsel
 interrupts, streams, and of an IOP's MicroBlaze the memory map and the wires."""
 
 import re
-import xml.etree.ElementTree as ElementTree
 from collections import namedtuple
 
 # IPs by their VLNV without the version
@@ -19,10 +18,13 @@ INTERRUPT_CONTROLLER = "xilinx.com:ip:axi_intc"
 CONCATENATION = "xilinx.com:ip:xlconcat"
 RESET = "xilinx.com:ip:proc_sys_reset"
 FLIP_FLOP = "xilinx.com:user:dff_en_reset_vector"
+IO_SWITCH = "xilinx.com:user:io_switch"
 ADDRESS_REMAP = "user.org:user:address_remap"  # boards/ip in PYNQ's repository
 
 # pynq takes a hierarchy with a memory of this name for an IOP (MicroblazeHierarchy).
 IOP_MEMORY = "mb_bram_ctrl"
+# the boards' connectors, as pins of the FPGA are named after them, and how many pins each has
+CONNECTORS = {"pmoda": 8, "pmodb": 8, "arduino": 20, "rpi": 28}
 DDR_SIZE = 0x20000000  # bytes: the 512 MB of a PYNQ-Z1 or PYNQ-Z2
 # UG585, "Address Map": M_AXI_GP0 and M_AXI_GP1 of the processing system
 REACHED = 0x40000000, 0xC0000000
@@ -65,12 +67,21 @@ class Ip(namedtuple("Ip", OF_AN_IP, defaults=({}, 4))):
 
     def parameter(self, name, default=0):
         """The number that a parameter has, under this name or in small letters, as Vivado also
-        writes it; the default if the description does not give it."""
-        return int(str(self.parameters.get(name, self.parameters.get(name.lower(), default))), 0)
+        writes it; the default if the description does not give it. ValueError if it is none."""
+        value = self.parameters.get(name, self.parameters.get(name.lower(), default))
+        try:
+            return int(str(value), 0)
+        except ValueError:
+            raise ValueError(
+                f"In the .hwh, {self.name} has {name} = {value!r}, and that is a number: write the"
+                " .hwh anew from Vivado."
+            ) from None
 
 
 class Iop(
-    namedtuple("Iop", "name memory local_size reset acknowledge interrupt flip_flop ips windows")
+    namedtuple(
+        "Iop", "name memory local_size reset acknowledge interrupt flip_flop ips windows connector"
+    )
 ):
     """An I/O processor: a hierarchy with a MicroBlaze.
 
@@ -81,7 +92,8 @@ class Iop(
     interrupt: where its interrupt leads, as in Ip.interrupts, or None
     flip_flop: full name of what keeps the interrupt until it is acknowledged, or None
     ips: [Ip, ...] that its MicroBlaze reaches, by address
-    windows: [Window, ...] through which its MicroBlaze reaches DDR"""
+    windows: [Window, ...] through which its MicroBlaze reaches DDR
+    connector: the name in CONNECTORS of the one its IO switch leads to, or None"""
 
     __slots__ = ()
 
@@ -100,26 +112,21 @@ class Overlay(namedtuple("Overlay", "ips iops others ports emio_inputs")):
     __slots__ = ()
 
 
-def parse(path):
-    """The root of a .hwh as ElementTree has it.
-
-    Raises:
-        OSError, ElementTree.ParseError, ValueError: It cannot be read, or is another family's."""
-    root = ElementTree.parse(path).getroot()
+def check_family(root):
+    """ValueError if a .hwh is for a chip of another family. root: as ElementTree has it"""
     system = root.find("SYSTEMINFO")
     family = "zynq" if system is None else (system.get("ARCH") or "zynq").lower()
     if family != "zynq":
         raise ValueError(
             f"it is for a chip of the family {family}, and a PYNQ-Z1 or PYNQ-Z2 has a zynq"
         )
-    return root
 
 
 def read(root, parser):
     """The Overlay that a .hwh describes.
 
     Args:
-        root: Of the .hwh, from parse().
+        root: Of the .hwh, as ElementTree has it.
         parser: What pynq's parser has read in it.
     Raises:
         LookupError, TypeError, ValueError: It is no description of an overlay that can be."""
@@ -153,6 +160,11 @@ class _Reader:
             for bus in _streams(module):
                 if bus.get("TYPE") not in DRIVERS:
                     self._stream_inputs[bus.get("BUSNAME")] = name
+        # {name of a pin of the FPGA: [the instances that it leads to]}
+        self._outside = {
+            port.get("NAME"): [end.get("INSTANCE") for end in port.iter("CONNECTION")]
+            for port in root.iterfind("EXTERNALPORTS/PORT")
+        }
 
     def overlay(self):
         parts = {**self._parser.ip_dict, **self._parser.mem_dict}
@@ -163,7 +175,8 @@ class _Reader:
         streaming = [name for name, module in self._modules.items() if list(_streams(module))]
         others = [self._described(name, None, None) for name in streaming if name not in parts]
         ips = [ip for ip in reached if ip not in memories]
-        return Overlay(ips, list(map(self._iop, memories)), others, self._ports(), self._emio_in())
+        iops = _with_connectors(list(map(self._iop, memories)))
+        return Overlay(ips, iops, others, self._ports(), self._emio_in())
 
     def _inputs_of_linux(self, parts):
         """{(full name, output): where its interrupt leads, as in Ip.interrupts}"""
@@ -235,6 +248,7 @@ class _Reader:
             flip_flop,
             ips,
             windows,
+            self._connector(self._inside(name, IO_SWITCH)),
         )
 
     def _inside(self, hierarchy, kind):
@@ -243,6 +257,13 @@ class _Reader:
             for name, module in self._modules.items()
             if name.startswith(hierarchy + "/") and _kind(module) == kind
         ]
+
+    def _connector(self, switches):
+        for pin, instances in self._outside.items():
+            name = pin.partition("_")[0]
+            if name in CONNECTORS and switches and switches[0] in map(self._names.get, instances):
+                return name
+        return None
 
     def _emio(self, inputs):
         """The EMIO pin that drives one of these inputs, or None."""
@@ -334,6 +355,21 @@ class _Reader:
                 missing = int(widths.get(f"IN{number}_WIDTH", 1)) - len(bits)
                 found += bits + [None] * missing
         return found
+
+
+def _with_connectors(iops):
+    """The IOPs, each of which leads to a connector: by the number of its pins, if the file does not
+    say which, as the tutorial's does not."""
+    free = [name for name in CONNECTORS if name not in [iop.connector for iop in iops]]
+    found = []
+    for iop in iops:
+        widths = [ip.parameter("C_IO_SWITCH_WIDTH", 8) for ip in iop.ips if ip.kind == IO_SWITCH]
+        fits = [name for name in free if CONNECTORS[name] == (widths or [8])[0]]
+        if iop.connector is None and fits:
+            free.remove(fits[0])
+            iop = iop._replace(connector=fits[0])
+        found.append(iop)
+    return found
 
 
 def _name(module):

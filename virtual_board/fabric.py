@@ -3,6 +3,8 @@
 from .iop import Iop
 from .linux_bus import LinuxBus
 from .microblaze.mmu import MOST_IOPS, IopMemory
+from .modules.device import MOST_PINS
+from .wiring import Wiring
 
 
 class Fabric:
@@ -11,7 +13,7 @@ class Fabric:
 
     Args:
         memory: The board's, as of SharedMemory.
-        connectors: A function that returns what the pins of an IOP lead to, from its number.
+        connectors: {name: Wiring} of the board's connectors, as a description.Iop names them.
         parts: The board's own parts, as of BoardParts.
 
     overlay: the description.Overlay that was downloaded last, or None
@@ -80,7 +82,8 @@ class Fabric:
     def _make(self, described, number):
         shared = self._memory
         memory = IopMemory(shared.file, shared.words, number, described.memory.base, tells=True)
-        connector = self._connectors(number)
+        # what leads to none of them has pins, but nothing can be plugged in
+        connector = self._connectors.get(described.connector) or Wiring(None, MOST_PINS)
 
         def interrupt(level):
             if described.interrupt is not None:

@@ -7,9 +7,9 @@ import time
 import numpy as np
 
 from .circuit import Place, has_circuit
-from .ip import OF_LINUX, Gpio
+from .ip import OF_LINUX, Gpio, Timer
 from .messages import tell
-from .watched import Registers, Unmodelled
+from .watched import Refused, Registers, Unmodelled
 
 MEMORY = "xilinx.com:ip:axi_bram_ctrl"
 # what passes each packet on as it is
@@ -17,6 +17,8 @@ PASSED_ON = {
     f"xilinx.com:ip:axis_{kind}"
     for kind in ("clock_converter", "data_fifo", "dwidth_converter", "register_slice")
 }
+# whose drivers would wait for ever
+REFUSED = {f"xilinx.com:hls:trace_cntrl_{width}": "trace analyzer" for width in (32, 64)}
 # pins of an AXI GPIO, and the register that shows them
 GPIO_OUTPUTS = {"gpio_io_o": Gpio.GPIO_DATA, "gpio2_io_o": Gpio.GPIO2_DATA}
 
@@ -76,7 +78,7 @@ class LinuxBus:
         self._irqs = {}  # number: IrqLine
         self._levels = {}  # (full name, interrupt output): its level
         self._told = set()
-        self._alarm_at = None  # when the next model has something to do, by time.monotonic()
+        self._alarm_at = None  # when the next timer has something to do, by time.monotonic()
         parts.refresh = self.refresh_pins
 
     def make(self, overlay):
@@ -99,6 +101,8 @@ class LinuxBus:
             return ip, slot, Place(ip, words, self)
         if slot is None or ip.kind == MEMORY:
             return ip, slot, None
+        if ip.kind in REFUSED:
+            return ip, slot, Refused(ip, words, REFUSED[ip.kind])
         model = OF_LINUX.get(ip.kind)
         return (
             ip,
@@ -181,9 +185,9 @@ class LinuxBus:
         return self._irqs.setdefault(number, IrqLine())
 
     def schedule(self):
-        """To be called when a model may have a new deadline."""
+        """To be called when a timer may have a new deadline."""
         with self.lock:
-            deadlines = [model.deadline for model in self.models.values()]
+            deadlines = [timer.deadline for timer in self._timers()]
             at = min([one for one in deadlines if one is not None], default=None)
             if at is None or self._alarm_at is not None and self._alarm_at <= at:
                 return
@@ -197,9 +201,12 @@ class LinuxBus:
             if self._alarm_at != at:
                 return  # there is an earlier one now, or another overlay
             self._alarm_at = None
-            for model in list(self.models.values()):
-                model.catch_up()
+            for timer in self._timers():
+                timer.catch_up()
         self.schedule()
+
+    def _timers(self):
+        return [model for model in self.models.values() if isinstance(model, Timer)]
 
     def close(self):
         """Ends what may still be going on."""

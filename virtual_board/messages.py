@@ -1,4 +1,4 @@
-"""The virtual board's own messages about a student's device or program."""
+"""The virtual board's own messages about a student's device or program, and about its limits."""
 
 import _thread
 import sys
@@ -21,3 +21,8 @@ def tell(text):
 
     _thread.start_new_thread(write, ())
     written.wait(1)
+
+
+def missing(what):
+    """The sentence that the virtual board has no such part, as "video"."""
+    return f"The virtual board has no {what}: use it on a board."

@@ -1,10 +1,10 @@
-"""What a base overlay has and the virtual board has not: video, audio, trace analyzers. Each says so
-when it is used."""
+"""What base overlays have and the virtual board has not: video, audio, trace analyzers. Each says
+so when it is used."""
 
 import pynq.overlay
 from pynq import DefaultHierarchy, DefaultIP
 
-SAYS = "The virtual board has no {}: use it on a board. LEDs, buttons, switches, IOPs and DMA are here."
+from .messages import missing
 
 
 class Missing:
@@ -16,10 +16,10 @@ class Missing:
     def __getattr__(self, name):
         if name.startswith("_"):  # Python and IPython look for these on their own
             raise AttributeError(name)
-        raise AttributeError(SAYS.format(self._what))
+        raise AttributeError(missing(self._what))
 
     def __repr__(self):
-        return SAYS.format(self._what)
+        return missing(self._what)
 
 
 class _Audio(DefaultIP):

@@ -58,8 +58,6 @@ class RgbLed:
 class Input:
     """What a finger moves. level: 0 or 1"""
 
-    NAME = None
-
     def __init__(self, move, index):
         self._move, self._index, self.level = move, index, 0
 
@@ -69,6 +67,8 @@ class Input:
 
 class Button(Input):
     """is_pressed: whether it is down"""
+
+    _later = None  # the threading.Timer that will release it
 
     @property
     def is_pressed(self):
@@ -87,14 +87,23 @@ class Button(Input):
                     f"seconds is {seconds!r}: give a number greater than 0, or nothing, and call"
                     " release() later."
                 )
-            later = threading.Timer(seconds, self.release)
-            later.daemon = True
-            later.start()
+        self._forget()
         self._set(1)
+        if seconds is not None:
+            self._later = threading.Timer(seconds, self.release)
+            self._later.daemon = True
+            self._later.start()
 
     def release(self):
         """Releases it."""
+        self._forget()
         self._set(0)
+
+    def _forget(self):
+        """A press for some time counts no more, because of another press."""
+        later, self._later = self._later, None
+        if later is not None:
+            later.cancel()
 
     def __repr__(self):
         return f"BTN{self._index} is {'pressed' if self.level else 'released'}"

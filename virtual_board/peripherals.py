@@ -3,7 +3,7 @@
 import functools
 import re
 
-from .ip import OF_AN_IOP, Gpio, IoSwitch
+from .ip import OF_AN_IOP, Gpio, IoSwitch, Timer, UartLite, Xadc
 from .memory import DDR_END, SIZE
 from .messages import tell
 
@@ -22,7 +22,7 @@ class Peripherals:
     Args:
         described: What the overlay's description says of the IOP: a description.Iop.
         words: The processor's memory as numpy uint32.
-        connector: Where its pins and buses lead.
+        connector: Where its pins and buses lead: a Wiring.
         raised: A function that takes the level of the interrupt line to Linux.
 
     serving: whether a program uses a peripheral, or something is plugged in that it will use; any
@@ -36,6 +36,7 @@ class Peripherals:
         self._served = {}
         self._models = {}  # by name without the IOP's
         self._keep_state, self._reset_with_iop = [], []
+        self._of_pins = []  # the GPIOs behind an IO switch
         for ip in described.ips:
             model = OF_AN_IOP.get(ip.kind)
             if model is None:
@@ -44,10 +45,12 @@ class Peripherals:
                 continue
             name = ip.name[len(described.name) + 1 :]
             made = self._models[name] = model.of(ip, words, self)
+            if isinstance(made, Gpio) and self.is_switched(ip):
+                self._of_pins.append(made)
             (self._reset_with_iop if ip.reset_with_iop else self._keep_state).append(made)
         # first, because a GPIO that is reset asks which pins are its own
         self._reset_with_iop.sort(key=lambda model: not isinstance(model, IoSwitch))
-        self._switches = [m for m in self._models.values() if isinstance(m, IoSwitch)]
+        self._switches = self._those(IoSwitch)
         for model in self._models.values():
             self._watch(model)
         self._watch_gaps()
@@ -80,8 +83,10 @@ class Peripherals:
 
     def reset(self):
         """Resets what the reset pin resets beside the processor."""
+        self.connector.pulses.clear()
         for model in self._reset_with_iop:
             model.reset()
+        self.pwm_changed()
         self._told.clear()
         self.serving = bool(self.connector.devices)
 
@@ -90,18 +95,22 @@ class Peripherals:
         """When catch_up() will have something to do, by time.monotonic(). None: not before the
         processor does something."""
         deadlines = [model.deadline for model in self._models.values()]
+        deadlines.append(self.connector.pulses.deadline)
         return min([at for at in deadlines if at is not None], default=None)
 
     def catch_up(self):
         """Handles the events that are due."""
         for model in self._models.values():
             model.catch_up()
+        self.connector.pulses.catch_up()
 
     def refresh_pins(self):
         """Works out the pins anew, because something outside has changed."""
-        for model in self._models.values():
-            if isinstance(model, Gpio):
-                model.refresh()
+        for model in self._those(Gpio, Xadc, UartLite):
+            model.refresh()
+
+    def _those(self, *kinds):
+        return [model for model in self._models.values() if isinstance(model, kinds)]
 
     # For the peripherals (Peripheral.of)
 
@@ -114,14 +123,52 @@ class Peripherals:
         switches = [other.name for other in self.described.ips if other.kind == IoSwitch.KIND]
         return any(self.is_wired_to(ip, name) for name in switches)
 
+    def signal(self, ip, pin):
+        """Which of an IO switch's signals of a kind leads to a pin of a timer: 0 for PWM0. None:
+        none does."""
+        for _, end in ip.wires.get(pin, ()):
+            # several timers reach the switch through a concatenation, whose inputs are In0, In1...
+            return int(end[2:]) if end.startswith("In") else 0
+        return None
+
+    def carried_by(self, signal):
+        """Which pins carry a signal of the IO switch, bit by bit."""
+        return sum(switch.pins(signal) for switch in self._switches)
+
+    def interrupt(self, ip):
+        """A function that takes the level of an IP's interrupt line."""
+        ends = list(ip.interrupts.values())
+        if not ends:
+            return lambda level: None
+        controller, number = ends[0]
+        name = controller[len(self.described.name) + 1 :]
+        return lambda level: self._models[name].line(number, level)
+
     def pins_changed(self, levels, driven):
         """The GPIO behind the IO switch may have changed."""
-        of_gpio = sum(switch.pins(IoSwitch.GPIO) for switch in self._switches)
-        self.connector.pins(levels & of_gpio, driven & of_gpio)
+        of_gpio = self.carried_by(IoSwitch.GPIO)
+        self.connector.show(levels & of_gpio, driven & of_gpio)
+
+    def pwm_changed(self):
+        """A timer's signal may have changed, or a pin carries another."""
+        signals = {}
+        for timer in self._those(Timer):
+            carried = 0 if timer.signal is None else self.carried_by(IoSwitch.PWM0 + timer.signal)
+            if carried and timer.pwm is not None:
+                signals.update({pin: timer.pwm for pin in range(32) if carried >> pin & 1})
+        self.connector.show_pwm(signals)
+
+    def switched(self):
+        """An IO switch connects its pins in another way."""
+        for gpio in self._of_pins:
+            gpio.refresh()
+        self.pwm_changed()
 
     def _watch(self, model):
         def on_write(offset):
             model.written(offset, model[offset])
+            if model in self._of_pins:
+                self.connector.wrote()
 
         def serve(read, offset, function):
             served = functools.partial(function, offset)

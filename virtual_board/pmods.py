@@ -1,14 +1,112 @@
-"""Virtual Pmods to plug into the virtual board's IOP, and the classes from which you derive a
-device of your own. modules/ has a file for each.
+"""Virtual modules to plug into the virtual board's connectors, and the classes from which you
+derive a device of your own. modules/ has a file for each or for a family.
 
     oled = board.plug(Oled())
     Pmod_OLED(overlay.iop1.mb_info).write("Hello")    # pynq's own driver
     oled                                              # as the last line of a cell: the picture
 
-Derive your own device from I2cDevice, SpiDevice or PmodDevice. The thread that serves the IOP calls
-its methods, one at a time, while the IOP's program waits; any thread may set its attributes. It
-answers at once: on the virtual board no transfer takes time."""
+Derive your own device from I2cDevice, RegisterFile, SpiDevice, UartDevice or PmodDevice. The thread
+that serves the IOP calls its methods, one at a time, while the IOP's program waits; any thread may
+set its attributes. It answers at once: on the virtual board no transfer takes time."""
 
-from .modules import Als, I2cDevice, Led8, Oled, PmodDevice, SpiDevice, Tmp2
+from .modules import (
+    Actuator,
+    Adc,
+    Als,
+    AnalogSensor,
+    Bme680,
+    Bmp180,
+    Bmp280,
+    Button,
+    Buzzer,
+    Dac,
+    DigitalLight,
+    DigitalSensor,
+    Dpot,
+    Dps310,
+    FingerHeartRate,
+    Gesture,
+    GroveAdc,
+    GroveOled,
+    HapticMotor,
+    I2cDevice,
+    Imu,
+    Joystick,
+    Led,
+    Led8,
+    LedBar,
+    LedStick,
+    LightColorProximity,
+    LightSensor,
+    LineFinder,
+    MoistureSensor,
+    Motor,
+    Oled,
+    PhSensor,
+    Pir,
+    PmodDevice,
+    Potentiometer,
+    RegisterFile,
+    Relay,
+    Servo,
+    SpiDevice,
+    Tc1,
+    Th02,
+    Thermistor,
+    Tmp2,
+    UartDevice,
+    UltrasonicRanger,
+    WaterLevel,
+    WaterSensor,
+)
 
-__all__ = ["Als", "I2cDevice", "Led8", "Oled", "PmodDevice", "SpiDevice", "Tmp2"]
+__all__ = [
+    "Actuator",
+    "Adc",
+    "Als",
+    "AnalogSensor",
+    "Bme680",
+    "Bmp180",
+    "Bmp280",
+    "Button",
+    "Buzzer",
+    "Dac",
+    "DigitalLight",
+    "DigitalSensor",
+    "Dpot",
+    "Dps310",
+    "FingerHeartRate",
+    "Gesture",
+    "GroveAdc",
+    "GroveOled",
+    "HapticMotor",
+    "I2cDevice",
+    "Imu",
+    "Joystick",
+    "Led",
+    "Led8",
+    "LedBar",
+    "LedStick",
+    "LightColorProximity",
+    "LightSensor",
+    "LineFinder",
+    "MoistureSensor",
+    "Motor",
+    "Oled",
+    "PhSensor",
+    "Pir",
+    "PmodDevice",
+    "Potentiometer",
+    "RegisterFile",
+    "Relay",
+    "Servo",
+    "SpiDevice",
+    "Tc1",
+    "Th02",
+    "Thermistor",
+    "Tmp2",
+    "UartDevice",
+    "UltrasonicRanger",
+    "WaterLevel",
+    "WaterSensor",
+]

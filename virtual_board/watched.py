@@ -6,7 +6,7 @@ import numpy as np
 
 from .ip.peripheral import Peripheral
 from .memory import BRAM_SIZE
-from .messages import tell
+from .messages import missing, tell
 
 # index of the word in which pynq's drivers give the IOP a command, and its program clears it
 COMMAND = BRAM_SIZE // 4 - 1
@@ -183,3 +183,17 @@ class Unmodelled(Peripheral):
 
     def written(self, offset, value):
         self.was_read(offset)
+
+
+class Refused(Peripheral):
+    """The place of an IP whose driver would wait for ever: a write is a RuntimeError.
+
+    Args:
+        what: What the IP is, for the message."""
+
+    def __init__(self, ip, words, what):
+        super().__init__(words, 0)
+        self._ip, self._what = ip, what
+
+    def written(self, offset, value):
+        raise RuntimeError(f"{missing(self._what)} ({self._ip.name} was to be started.)")

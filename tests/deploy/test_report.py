@@ -50,7 +50,7 @@ def test_the_verdicts_of_a_class(collected):
     assert set(table["board-2"].values()) == {"not tried"}
     assert set(table["board-3"].values()) == {"right"}
     checks = "tweak", "change", "write"
-    assert list(table["board-3"]) == [f"{n} {check}" for n in range(1, 9) for check in checks]
+    assert list(table["board-3"]) == [f"{n} {check}" for n in range(1, 10) for check in checks]
     assert "board-1   R-.  ...  ..R  ..." in said and "which can be forged" in said
     assert "not read:" not in said
 

@@ -20,7 +20,7 @@ class Processor:
     """Accesses the registers of one peripheral."""
 
     def __init__(self, peripheral, *arguments, **options):
-        self.peripheral = peripheral(np.zeros(0x80, np.uint32), 0, *arguments, **options)
+        self.peripheral = peripheral(np.zeros(0x100, np.uint32), 0, *arguments, **options)
         self.peripheral.reset()
 
     def write(self, offset, *values):
@@ -45,7 +45,8 @@ class Clock(Processor):
     ticks = period = 0  # and the ticks between two edges on the capture pin
 
     def __init__(self):
-        super().__init__(Timer, lambda: self.period, clock=lambda: 1000 + Fraction(self.ticks, HZ))
+        captures = (lambda: self.period, lambda: 0)
+        super().__init__(Timer, captures, clock=lambda: 1000 + Fraction(self.ticks, HZ))
         self.timer = self.peripheral
 
     def at(self, ticks):

@@ -179,10 +179,3 @@ def test_ddr_is_where_the_memory_map_has_it(tmp_path):
 def test_an_installed_description_leaves_the_microblaze_out(tmp_path):
     iop = changed(tmp_path, "xilinx.com:ip:microblaze:11.0", "xilinx.com:ip:other:11.0")
     assert (iop.ips, iop.windows, iop.local_size) == ([], [DDR], 0x10000)
-
-
-def test_a_damaged_file_is_refused(tmp_path):
-    damaged = tmp_path / "damaged.hwh"
-    damaged.write_text(TUTORIAL.read_text()[:2000])
-    with pytest.raises(description.ElementTree.ParseError):
-        description.parse(str(damaged))

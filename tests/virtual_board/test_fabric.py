@@ -1,10 +1,14 @@
 """The fabric is what the overlay's description says: with a base overlay, where one is at hand, and
 with the tutorial's."""
 
+import re
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 from pynq import MMIO, Overlay, allocate
+from pynq.lib import PynqMicroblaze
 
 from helpers.base_overlay import STOCK
 from helpers.drivers import devmode, in_a_loop, wakes_for
@@ -133,12 +137,22 @@ def test_nothing_of_an_earlier_overlay_stays(base):
         MMIO(0x41250000, 0x1000)
 
 
-def test_a_peripheral_without_a_model_is_named(load, capfd):
-    """imm; lwi r3, r0, 0x41200000: the IOP's own interrupt controller; bri 0"""
-    load([0xB0004120, 0xE8600000, 0xB0004120, 0xE8600004, 0xB8000000])
+def test_a_peripheral_without_a_model_is_named(board, tmp_path, capfd):
+    """imm; lwi r3, r0, 0x41200000: the IOP's own interrupt controller, here of somebody else's;
+    bri 0"""
+    hwh = Path(OVERLAY).with_suffix(".hwh").read_text()
+    (tmp_path / "other.hwh").write_text(
+        re.sub(
+            '(FULLNAME="/iop1/intc".*VLNV=")xilinx.com:ip:axi_intc', r"\1somebody:user:intc", hwh
+        )
+    )
+    program = [0xB0004120, 0xE8600000, 0xB0004120, 0xE8600004, 0xB8000000]
+    (tmp_path / "program.bin").write_bytes(np.array(program, "u4").tobytes())
+    overlay = Overlay(str(tmp_path / "other.bit"))
+    PynqMicroblaze(overlay.iop1.mb_info, str(tmp_path / "program.bin"))
     said = []
     assert soon(lambda: said.append(capfd.readouterr().err) or said[-1])
     time.sleep(0.1)
     said = said[-1] + capfd.readouterr().err
     assert "iop1 uses an address from 0x41200000 to 0x4120ffff" in said
-    assert said.count("iop1/intc (xilinx.com:ip:axi_intc:4.1)") == said.count("\n") == 1
+    assert said.count("iop1/intc (somebody:user:intc:4.1)") == said.count("\n") == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -67,6 +68,10 @@ def test_buttons_and_switches(parts, board):
     assert fingers.read() == 0 and both.read(8) == 0
     board.buttons[0].press(0.05)
     assert soon(lambda: fingers.read() == 0) and not board.buttons[0].is_pressed
+    board.buttons[0].press(0.05)
+    board.buttons[0].press()  # and stays
+    time.sleep(0.2)
+    assert fingers.read() == 1
 
 
 @pytest.mark.parametrize("seconds", [0, -1, "long", float("nan")])

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 from pynq import GPIO, MMIO, PL, Bitstream, Clocks, Device, Overlay, allocate
@@ -421,7 +422,8 @@ def test_the_command_line_can_be_typed_by_hand(tmp_path):
     ram, gdb = tmp_path / "memory", str(tmp_path / "gdb")
     ram.write_bytes(b"")
     os.truncate(str(ram), SIZE)
-    typed = qemu.command(qemu.find(), SIZE, str(ram), 0x1000, 3)[:-4]
+    memory = SimpleNamespace(size=SIZE, reset_address=0x1000, cpu="use-mmu=off")
+    typed = qemu.command(qemu.find(), memory, str(ram), 3)[:-4]
     run = subprocess.Popen(
         typed + ["-gdb", f"unix:{gdb},server=on,wait=off"], stderr=subprocess.PIPE
     )

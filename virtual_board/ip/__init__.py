@@ -13,10 +13,25 @@ from .intc import Intc
 from .io_switch import IoSwitch
 from .spi import Spi
 from .timer import Timer
+from .uart_lite import UartLite
+from .xadc import Xadc
 
-__all__ = ["Dma", "FlipFlop", "Gpio", "Iic", "Intc", "IoSwitch", "Spi", "Timer"]
+__all__ = [
+    "Dma",
+    "FlipFlop",
+    "Gpio",
+    "Iic",
+    "Intc",
+    "IoSwitch",
+    "OF_AN_IOP",
+    "OF_LINUX",
+    "Spi",
+    "Timer",
+    "UartLite",
+    "Xadc",
+]
 
 # the models of what an IOP's MicroBlaze reaches, by KIND; what has none is memory there
-OF_AN_IOP = {model.KIND: model for model in (Gpio, Iic, IoSwitch, Spi, Timer)}
+OF_AN_IOP = {model.KIND: model for model in (Gpio, Iic, Intc, IoSwitch, Spi, Timer, UartLite, Xadc)}
 # and of what Linux reaches
 OF_LINUX = {model.KIND: model for model in (Dma, Gpio, Intc, Timer)}

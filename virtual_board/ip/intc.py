@@ -6,7 +6,9 @@ ALL = 0xFFFFFFFF
 
 
 class Intc(Peripheral):
-    """Up to 32 inputs, each edge-triggered or level-sensitive, and one output.
+    """Up to 32 inputs, each edge-triggered or level-sensitive, and one output. That of an IOP's own
+    leads nowhere, because the MicroBlaze's interrupt input is not modelled: a program asks the
+    registers what has happened.
 
     Args:
         output: A function that takes the level of its output.
@@ -22,10 +24,17 @@ class Intc(Peripheral):
     ME, HIE = 0x1, 0x2  # MER
 
     @classmethod
+    def of(cls, ip, words, iop):
+        return cls(words, ip.base, lambda level: None, *cls._inputs(ip))
+
+    @classmethod
     def for_linux(cls, ip, words, bus):
+        return cls(words, 0, bus.interrupt(ip, "irq"), *cls._inputs(ip))
+
+    @staticmethod
+    def _inputs(ip):
         kinds = [ip.parameter(f"C_KIND_OF_{what}", ALL) for what in ("INTR", "EDGE", "LVL")]
-        inputs = ip.parameter("C_NUM_INTR_INPUTS", 32)
-        return cls(words, 0, bus.interrupt(ip, "irq"), inputs, *kinds)
+        return [ip.parameter("C_NUM_INTR_INPUTS", 32)] + kinds
 
     def __init__(self, words, base, output, inputs=32, edges=ALL, rising=ALL, high=ALL):
         super().__init__(words, base)

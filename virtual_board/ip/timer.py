@@ -2,10 +2,11 @@
 
 import time
 
+from ..pulses import HZ, Pulses
+from .io_switch import IoSwitch
 from .peripheral import Peripheral
 from .timer_counter import CAPT, ENIT, ENT, GENT, MDT, NEVER, PWMA, TINT, Counter
 
-HZ = 100 * 10**6
 # Ticks that an event may be early by the PC's clock: threads wake up to half a millisecond late.
 AHEAD = HZ // 2000
 # Ticks within which a program that enables a counter and then a capture does both at once.
@@ -19,33 +20,61 @@ class Timer(Peripheral):
     or TCR1 returns the count at the access before, not the current one.
 
     Args:
-        capture_period: A function that returns the ticks between rising edges on the capture pin of
-            the first counter, 0 if there are none; the second counter's has no pin (base.tcl).
-        interrupt: A function that takes the level of the interrupt output."""
+        captures: For each counter a function that returns the ticks between rising edges on its
+            capture pin, 0 if there are none.
+        pwm_changed: A function that is called when pwm may have changed.
+        interrupt: A function that takes the level of the interrupt line.
+        pulses: Those on their way to the IOP's pins: a Pulses.
+
+    signal: the number of PWM0 of this timer among the IO switch's signals, or None"""
 
     KIND = "xilinx.com:ip:axi_timer"
     TCSR0, TLR0, TCR0, TCSR1, TLR1, TCR1 = 0x00, 0x04, 0x08, 0x10, 0x14, 0x18
-    WRITTEN = TCSR0, TCSR1
+    WRITTEN = TCSR0, TLR0, TCSR1, TLR1
     READ = TCR0, TCR1
 
     @classmethod
     def of(cls, ip, words, iop):
-        return cls(words, ip.base, iop.connector.capture_period)
+        def capture(counter):
+            # base.tcl: a counter's capture input has the number of its generate output
+            number = iop.signal(ip, f"generateout{counter}")
+            if number is None:
+                return lambda: 0
+            signal = IoSwitch.TIMER_IC0 + number
+            return lambda: iop.connector.capture_period(iop.carried_by(signal))
+
+        outputs = iop.pwm_changed, iop.interrupt(ip)
+        pulses = iop.connector.pulses
+        timer = cls(words, ip.base, (capture(0), capture(1)), *outputs, pulses)
+        timer.signal = iop.signal(ip, "pwm0")
+        return timer
 
     @classmethod
     def for_linux(cls, ip, words, bus):
-        return cls(words, 0, lambda: 0, interrupt=bus.interrupt(ip, "interrupt"))
+        captures = (lambda: 0,) * 2
+        return cls(words, 0, captures, interrupt=bus.interrupt(ip, "interrupt"))
 
     def __init__(
-        self, words, base, capture_period, clock=time.monotonic, interrupt=lambda level: None
+        self,
+        words,
+        base,
+        captures,
+        pwm_changed=lambda: None,
+        interrupt=lambda level: None,
+        pulses=None,
+        clock=time.monotonic,
     ):
         super().__init__(words, base)
-        self._capture_period, self._clock, self._interrupt = capture_period, clock, interrupt
+        self._captures, self._clock = captures, clock
+        self._pwm_changed, self._interrupt = pwm_changed, interrupt
+        self._pulses, self.signal = pulses or Pulses(), None
 
     def reset(self):
         self._began, self._now = self._clock(), 0
-        first = Counter(self, self.TCSR0, self._capture_period)
-        self._counters = first, Counter(self, self.TCSR1, lambda: 0)
+        first = Counter(self, self.TCSR0, self._captures[0])
+        self._counters = first, Counter(self, self.TCSR1, self._captures[1])
+        self._shown = {self.TCR0: 0, self.TCR1: 0}  # the tick of the count in each register
+        self._show_interrupt()
 
     @property
     def pwm(self):
@@ -68,9 +97,14 @@ class Timer(Peripheral):
             self._now = due
             counter.happen(due)
             due, counter = self._next()
-        self._interrupt(any(counter.has(ENIT | TINT) for counter in self._counters))
+        self._show_interrupt()
 
     def written(self, offset, value):
+        if offset in (self.TCSR0, self.TCSR1):
+            self._control(offset, value)
+        self._pwm_changed()
+
+    def _control(self, offset, value):
         counter, other = self._counters if offset == self.TCSR0 else self._counters[::-1]
         ticks = self._ticks()
         captures = value & CAPT and value & ENT and not counter.has(ENT | TINT)
@@ -80,15 +114,24 @@ class Timer(Peripheral):
             # events that are due come after this write
             self._now = max(self._now, min(ticks, self._next()[0]))
         counter.written(value, self._now)
+        self._shown = dict.fromkeys(self._shown, self._now)
         self.catch_up()
 
     def was_read(self, offset):
-        self[offset] = self._counters[offset // self.TCSR1].count(max(self._now, self._ticks()))
+        if offset not in self.READ:
+            return
+        began = int(self._began * HZ)
+        now = began + max(self._now, self._ticks())
+        shown = self._pulses.until(began + self._shown[offset], now) - began
+        self[offset] = self._counters[offset // self.TCSR1].count(shown)
+        self._shown[offset] = shown
+
+    def _show_interrupt(self):
+        self._interrupt(any(counter.has(ENIT | TINT) for counter in self._counters))
 
     def before_read(self, offset):
         self.catch_up()
-        if offset in self.READ:
-            self.was_read(offset)
+        self.was_read(offset)
 
     def _ticks(self):
         return int((self._clock() - self._began) * HZ)

@@ -1,12 +1,85 @@
-"""What can be plugged into a connector: a file for each module, whose first line names its data
-sheet.
+"""What can be plugged into a connector: a file for each module or family. Its first line names the
+data sheet.
 
 To add one, write a file like tmp2.py, and add its class here and to virtual_board/pmods.py."""
 
 from .als import Als
-from .device import I2cDevice, PmodDevice, SpiDevice
+from .analog import (
+    AnalogSensor,
+    Joystick,
+    LightSensor,
+    MoistureSensor,
+    PhSensor,
+    Potentiometer,
+    Thermistor,
+)
+from .barometers import Bmp180, Bmp280, Dps310
+from .bme680 import Bme680
+from .climate import DigitalLight, FingerHeartRate, Th02
+from .device import I2cDevice, PmodDevice, SpiDevice, UartDevice
+from .gestures import Gesture, LightColorProximity
+from .grove_adc import GroveAdc
+from .haptic import HapticMotor
+from .imu import Imu
 from .led8 import Led8
-from .oled import Oled
+from .led_chains import LedBar, LedStick
+from .motors import Motor, Servo
+from .oled import GroveOled, Oled
+from .pin import Actuator, Button, Buzzer, DigitalSensor, Led, LineFinder, Pir, Relay, WaterSensor
+from .pmod_adc import Adc
+from .pmod_spi import Dac, Dpot, Tc1
+from .ranger import UltrasonicRanger
+from .registers import RegisterFile
 from .tmp2 import Tmp2
+from .water_level import WaterLevel
 
-__all__ = ["Als", "I2cDevice", "Led8", "Oled", "PmodDevice", "SpiDevice", "Tmp2"]
+__all__ = [
+    "Actuator",
+    "Adc",
+    "Als",
+    "AnalogSensor",
+    "Bme680",
+    "Bmp180",
+    "Bmp280",
+    "Button",
+    "Buzzer",
+    "Dac",
+    "DigitalLight",
+    "DigitalSensor",
+    "Dpot",
+    "Dps310",
+    "FingerHeartRate",
+    "Gesture",
+    "GroveAdc",
+    "GroveOled",
+    "HapticMotor",
+    "I2cDevice",
+    "Imu",
+    "Joystick",
+    "Led",
+    "Led8",
+    "LedBar",
+    "LedStick",
+    "LightColorProximity",
+    "LightSensor",
+    "LineFinder",
+    "MoistureSensor",
+    "Motor",
+    "Oled",
+    "PhSensor",
+    "Pir",
+    "PmodDevice",
+    "Potentiometer",
+    "RegisterFile",
+    "Relay",
+    "Servo",
+    "SpiDevice",
+    "Tc1",
+    "Th02",
+    "Thermistor",
+    "Tmp2",
+    "UartDevice",
+    "UltrasonicRanger",
+    "WaterLevel",
+    "WaterSensor",
+]

@@ -1,5 +1,5 @@
-"""The base overlay of a PYNQ-Z1 or PYNQ-Z2 as pynq.overlays.base, for a PC: on a board the image has
-its own."""
+"""The base overlay of a PYNQ-Z1 or PYNQ-Z2 as pynq.overlays.base, for a PC. On a board the image
+has its own."""
 
 from pynq import GPIO, Overlay
 from pynq.lib import RGBLED

@@ -53,9 +53,10 @@ class Iop:
     Args:
         memory: Where Linux reaches its memory.
         number: Of its EMIO pin for reset; that of the acknowledgement is 4 more.
-        pins: Of its IO switch, which is called switch."""
+        pins: Of its IO switch, which is called switch.
+        switch_reset: Whether the IOP's reset pin resets that, too."""
 
-    def __init__(self, design, name, memory, number, pins, switch="io_switch"):
+    def __init__(self, design, name, memory, number, pins, switch="io_switch", switch_reset=False):
         self.design, self.name, self.switch = design, name, f"{name}/{switch}"
         self.mb, self.reset = f"{name}/mb", f"{name}/rst_clk_wiz_1_100M"
         design.add(f"{name}/mb_bram_ctrl", "xilinx.com:ip:axi_bram_ctrl:4.1")
@@ -76,8 +77,7 @@ class Iop:
         design.wire(f"{name}/intr.gpio_io_o", f"{flip_flop}.en")
         design.emio(f"mb_{name}_reset", number, f"{self.reset}.aux_reset_in")
         design.emio(f"mb_{name}_intr_ack", 4 + number, f"{flip_flop}.reset")
-        # a Pmod's IO switch keeps its state when the IOP is reset
-        self.add(switch, SWITCH, SWITCH_AT, with_reset=pins > 8, C_IO_SWITCH_WIDTH=pins)
+        self.add(switch, SWITCH, SWITCH_AT, with_reset=switch_reset, C_IO_SWITCH_WIDTH=pins)
 
     def _reach(self, name, base, bus="S_AXI", by="M_AXI_DP", **block):
         self.design.reach(name, base, bus=bus, master=self.mb, by=by, **block)
@@ -101,22 +101,29 @@ class Iop:
             self.design.wire(*(ends[::-1] if into_ip else ends), width=width)
         return full
 
-    def timers(self, number, group):
-        """Adds timers. Their signals go to the IO switch and to the controller together."""
-        names = [self.add(f"{group}/timer_{n}", TIMER, TIMER_AT + n * NEXT) for n in range(number)]
-        inside = f"{self.name}/{group}"
-        for part, pin, end in [
-            ("timer_generate", "generateout0", "timer_o"),
-            ("timer_pwm", "pwm0", "pwm_o"),
-        ]:
-            outputs = [f"{name}.{pin}" for name in names]
-            self.design.concatenate(f"{inside}/{part}", outputs, f"{self.switch}.{end}")
-        for n, name in enumerate(names):
-            capture = f"{inside}/timer_capture_{n}"
+    def timers(self, number, with_reset):
+        """Adds timers, whose PWM signals go to the IO switch together. Returns their names.
+
+        Args:
+            with_reset: How many of them the IOP's reset pin resets: the first ones."""
+        group, names = "timers_subsystem", []
+        for n in range(number):
+            at = TIMER_AT + n * NEXT
+            names.append(self.add(f"{group}/timer_{n}", TIMER, at, with_reset=n < with_reset))
+        outputs = [f"{name}.pwm0" for name in names]
+        self.design.concatenate(f"{self.name}/{group}/pwm", outputs, f"{self.switch}.pwm_o")
+        return names
+
+    def timer_pins(self, *counters):
+        """Leads timers' other signals to the IO switch. counters: (name of a timer, 0 or 1)"""
+        inside = f"{self.name}/timers_subsystem"
+        for n, (name, counter) in enumerate(counters):
+            capture = f"{inside}/capture_{n}"
             self.design.add(capture, "xilinx.com:ip:xlslice:1.0", {"DIN_FROM": n, "DIN_TO": n})
-            self.design.wire(f"{self.switch}.timer_i", f"{capture}.Din", width=number)
-            self.design.wire(f"{capture}.Dout", f"{name}.capturetrig0")
-        return [f"{name}.interrupt" for name in names]
+            self.design.wire(f"{self.switch}.timer_i", f"{capture}.Din", width=len(counters))
+            self.design.wire(f"{capture}.Dout", f"{name}.capturetrig{counter}")
+        outputs = [f"{name}.generateout{counter}" for name, counter in counters]
+        self.design.concatenate(f"{inside}/generate", outputs, f"{self.switch}.timer_o")
 
     def interrupts(self, kinds, *outputs):
         """Adds the interrupt controller of its MicroBlaze. kinds: C_KIND_OF_INTR"""
@@ -141,19 +148,23 @@ def pmod(design, name, memory, number):
 
 
 def arduino(design, name, memory, number):
-    iop = Iop(design, name, memory, number, 20, "io_switch_0")
+    iop = Iop(design, name, memory, number, 20, "io_switch_0", switch_reset=True)
     iop.add("gpio_subsystem/ck_gpio", GPIO, GPIO_AT, C_GPIO_WIDTH=16)
     pins = dict(C_GPIO_WIDTH=20, C_INTERRUPT_PRESENT=1)
     gpio = iop.add("gpio_subsystem/arduino_gpio", GPIO, GPIO_AT + 2 * NEXT, switched=0, **pins)
     uart = iop.add("uartlite", UART, UART_AT, with_reset=False, switched=0)
     iic = iop.add("iic_subsystem/iic_direct", IIC, IIC_AT)
-    fifo = dict(C_NUM_SS_BITS=1, C_FIFO_DEPTH=16, with_reset=False)
-    shared = iop.add("spi_subsystem/spi_shared", SPI, SPI_AT - NEXT, switched=0, **fifo)
+    fifo = dict(C_NUM_SS_BITS=1, C_FIFO_DEPTH=16)
+    at = SPI_AT - NEXT
+    shared = iop.add("spi_subsystem/spi_shared", SPI, at, with_reset=False, switched=0, **fifo)
     direct = iop.add("spi_subsystem/spi_direct", SPI, SPI_AT, **fifo)
     iop.add("xadc", "xilinx.com:ip:xadc_wiz:3.3", SWITCH_AT + NEXT, with_reset=False)
+    timers = iop.timers(6, 6)
+    # two have pins for their second counter, too
+    iop.timer_pins(*((timer, 0) for timer in timers), (timers[1], 1), (timers[2], 1))
     iop.interrupts(
         0xFFFFFB80,
-        *iop.timers(6, "timers_subsystem"),
+        *(f"{timer}.interrupt" for timer in timers),
         f"{iic}.iic2intc_irpt",
         *(f"{spi}.ip2intc_irpt" for spi in (direct, shared)),
         *(f"{uart}.interrupt", f"{gpio}.ip2intc_irpt"),
@@ -164,15 +175,28 @@ def raspberry_pi(design, name, memory, number):
     iop = Iop(design, name, memory, number, 28)
     gpio = iop.add("rpi_gpio", GPIO, GPIO_AT, switched=0, C_GPIO_WIDTH=28, C_INTERRUPT_PRESENT=1)
     uart = iop.add("uartlite", UART, UART_AT, with_reset=False, switched=0)
-    fifo = dict(C_NUM_SS_BITS=1, C_FIFO_DEPTH=16)
+    # the IOP's reset pin resets the first of each alone
+    numbers = range(2)
     spis = [
-        iop.add(f"spi_subsystem/spi_{n}", SPI, SPI_AT - n * NEXT, switched=n, **fifo)
-        for n in range(2)
+        iop.add(
+            f"spi_subsystem/spi_{n}",
+            SPI,
+            SPI_AT - n * NEXT,
+            with_reset=n == 0,
+            switched=n,
+            C_NUM_SS_BITS=1,
+            C_FIFO_DEPTH=16,
+        )
+        for n in numbers
     ]
-    iics = [iop.add(f"iic_subsystem/iic_{n}", IIC, IIC_AT + n * NEXT, switched=n) for n in range(2)]
+    iics = [
+        iop.add(f"iic_subsystem/iic_{n}", IIC, IIC_AT + n * NEXT, with_reset=n == 0, switched=n)
+        for n in numbers
+    ]
     outputs = [f"{iic}.iic2intc_irpt" for iic in iics] + [f"{spi}.ip2intc_irpt" for spi in spis]
     outputs += [f"{uart}.interrupt", f"{gpio}.ip2intc_irpt"]
-    iop.interrupts(0xFFFFFFFF, *outputs, *iop.timers(2, "timers_subsystem"))
+    timers = iop.timers(2, 1)
+    iop.interrupts(0xFFFFFFFF, *outputs, *(f"{timer}.interrupt" for timer in timers))
 
 
 # name, port of the fabric, width, address, whether it has only outputs
