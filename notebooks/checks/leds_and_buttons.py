@@ -149,9 +149,7 @@ async def _follows(follow, levels, seconds):
 
 
 def _is_over(began, seconds, tried):
-    case = Case(
-        tried, f"it ends after {seconds} s", "It follows the button for all this time."
-    )
+    case = Case(tried, f"it ends after {seconds} s", "It follows the button for all this time.")
     # loop.time() may be a little ahead
     case.holds(time.monotonic() - began >= seconds - 0.05, "it ended before its time was over")
 
