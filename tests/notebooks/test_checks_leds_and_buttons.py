@@ -31,10 +31,10 @@ SET_LED = [
     ("leds.write(0, leds.read(0) | 1 << number)", r"set_led\(leds, 2, False\).*is 0b0101 after"),
     ("right(leds, number, on); leds.write(4, 0)", "it wrote to the register at 4"),
     ("right(leds._mmio, number, on)", "it changed the LEDs, but not by the `leds` that it was giv"),
-    ("None", "GPIO_DATA is 0b0101 afterwards. Expected: 0b0111"),
+    ("leds.read(0)", "GPIO_DATA is 0b0101 afterwards. Expected: 0b0111"),
     ("leds[number] = on", "your code raised TypeError: .*Watched"),
 ]
-FOLLOW = """
+FOLLOW = textwrap.dedent("""
     end = time.monotonic() + seconds
     while True:
         level = button.read()
@@ -43,7 +43,7 @@ FOLLOW = """
             await asyncio.wait_for(button.wait_for_value_async(1 - level), end - time.monotonic())
         except asyncio.TimeoutError:
             return
-"""
+""")
 POLLS = """
     end = time.monotonic() + seconds
     led.write(button.read())
@@ -60,7 +60,8 @@ FOLLOWS = [
     (POLLS.format("pass"), "nothing else ran until it had ended"),
     (FOLLOW.replace("end - time.monotonic()", "None"), "it had not ended 2 s after that"),
     (FOLLOW.replace("return", "pass"), "it had not ended 2 s after that"),
-    (FOLLOW.replace("1 - level", "1"), "then the button is released: the LED is on. Expected: "),
+    (FOLLOW.replace("1 - level", "1"), r"it has looked at the button \d+ times"),
+    (FOLLOW.replace("led.write(level)", "led.on()"), "button is released: the LED is on. Expected"),
     (FOLLOW.replace("led.write(level)", "led.write(1 - level)"), "the LED is off. Expected: the"),
     ("led.write(button.read())", "it ended before its time was over. Expected: it ends after 2 s"),
     ("await asyncio.sleep(seconds - 1)\n" + FOLLOW, "the LED is off. Expected: the LED is on"),
