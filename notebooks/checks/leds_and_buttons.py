@@ -14,6 +14,7 @@ from .limit import TooLong, names_of
 
 GPIO_DATA = 0x0
 ALL = 0xF  # LD0 to LD3
+STATES = "off", "on"
 COLORS = "off", "blue", "green", "cyan", "red", "magenta", "yellow", "white"
 WANTED = 0b101_010  # LD5 magenta, LD4 green
 LASTS = 2  # seconds that follow() gets
@@ -120,18 +121,17 @@ async def _follows(follow, levels, seconds):
             if number:
                 tried = f"follow(button, led, {seconds}), and then the button is {_told(level)}"
                 button.move(level)
-            state = "on" if level else "off"
-            case = Case(tried, f"the LED is {state}", "It shows the button, from the start on.")
-            end = time.monotonic() + LATE
-            while led.level != level and time.monotonic() < end and not task.done():
-                await asyncio.sleep(0.005)
+            alone = await _shown(led, level, task)
+            state, came = (f"the LED is {STATES[one]}" for one in (level, led.level))
+            case = Case(tried, state, "It shows the button, from the start on.")
             _raises(task, case, names)
             if task.done() and number < len(levels) - 1:
                 _is_over(began, seconds, tried)
                 rule = "Only await lets others run: a loop without it, or time.sleep, does not."
-                case = Case(tried, "the finger can move while it waits", rule)
-                raise case.wrong("nothing else ran until it had ended")
-            case.holds(led.level == level, f"the LED is {'on' if led.level else 'off'}")
+                others = Case(tried, "others can run while it waits", rule)
+                ran = alone < seconds / 2
+                others.holds(ran, f"nothing else ran for {alone:.1f} s, not even the finger")
+            case.holds(led.level == level, came)
         await asyncio.wait([task], timeout=max(0, began + seconds - time.monotonic()) + LATE)
         rule = "asyncio.wait_for ends a wait after some seconds."
         case = Case(tried, f"it ends after {seconds} s", rule)
@@ -146,6 +146,17 @@ async def _follows(follow, levels, seconds):
     finally:
         task.cancel()
         await asyncio.wait([task], timeout=LATE)
+
+
+async def _shown(led, level, task):
+    """Waits until the LED has a level, or will not have it. Returns for how many seconds at most
+    nothing but the task has run."""
+    last, alone = time.monotonic(), 0
+    end = last + LATE
+    while led.level != level and last < end and not task.done():
+        await asyncio.sleep(0.005)
+        alone, last = max(alone, time.monotonic() - last), time.monotonic()
+    return alone
 
 
 def _is_over(began, seconds, tried):
