@@ -44,7 +44,7 @@ STOCK_WINDOW = Window(0x20000000, DDR_SIZE, 0)
 OF_AN_IP = "name vlnv base size parameters interrupts wires reset_with_iop streams stream_width"
 
 
-class Ip(namedtuple("Ip", OF_AN_IP, defaults=({}, 4))):
+class Ip(namedtuple("Ip", OF_AN_IP)):
     """An IP with registers or memory, or with AXI streams.
 
     name: full name, as "leds_gpio" or "iop_arduino/timers_subsystem/timer_0"
@@ -56,7 +56,7 @@ class Ip(namedtuple("Ip", OF_AN_IP, defaults=({}, 4))):
         empty for what Linux reaches
     reset_with_iop: whether an IOP's reset pin resets it beside the MicroBlaze
     streams: {AXI stream output: full name of the IP that it leads to}
-    stream_width: bytes that its first stream carries at once"""
+    stream_width: bytes that its first stream carries at once; both are not read inside an IOP"""
 
     __slots__ = ()
 
@@ -310,8 +310,8 @@ class _Reader:
         interrupts = {pin: inputs[name, pin] for pin in pins if (name, pin) in inputs}
         wires = {pin: ends for pin, ends in pins.items() if ends}
         reset_with_iop = bool(resets & self._resets(module))
-        at, parameters = (base, size), _parameters(module)
-        return Ip(name, module.get("VLNV"), *at, parameters, interrupts, wires, reset_with_iop)
+        at, known = (base, size), (_parameters(module), interrupts, wires, reset_with_iop)
+        return Ip(name, module.get("VLNV"), *at, *known, {}, 0)
 
     def _connected(self, port):
         """((full name, pin), ...) at the other end of a port's wires."""

@@ -2,6 +2,7 @@
 pynq's parser and the virtual board read."""
 
 import xml.etree.ElementTree as ElementTree
+from xml.dom import minidom
 
 AXI, AXI_STREAM = "xilinx.com:interface:aximm:1.0", "xilinx.com:interface:axis:1.0"
 SYSTEM = "ps7_0"  # the processing system
@@ -185,8 +186,7 @@ class Hwh:
 
     def text(self):
         """All of it as XML."""
-        ElementTree.indent(self._root)
-        return ElementTree.tostring(self._root, "unicode") + "\n"
+        return minidom.parseString(ElementTree.tostring(self._root)).toprettyxml("  ")
 
 
 def _instance(name):

@@ -75,6 +75,8 @@ def board_design():
     design.reach("timer", 0x42800000)
     # EMIO pins 0 and 1 to 4
     design.concatenate("to_emio", ["timer.interrupt", "lights.gpio_io_o"], f"{SYSTEM}.GPIO_I")
+    design.add("xadc", "xilinx.com:ip:xadc_wiz:3.3")
+    design.reach("xadc", 0x43C10000)
     design.add("memory", "xilinx.com:ip:axi_bram_ctrl:4.1")
     design.reach("memory", 0x40000000, 0x2000, ADDRESSBLOCK="Mem0", MEMTYPE="MEMORY")
     design.add("camera", "xilinx.com:ip:mipi_csi2_rx_subsystem:5.1")

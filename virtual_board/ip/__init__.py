@@ -34,4 +34,4 @@ __all__ = [
 # the models of what an IOP's MicroBlaze reaches, by KIND; what has none is memory there
 OF_AN_IOP = {model.KIND: model for model in (Gpio, Iic, Intc, IoSwitch, Spi, Timer, UartLite, Xadc)}
 # and of what Linux reaches
-OF_LINUX = {model.KIND: model for model in (Dma, Gpio, Intc, Timer)}
+OF_LINUX = {model.KIND: model for model in (Dma, Gpio, Intc, Timer, Xadc)}

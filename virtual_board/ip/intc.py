@@ -40,6 +40,7 @@ class Intc(Peripheral):
         super().__init__(words, base)
         self._output, self._all, self._edges = output, 2**inputs - 1, edges
         self._rising, self._high = rising, high
+        self._requested = self._enabled = self._lines = 0  # another's reset may set a line
 
     def reset(self):
         for register in self.WRITTEN:

@@ -19,6 +19,7 @@ class Xadc(Peripheral):
     KIND = "xilinx.com:ip:xadc_wiz"
     SRR, SR = 0x00, 0x04
     TEMP, VCCINT, VCCAUX, VP_VN, VBRAM, VAUX0 = 0x200, 0x204, 0x208, 0x20C, 0x218, 0x240
+    END = 0x400  # of the registers
     WRITTEN = (SRR,)
     EOC, EOS = 0x20, 0x40  # in SR: a conversion, and a sequence of them, has ended
 
@@ -26,12 +27,16 @@ class Xadc(Peripheral):
     def of(cls, ip, words, iop):
         return cls(words, ip.base, iop.connector.analog)
 
+    @classmethod
+    def for_linux(cls, ip, words, bus):
+        return cls(words, 0, dict)  # the analog pins lead to the Arduino IOP
+
     def __init__(self, words, base, analog):
         super().__init__(words, base)
         self._analog = analog
 
     def reset(self):
-        self._words[:] = 0
+        self._words[: self.END // 4] = 0
         self[self.SR] = self.EOC | self.EOS
         # UG480, equations 1-7 and 1-8: 503.975 K and 3 V are full scale
         self[self.TEMP] = _code((CELSIUS + 273.15) / 503.975)
