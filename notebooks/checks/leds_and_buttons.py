@@ -23,10 +23,10 @@ MOST_LOOKS = 20  # of follow(), which has to look six times
 
 
 @says("LD4 is green and LD5 is magenta.")
-def tweak(word):
+def tweak(color_word):
     rule = "LD4 has bits 0 to 2 and LD5 bits 3 to 5; of three bits the lowest is blue."
-    rgbleds, bits = _gpio("rgbleds_gpio"), whole(word)
-    tried = f"word = {shown(word) if bits is None else bin(bits)}"
+    rgbleds, bits = _gpio("rgbleds_gpio"), whole(color_word)
+    tried = f"color_word = {shown(color_word) if bits is None else bin(bits)}"
     case = Case(tried, "LD4 is green and LD5 is magenta", rule)
     case.holds(bits is not None, "it is not a whole number")
     case.holds(0 <= bits < 64, "the two LEDs have six bits, and this number does not fit them")

@@ -15,10 +15,13 @@ WORDS = [
     (0b101_010, RIGHT),
     (42.0, RIGHT),
     (..., UNTOUCHED),
-    (0b010_101, "word = 0b10101: LD4 is magenta and LD5 is green. Expected: LD4 is green and LD5"),
-    (0b101_010 << 1, "word = 0b1010100: the two LEDs have six bits"),
-    (-1, "word = -0b1: the two LEDs have six bits"),
-    ("green", "word = 'green': it is not a whole number"),
+    (
+        0b010_101,
+        "color_word = 0b10101: LD4 is magenta and LD5 is green. Expected: LD4 is green and LD5",
+    ),
+    (0b101_010 << 1, "color_word = 0b1010100: the two LEDs have six bits"),
+    (-1, "color_word = -0b1: the two LEDs have six bits"),
+    ("green", "color_word = 'green': it is not a whole number"),
 ]
 SET_LED = [
     ("leds.write(0, leds.read(0) & ~(1 << number) | on << number)", RIGHT),
