@@ -237,7 +237,7 @@ doctor: ## checks what the kit needs on this machine, and prints remedies
 # the others, nor a container or a class's server.
 EDITION_FOLDERS := notebooks iop mb_src bitstream deploy ':!deploy/container' ':!deploy/hub'
 
-compiler: ## builds the compiler for notebooks 4, 7 and 8 into the user's cache folder, once
+compiler: ## builds the compiler for notebooks 4, 7, 8 and 9 into the user's cache folder, once
 	@python3 mb_src/compiler.py
 
 firmware: ## builds iop/pynq_tutorial.bin from mb_src/

@@ -25,7 +25,8 @@ if find_spec("pynq") is None:
 ROOT = Path(__file__).resolve().parent
 RUNS = ROOT / ".pytest_tmp"
 NEED_A_COMPILER = re.compile(
-    r"[478]_\w+\.ipynb|test_cells\.py|test_modules_in_c\.py|test_checks_(c_in_a_cell|firmware|pins)\.py"
+    r"[4789]_\w+\.ipynb|test_cells\.py|test_modules_in_c\.py|"
+    r"test_checks_(c_in_a_cell|firmware|pins)\.py"
 )
 # Notebook 4 writes into the first; the others are not needed.
 NOT_COPIED = shutil.ignore_patterns("my_firmware", ".ipynb_checkpoints", "__pycache__")

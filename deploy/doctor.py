@@ -91,8 +91,8 @@ def compiler():
     if found:
         return os.path.join(found, "mb-gcc")
     raise Optional(
-        "none; only notebooks 4, 7 and 8, cells of C and `make firmware` need one: `make compiler`"
-        " builds it (about six minutes)"
+        "none; only notebooks 4, 7, 8 and 9, cells of C and `make firmware` need one:"
+        " `make compiler` builds it (about six minutes)"
     )
 
 

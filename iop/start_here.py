@@ -50,10 +50,10 @@ def _qemu():
 def _compiler():
     tools = firmware.compiler()
     if tools is None:
-        return f"missing, and notebooks 4, 7 and 8 need it. {firmware.NO_COMPILER}"
+        return f"missing, and notebooks 4, 7, 8 and 9 need it. {firmware.NO_COMPILER}"
     if not os.path.exists(os.path.join(tools, "mb-g++")):
-        return "ready for notebooks 4 and 7, but has no mb-g++, which 8 needs: `make compiler`"
-    return "ready, for notebooks 4, 7 and 8"
+        return "ready for notebooks 4 and 7, but has no mb-g++, which 8 and 9 need: `make compiler`"
+    return "ready, for notebooks 4, 7, 8 and 9"
 
 
 def progress(folder="."):
@@ -81,7 +81,7 @@ def progress(folder="."):
             verdicts.keep_better(states, found)
     for module, stem in names.items():
         mine = [f"{name}: {state}" for (of, name), state in states.items() if of == module]
-        print(stem.ljust(15), "".join(text.ljust(20) for text in mine).rstrip())
+        print(stem.ljust(18), "".join(text.ljust(20) for text in mine).rstrip())
     right = list(states.values()).count(verdicts.RIGHT)
     print(f"{right} of {len(states)} exercises are right.")
     print(f"{len(written)} of {len(asked - {None})} predictions are written.")

@@ -26,8 +26,8 @@ def test_the_other_commands(board):
     board.power_up("operating")
     board.output("make", "executed", timeout=LIMIT)
     notebooks = sorted(board.path(HOME_KIT + "/executed").glob("*.ipynb"))
-    assert [path.name[0] for path in notebooks] == list("012345678")
-    for path in notebooks:
+    assert [path.name[0] for path in notebooks] == list("0123456789")
+    for path in notebooks[:-1]:  # the last one needs LEDs, buttons and their interrupts
         cells = json.loads(path.read_text())["cells"]
         outputs = [out for cell in cells for out in cell.get("outputs", [])]
         assert outputs, path.name

@@ -65,8 +65,8 @@ def test_an_answer_whose_check_did_not_run_is_not_checked(collected):
     ]
     assert "~ not checked" in said and "00        ~.." in said
     lines = (run.folder / "feedback.txt").read_text().splitlines()
-    assert lines[0].startswith("00: 0 of 48 points; not checked: 1 tweak; not tried: 23; predictio")
-    assert lines[4].startswith("04: 1 of 48 points; right: 1 tweak; not tried: 23; predictions: ")
+    assert lines[0].startswith("00: 0 of 54 points; not checked: 1 tweak; not tried: 26; predictio")
+    assert lines[4].startswith("04: 1 of 54 points; right: 1 tweak; not tried: 26; predictions: ")
 
 
 def test_the_start_page_tells_from_the_cell_alone(tmp_path, capsys):

@@ -33,7 +33,7 @@ def test_what_is_missing_is_said_with_the_remedy(tmp_path):
     path = path_without("mb-gcc")
     said = said_with(PYNQ_VIRTUAL_BOARD="0", XDG_CACHE_HOME=str(tmp_path), PATH=path)
     assert said["board"].startswith("missing") and "make doctor" in said["board"]
-    assert said["compiler"].startswith("missing, and notebooks 4, 7 and 8 need it")
+    assert said["compiler"].startswith("missing, and notebooks 4, 7, 8 and 9 need it")
     assert "make compiler" in said["compiler"]
     said = said_with(PATH=str(tmp_path))
     assert said["QEMU"].startswith("missing") and "make doctor" in said["QEMU"]

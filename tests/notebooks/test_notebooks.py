@@ -35,7 +35,7 @@ def puts_something_out(source):
     return any(
         isinstance(call, ast.Call) and getattr(call.func, "id", "") in PRINTS
         for statement in ast.parse(source).body
-        if not isinstance(statement, ast.FunctionDef)
+        if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef))
         for call in ast.walk(statement)
     )
 

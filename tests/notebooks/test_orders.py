@@ -67,10 +67,10 @@ def test_no_order_of_cells_writes_outside_a_buffer(name, folder):
     assert run.returncode == 0, "\n".join([f"seed {seed}: {run.stderr}"] + orders)
 
 
-@pytest.mark.parametrize("numbers", ["1236", "47"])
+@pytest.mark.parametrize("numbers", ["1236", "479"])
 def test_a_cell_that_is_run_again_shows_the_same(numbers, folder):
     """Except where it measures, or is notebook 8's, which tells what was damaged so far."""
-    if numbers == "47" and firmware.compiler() is None:
+    if numbers == "479" and firmware.compiler() is None:
         pytest.skip(firmware.NO_COMPILER)
     paths = sorted((ROOT / "notebooks").glob(f"[{numbers}]*.ipynb"))
     notebooks = [(path.stem, code_cells(path)) for path in paths]

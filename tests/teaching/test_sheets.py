@@ -50,7 +50,7 @@ def test_no_page_needs_another_file_a_network_or_a_script(sheets):
 
 def test_what_students_see_has_neither_answers_nor_notes(sheets):
     for_all, teachers = sheets["exit_questions.html"], sheets["teacher/exit_answers.html"]
-    assert for_all.count("<h2>") == teachers.count("<h2>") == teachers.count("<blockquote>") == 6
+    assert for_all.count("<h2>") == teachers.count("<h2>") == teachers.count("<blockquote>") == 7
     cells = json.loads((ROOT / "teaching" / "first_twenty_minutes.ipynb").read_text())["cells"]
     notes = [cell for cell in cells if cell["metadata"]["slideshow"]["slide_type"] == "notes"]
     notes = ["".join(cell["source"]).replace("\n", " ")[:40] for cell in notes]
