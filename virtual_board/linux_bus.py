@@ -85,13 +85,15 @@ class LinuxBus:
         """[(Ip, Slot or None, model or None), ...] for configure(). Changes nothing. ValueError if
         a parameter in the description is no number."""
         with self.lock:
-            # described by now: which GPIO is wired to what
-            before, self._overlay = self._overlay, overlay
-            try:
-                made = [self._make(ip) for ip in overlay.ips + overlay.others]
-            finally:
-                self._overlay = before
-        return made
+            return self._make_all(overlay)
+
+    def _make_all(self, overlay):
+        # which GPIO is wired to what is asked of the new one
+        before, self._overlay = self._overlay, overlay
+        try:
+            return [self._make(ip) for ip in overlay.ips + overlay.others]
+        finally:
+            self._overlay = before
 
     def _make(self, ip):
         slot, words = None, np.zeros(0, np.uint32)
