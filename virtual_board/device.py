@@ -13,6 +13,7 @@ from pynq.pl_server import Device
 from . import pynq_versions
 from .allocation import Allocation
 from .memory import CLOCKS, DDR_SIZE, SLCR
+from .missing import take_their_places
 
 # the formats that a board takes with a .hwh beside it; others need more tools
 BITSTREAMS = ".bit", ".bin"
@@ -167,8 +168,6 @@ class VirtualDevice(Device):
                 f"{hwh} is missing, which describes the overlay: it belongs beside"
                 f" {os.path.basename(bitfile_name)}."
             )
-        from .missing import take_their_places  # only now, because it imports pynq.overlay
-
         take_their_places()
         try:
             return pynq_versions.read_hwh(hwh)

@@ -50,5 +50,5 @@ def take_their_places():
     been imported meanwhile."""
     for kind in _Audio.bindto:
         pynq.overlay._ip_drivers[kind] = _Audio
-    pynq.overlay._hierarchy_drivers.remove(_Video)
-    pynq.overlay._hierarchy_drivers.appendleft(_Video)
+    if pynq.overlay._hierarchy_drivers[0] is not _Video:  # the first that fits is taken
+        pynq.overlay._hierarchy_drivers.appendleft(_Video)
