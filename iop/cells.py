@@ -69,11 +69,6 @@ def install():
     rpc.MicroblazeFunction, rpc.FuncDefVisitor = Function, Visitor
 
 
-def load_ipython_extension(shell):
-    """Called in each kernel of the kit's .venv, which has this module among its extensions."""
-    install()
-
-
 class Loaded(PynqMicroblaze):
     """Loads a program while it has the IOP's lock, and marks it.
 

@@ -8,6 +8,7 @@ MicroBlaze, which runs the board's own program. Every IPython kernel of the kit'
 activate() by itself."""
 
 import os
+import sys
 import threading
 
 from .circuit import Circuit, add_circuit
@@ -43,6 +44,20 @@ def activate():
                 board.close()
             board = Device.virtual_board = VirtualBoard()
         return board
+
+
+def load_ipython_extension(shell):
+    """Called in each kernel of the kit's .venv: cells of C work there, also in a notebook that
+    imports nothing of the kit's."""
+
+    def prepare(*of_the_cell):
+        if "pynq.lib.pynqmicroblaze.rpc" in sys.modules:  # pynq has brought %%microblaze
+            shell.events.unregister("pre_run_cell", prepare)
+            from iop import cells
+
+            cells.install()
+
+    shell.events.register("pre_run_cell", prepare)
 
 
 def _in_a_child():

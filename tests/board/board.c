@@ -77,7 +77,8 @@ static void *see(struct buffer *buffer) {
     if (buffer->seen) return buffer->seen;
     char *ddr = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_SHARED, memory, buffer->address);
     if (buffer->cacheable) {
-        buffer->seen = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+        buffer->seen = mmap(NULL, pages, PROT_READ | PROT_WRITE, flags, -1, 0);
         memcpy(buffer->seen, ddr, pages);
         munmap(ddr, pages);
     } else

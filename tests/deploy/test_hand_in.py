@@ -215,7 +215,7 @@ def test_the_page_has_a_column_for_each_notebook(collected):
     run()
     page = (run.folder / "report.html").read_text()
     columns = re.findall(r"<th>(.*?)</th>", page)
-    assert columns == ["student", *"12345678", "predictions", "points"]
+    assert columns == ["student", *"123456789", "predictions", "points"]
     assert page.count("<td>") == len(columns)
     assert "<b class='right' title='1 tweak: right'>R</b>" in page
     assert "<b class='not-yet' title='1 change: not yet'>-</b>" in page

@@ -15,7 +15,7 @@ NOTEBOOK = "1_memory.ipynb"
 def test_its_notebooks_have_not_run_and_are_otherwise_the_kits():
     files = install.files()
     names = [name for name in files if name.endswith(".ipynb")]
-    assert len(names) == 17 and "0_start_here.ipynb" in names
+    assert len(names) == 19 and "0_start_here.ipynb" in names
     for name in names:
         executed = json.loads((ROOT / "notebooks" / name).read_text())
         for cell in executed["cells"]:

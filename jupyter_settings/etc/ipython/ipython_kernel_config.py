@@ -28,7 +28,7 @@ for name in (
 os.environ.setdefault("PYNQ_JUPYTER_NOTEBOOKS", os.getcwd())
 
 # Cells of C work, also in a notebook that imports nothing of the kit's.
-get_config().InteractiveShellApp.extensions.append("iop.cells")  # noqa: F821
+get_config().InteractiveShellApp.extensions.append("virtual_board")  # noqa: F821
 
 
 def say_why_there_is_no_board(error):
