@@ -11,8 +11,6 @@ import os
 import sys
 import threading
 
-from .circuit import Circuit, add_circuit
-
 __all__ = ["Circuit", "activate", "add_circuit"]
 
 # Through this interface of Linux a bitstream gets into the FPGA of each board with a PYNQ image.
@@ -44,6 +42,15 @@ def activate():
                 board.close()
             board = Device.virtual_board = VirtualBoard()
         return board
+
+
+def __getattr__(name):
+    # not imported at once: `make doctor` imports this package, and may have no numpy
+    if name in ("Circuit", "add_circuit"):
+        from . import circuit
+
+        return getattr(circuit, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load_ipython_extension(shell):
