@@ -31,7 +31,7 @@ TO_SWITCH = {
     UART: {"rx": "uart{}_rx_i", "tx": "uart{}_tx_o"},
 }
 CHANNEL = {
-    name: (offset, {f"Channel_{number}_{name}": (0, 32)})
+    name: (offset, {f"Channel_{number}_{name.replace('2', '')}": (0, 32)})
     for name, offset, number in [
         ("GPIO_DATA", 0x0, 1),
         ("GPIO_TRI", 0x4, 1),
