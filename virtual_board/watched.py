@@ -11,7 +11,7 @@ from .messages import missing, tell
 # index of the word in which pynq's drivers give the IOP a command, and its program clears it
 COMMAND = BRAM_SIZE // 4 - 1
 # Seconds: the IOP gets them at most for a step that takes microseconds on a board.
-SEEN_WITHIN, ANSWERED_WITHIN = 0.02, 1
+SEEN_WITHIN, ANSWERED_WITHIN = 0.02, 5
 GIVE_WAY = 1e-5  # seconds; Linux makes them longer
 _read, _write = np.ndarray.__getitem__, np.ndarray.__setitem__
 

@@ -241,4 +241,5 @@ def _in_a_loop(coroutine):
 
 def _current_task(loop):
     # Python 3.6 has neither this function nor anything to leave
-    return asyncio.current_task(loop) if loop and hasattr(asyncio, "current_task") else None
+    current_task = getattr(asyncio, "current_task", lambda loop: None)
+    return current_task(loop) if loop else None

@@ -24,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+import xml.etree.ElementTree as ElementTree
 from functools import partial
 from types import SimpleNamespace
 
@@ -142,7 +143,7 @@ def described():
         memories[name + "/mb_bram_ctrl"] = memory
     said = dict(mem_dict=memories, ip_dict={}, gpio_dict={}, interrupt_pins={})
     hwh = os.environ["BASE"] + "/base.hwh"
-    return description.read(hwh, SimpleNamespace(**said)).iops
+    return description.read(ElementTree.parse(hwh).getroot(), SimpleNamespace(**said)).iops
 
 
 class Fabric:

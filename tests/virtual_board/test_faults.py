@@ -174,7 +174,7 @@ def test_a_shell_that_allows_only_small_files():
         "import virtual_board; virtual_board.activate()",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
     )
-    assert "the board's memory is a file of 1536 MB: `ulimit -f` shows the most" in run.stderr
+    assert "the board's memory is a file of 3584 MB: `ulimit -f` shows the most" in run.stderr
 
 
 def test_a_kernel_restarted_and_killed():

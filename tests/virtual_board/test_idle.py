@@ -114,10 +114,10 @@ def test_a_forked_child_wakes_it(load, board, told, monkeypatch):
     assert os.waitpid(child, 0)[1] == 0 and soon(lambda: progress[0] == 1)
 
 
-def test_nothing_is_watched_in_reset(iop, by_hand, board):
+def test_nothing_is_watched_in_reset(iop, by_hand, board, monkeypatch):
     by_hand.reset()
     looks = []
-    board.microblaze._processor.watch = lambda: looks.append(1)
+    monkeypatch.setattr(board.microblaze._processor, "watch", lambda: looks.append(1))
     board.microblaze.ask(lambda: None)
     time.sleep(0.3)
     assert len(looks) <= 1  # after the request
