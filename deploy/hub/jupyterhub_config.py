@@ -61,9 +61,9 @@ c.ConfigurableHTTPProxy.command = [*NODE, PROXY]
 
 # A student's server. It runs as the student, so Linux keeps everyone else from the student's files,
 # processes and memory. prlimit's limits cannot be raised again, and hold for each process (data:
-# its own memory; fsize: each file; a virtual board's memory is a file of 1.5 GB, of which it uses
+# its own memory; fsize: each file; a virtual board's memory is a file of 3.5 GB, of which it uses
 # 20 MB) and, nproc, for all processes and threads of a student together.
-LIMITS = [f"--data={2 << 30}", f"--fsize={2 << 30}", "--nproc=400", "--core=0"]
+LIMITS = [f"--data={2 << 30}", f"--fsize={4 << 30}", "--nproc=400", "--core=0"]
 c.Spawner.cmd = ["prlimit", *LIMITS, os.path.join(HERE, "start.sh")]
 c.Spawner.default_url = "/lab/tree/0_start_here.ipynb"
 PATHS = [path + end for path in COMPILER for end in ("/bin", "/unprefixed")]
