@@ -109,7 +109,7 @@ print([resource.getrlimit(getattr(resource, "RLIMIT_" + name.upper())) for name 
 
 
 def test_a_student_has_limits(students):
-    expected = [(limit, limit) for limit in (2 << 30, 2 << 30, 400, 0)]
+    expected = [(limit, limit) for limit in (2 << 30, 4 << 30, 400, 0)]
     assert students[-1].kernel.says(SHOW_LIMITS) == str(expected)
 
 
