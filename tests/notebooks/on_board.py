@@ -66,7 +66,7 @@ def main(image_root="/"):
             installed = file.read()
         if not os.path.exists(executed[name]) or installed != without_outputs(executed[name]):
             sys.exit(f"{target} is of another edition than {ROOT}: sudo make install")
-    if image.output(python, "-c", "import pynq.overlays.base") is None:
+    if image.output(python, "-c", "from pynq.overlays.base import BaseOverlay") is None:
         print(f"left out: {NEEDS_BASE}, because this image has no pynq.overlays.base")
         executed.pop(NEEDS_BASE, None)
     sys.stdout.flush()
