@@ -88,7 +88,9 @@ def test_plugged_before_the_overlay(board):
     assert "Led" in repr(board.arduino) and "nothing" in repr(board.rpi)
 
 
-def test_pins(board, mb_info):
+def test_pins(board, mb_info, monkeypatch):
+    # which pynq keeps for ever, whatever overlay is downloaded
+    monkeypatch.setattr(arduino.Arduino_IO, "singleton_instance", None)
     led, button = board.arduino.plug(Led(13)), board.arduino.plug(Button(19))
     out, read = (arduino.Arduino_IO(mb_info, 13, "out"), arduino.Arduino_IO(mb_info, 19, "in"))
     for level in 1, 0:
