@@ -161,7 +161,9 @@ class Fabric:
         for number, iop in enumerate(described()):
             memory = IopMemory(self._memory.file, self._memory.words, number, iop.memory.base)
             wiring = Wiring(
-                iop.connector, description.CONNECTORS[iop.connector], PULLED_UP.get(iop.connector, 0)
+                iop.connector,
+                description.CONNECTORS[iop.connector],
+                PULLED_UP.get(iop.connector, 0),
             )
             if not number:
                 wiring.plug(Tmp2())

@@ -38,7 +38,7 @@ def root(tmp_path):
 
 def run(*words):
     words = [sys.executable] + [str(word) for word in words]
-    options = {"stderr": subprocess.STDOUT, "universal_newlines": True, "timeout": 550}  # ten notebooks
+    options = {"stderr": subprocess.STDOUT, "universal_newlines": True, "timeout": 550}
     return subprocess.run(words, cwd=str(ROOT), stdout=subprocess.PIPE, **options)
 
 
