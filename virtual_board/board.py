@@ -11,6 +11,7 @@ from .fabric import Fabric
 from .memory import SharedMemory
 from .microblaze.mmu import FILE_SIZE
 from .parts import BoardParts
+from .picture import drawing, live, text
 
 
 class VirtualBoard:
@@ -30,15 +31,33 @@ class VirtualBoard:
         self._process = os.getpid()
         self._lock = threading.RLock()
         self.memory = SharedMemory(FILE_SIZE)
-        self.cma = CmaPool(self.memory)
+        self.cma = CmaPool(self.memory, lambda: self.fabric.users())
         self._connectors = {name: Connector(self, name) for name in CONNECTORS}
         self.pmoda, self.pmodb = self._connectors["pmoda"], self._connectors["pmodb"]
         self.arduino, self.rpi = self._connectors["arduino"], self._connectors["rpi"]
         wiring = {name: connector.wiring for name, connector in self._connectors.items()}
-        self._parts = BoardParts()
+        self._parts, self._live = BoardParts(), None
         self.fabric = Fabric(self.memory, wiring, self._parts)
         self._device = Device.active_device = VirtualDevice(self)
         atexit.register(self.close)
+
+    def __repr__(self):
+        return text(self)
+
+    def _repr_html_(self):
+        return drawing(self)
+
+    def show(self):
+        """The board's picture, live, as the last value of a notebook's cell: a click presses a
+        button for half a second, and moves a switch. Without a notebook, the board itself, which
+        prints as text."""
+        from IPython import get_ipython
+
+        if getattr(get_ipython(), "kernel", None) is None:
+            return self
+        if self._live is None or self._live.comm is None:  # the first, or closed
+            self._live = live(self)
+        return self._live
 
     @property
     def iop(self):
@@ -89,6 +108,13 @@ class VirtualBoard:
     def has_overlay(self):
         return self.fabric.overlay is not None
 
+    def connectors(self):
+        """The Connectors as a list; a Raspberry Pi's only if something leads to it."""
+        connectors = [self.pmoda, self.pmodb, self.arduino]
+        overlay = self.fabric.overlay
+        leads_to_rpi = overlay and any(iop.connector == "rpi" for iop in overlay.iops)
+        return connectors + [self.rpi] * bool(leads_to_rpi or self.rpi.plugged())
+
     def download(self, overlay):
         """Starts all of the fabric anew, as a bitstream does, with IOPs in reset.
 
@@ -119,7 +145,8 @@ class VirtualBoard:
         """Changes to DDR outside every buffer of their time; each could have hit a board's Linux.
 
         Returns:
-            [(physical address, length in bytes), ...]"""
+            [(physical address, length in bytes), ...], whose elements also have `by`, the names of
+            IOPs: see cma.StrayWrite."""
         return self.cma.stray_writes()
 
     def check_open(self):

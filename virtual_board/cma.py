@@ -17,6 +17,21 @@ MOST_ALIGNED = 1 << 20
 Block = collections.namedtuple("Block", "address size owner")  # bytes; owner: a weak reference
 
 
+class StrayWrite(tuple):
+    """(physical address, length in bytes).
+
+    by: names of the IOPs that have used this page, or one near it, since their QEMU started: mostly
+        the one that wrote. Empty if Python wrote, or if that QEMU has ended."""
+
+    def __new__(cls, address, length, by):
+        stray = super().__new__(cls, (address, length))
+        stray.by = tuple(sorted(by))
+        return stray
+
+    def __repr__(self):
+        return super().__repr__() + (f" by {' or '.join(self.by)}" if self.by else "")
+
+
 def whole_pages(size):
     """`size` in bytes, rounded up to whole pages of 4096."""
     return -(-size // PAGE) * PAGE
@@ -30,15 +45,19 @@ class CmaPool:
     Any thread may call any method; one works on the pool at a time, as in Linux. Python's garbage
     collector may call free() in a thread that is already at work on the pool: then the next method
     takes the block back. An exception at any point, as from the stop button, leaves the pool
-    consistent. Signal handlers may call free(), and no other method."""
+    consistent. Signal handlers may call free(), and no other method.
 
-    def __init__(self, memory):
-        self._memory = memory
+    Args:
+        memory: The board's SharedMemory.
+        users: A function that returns {name of an IOP: the UsedPages of its QEMU}."""
+
+    def __init__(self, memory, users=dict):
+        self._memory, self._users = memory, users
         self._lock = threading.RLock()
         self._at_work = False  # the thread that has the lock is within a method other than free()
         self._blocks = {}  # address: Block
         self._freed = collections.deque()  # of Blocks
-        self._strays = []  # found so far in memory that has been handed out since
+        self._strays = []  # StrayWrites found in memory that has been handed out since
 
     def allocate(self, size, owner):
         """A Block of `size` bytes, all zero. RuntimeError, as on a board, if there is no such room.
@@ -66,7 +85,7 @@ class CmaPool:
                     f" CMA memory {free} are free{', but not in one piece' * (size <= free)}; free"
                     " a buffer, or ask for less."
                 )
-            self._strays.extend(self._memory.nonzero(address, end))
+            self._strays.extend(self._said_by_whom(self._memory.nonzero(address, end)))
             self._memory.ddr[address:end] = 0
             block = self._blocks[address] = Block(address, size, weakref.ref(owner))
             return block
@@ -84,19 +103,21 @@ class CmaPool:
             return self._available()
 
     def stray_writes(self):
-        """[(address, length), ...] of writes outside every buffer of their time, in whole 32-bit
-        words, in order. Zeros that were written change nothing, and are not found."""
+        """[StrayWrite, ...] of writes outside every buffer of their time, in whole 32-bit words, in
+        order. Zeros that were written change nothing, and are not found."""
         with self._lock, self._working():
-            found, taken = list(self._strays), self._taken()
+            found, taken = [], self._taken()
             for start, end in self._memory.written_pages():
                 found.extend(self._outside(taken, start, end))
+            strays = sorted(self._strays + self._said_by_whom(found))
         merged = []
-        for address, length in sorted(found):
-            if merged and address <= sum(merged[-1]):
-                start = merged[-1][0]
-                merged[-1] = start, max(sum(merged[-1]), address + length) - start
+        for stray in strays:
+            if merged and stray[0] <= sum(merged[-1]):
+                address, by = merged[-1][0], {*merged[-1].by, *stray.by}
+                end = max(sum(merged[-1]), sum(stray))
+                merged[-1] = StrayWrite(address, end - address, by)
             else:
-                merged.append((address, length))
+                merged.append(stray)
         return merged
 
     # From here on: with the lock.
@@ -127,6 +148,17 @@ class CmaPool:
 
     def _available(self):
         return POOL_SIZE - sum([whole_pages(block.size) for block in self._taken()])
+
+    def _said_by_whom(self, found):
+        """StrayWrites from (address, length) pairs."""
+        found = list(found)
+        users = self._users() if found else {}
+        strays = []
+        for address, length in found:
+            pages = range(address // PAGE * PAGE, address + length, PAGE)
+            by = [name for name, used in users.items() if any(page in used for page in pages)]
+            strays.append(StrayWrite(address, length, by))
+        return strays
 
     def _outside(self, taken, start, end):
         """The words that are not zero from start to end, outside the blocks that are taken."""

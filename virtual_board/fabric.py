@@ -3,6 +3,7 @@
 from .iop import Iop
 from .linux_bus import LinuxBus
 from .microblaze.mmu import MOST_IOPS, IopMemory
+from .microblaze.pages import UsedPages
 from .modules.device import MOST_PINS
 from .wiring import Wiring
 
@@ -66,6 +67,11 @@ class Fabric:
             memory = iop.described.memory
             places[memory.base, memory.size] = iop.for_linux
         return places
+
+    def users(self):
+        """{name of an IOP: which pages of the board's memory its QEMU has used}"""
+        iops, file = list(self.iops.values()), self._memory.file
+        return {iop.described.name: UsedPages(iop.microblaze.pid, file) for iop in iops}
 
     def emio(self, pin, level):
         """Drives an EMIO pin of the PS."""

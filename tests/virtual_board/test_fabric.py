@@ -60,6 +60,27 @@ def test_its_interrupt_has_the_number_of_this_overlay(base):
         in_a_loop(main(getattr(base, name).mb_info))
 
 
+def writes_to(iop, address):
+    """Has an IOP execute imm; addik r3; sw r3, r0, r3; bri 0."""
+    iop.microblaze.reset(active=True)
+    iop.memory.words[:2] = 0xB0000000 | address >> 16, 0x30600000 | address & 0xFFFF
+    iop.memory.words[2:4] = 0xD8601800, 0xB8000000
+    iop.microblaze.reset(active=False)
+
+
+def test_it_is_said_which_iop_wrote_astray(base, board):
+    parts = list(board.fabric.iops.values())
+    for iop, address in zip(parts, (0x20123450, 0x20300000, 0x20500004)):
+        writes_to(iop, address)
+    assert soon(lambda: len(board.stray_writes()) == 3)
+    said = "[(1193040, 4) by iop_pmoda, (3145728, 4) by iop_pmodb, (5242884, 4) by iop_arduino]"
+    assert repr(board.stray_writes()) == said
+    board.memory.ddr[0x00700000] = 1  # Python
+    assert board.stray_writes()[3].by == ()
+    parts[0].close()
+    assert board.stray_writes()[0].by == ()
+
+
 def test_they_run_at_the_same_time(base, board):
     """Three programs write to one buffer, and then sleep. One of them goes astray, and the others
     go on."""
@@ -74,13 +95,9 @@ def test_they_run_at_the_same_time(base, board):
     before = sum(map(cpu_seconds, pids))
     time.sleep(1)
     assert sum(map(cpu_seconds, pids)) - before < 0.02 and len(set(pids)) == 3
-    # to where the first one's reset code is in the file
-    wild, rest = parts[2].memory.words, parts[:2]
+    rest = parts[:2]
     programs = [iop.memory.words[: 0xF000 // 4].copy() for iop in rest]
-    wild[0] = 0xB0000000 | (mmu.PARTS + mmu.OWN_CODE) >> 16  # imm; addik r3; sw r3, r0, r3; bri 0
-    wild[1:4] = 0x30600000, 0xD8601800, 0xB8000000
-    parts[2].microblaze.reset(active=True)
-    parts[2].microblaze.reset(active=False)
+    writes_to(parts[2], mmu.PARTS + mmu.OWN_CODE)  # where the first one's reset code is in the file
     time.sleep(0.1)
     for iop, program in zip(rest, programs):
         assert (iop.memory.words[: 0xF000 // 4] == program).all()

@@ -269,6 +269,7 @@ def test_stray_writes_are_found(iop, unchecked, board, buffer):
     buffer.freebuffer()
     allocate((3000,), "u4")[:] = 1
     assert board.stray_writes() == expected  # they stay found
+    assert {stray.by for stray in board.stray_writes()} == {("iop1",)}
     unchecked(far + 12, 1, 9)
     assert board.stray_writes()[0] == (far, 16)
 
