@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 
-from . import boards, calls, firmware, starts
+from . import boards, calls, firmware, starts, whole_board
 from .measure import ON_BOARD, Skipped, row
 
 SECTIONS = [
@@ -18,6 +18,7 @@ SECTIONS = [
     ("The firmware", firmware.rows),
     ("Starting", starts.rows),
     ("Doing nothing", boards.rows),
+    ("The whole board", whole_board.rows),
 ]
 LINE = "{:40} {:>24}  {:39} {:>24} {:>7}"
 SCALES = {  # of each unit: at least this much, suffix, factor

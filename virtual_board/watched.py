@@ -56,8 +56,11 @@ class WatchedMemory(np.ndarray):
     def _wait_for_answer(self, seconds):
         """Waits until the IOP has cleared Python's last command, or the time is over."""
         command, given = self.asked
-        while command and _read(self, COMMAND) == command and time.monotonic() < given + seconds:
-            time.sleep(GIVE_WAY)
+        waited = 0
+        while command and _read(self, COMMAND) == command and waited < seconds:
+            waited = time.monotonic() - given
+            # the longer, the fewer looks: each takes Python from the thread that serves the IOP
+            time.sleep(max(GIVE_WAY, waited / 16))
 
 
 class Registers(np.ndarray):

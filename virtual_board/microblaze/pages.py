@@ -1,5 +1,5 @@
-"""Which pages of the board's memory a QEMU has used. Linux gives a process each page of a file at its
-first access, or at one to a page near it, and tells in /proc/PID/pagemap (proc(5))."""
+"""Which pages of the board's memory a QEMU has used. Linux gives a process each page of a file at
+its first access, or at one to a page near it, and tells in /proc/PID/pagemap (proc(5))."""
 
 import mmap
 import os

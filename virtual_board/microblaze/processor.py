@@ -14,8 +14,9 @@ from .qemu import Qemu
 # it is looked at. LOOK: that a look takes at most, which is half of a short request's timeout,
 # because on the board stand-in nobody tells of a request, and it waits for the look's end. WATCH:
 # between two looks at the words that a sleeping program waits for. TOLD: if Python tells of each
-# write to them, so that a look only finds what went past the board's arrays.
-QUIET, RAN, SETTLED, LOOK, WATCH, TOLD = 0.1, 0.02, 0.005, 1.0, 0.005, 1.0
+# write to them, so that a look only finds what went past the board's arrays. IN_A_ROW: for which
+# stops that follow each other are served before anything else.
+QUIET, RAN, SETTLED, LOOK, WATCH, TOLD, IN_A_ROW = 0.1, 0.02, 0.005, 1.0, 0.005, 1.0, 0.002
 
 
 class Processor:
@@ -113,16 +114,21 @@ class Processor:
 
     def hear(self, ready):
         """Handles what QEMU sent, if its descriptor is among those that are ready: an
-        acknowledgement, its end, or a stop of the processor."""
+        acknowledgement, its end, or a stop of the processor; and stops that follow at once."""
         if self._qemu is None or self._qemu.connection.fileno() not in ready:
             return
+        until, alone = time.monotonic() + IN_A_ROW, select.poll()
+        alone.register(self._qemu.connection, select.POLLIN)
         try:
-            if not self._qemu.stub.running:
-                raise ConnectionError("a report of a processor that stands")
-            report = self._qemu.stub.report()
-            if report is not None:
-                self._serve(report)
-                self._qemu.stub.go()
+            while True:
+                if not self._qemu.stub.running:
+                    raise ConnectionError("a report of a processor that stands")
+                report = self._qemu.stub.report()
+                if report is not None:
+                    self._serve(report)
+                    self._qemu.stub.go()
+                if self._is_wanted() or time.monotonic() > until or not alone.poll(1):
+                    return
         except OSError:
             self.end()
 
