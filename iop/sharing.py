@@ -139,12 +139,14 @@ class Downloads:
         if not os.path.exists(FPGA_MANAGER):  # the board belongs to this process
             return PL.timestamp
         if self._process != os.getpid():  # a forked child shares its parent's open files
+            self._one_at_a_time = threading.Lock()  # or two threads would count an event twice
             self._events, self._process = _watch(), os.getpid()
-        fcntl.ioctl(self._events, termios.FIONREAD, self._unread)
-        if any(self._unread):
-            self._count += 1
-            self._events.read(1 << 16)
-        return self._count
+        with self._one_at_a_time:
+            fcntl.ioctl(self._events, termios.FIONREAD, self._unread)
+            if any(self._unread):
+                self._count += 1
+                self._events.read(1 << 16)
+            return self._count
 
 
 downloads = Downloads()

@@ -1,15 +1,19 @@
-"""A virtual PYNQ board: its DDR, CMA pool and I/O processor, for the stock pynq package on a PC.
+"""A virtual PYNQ board, made from an overlay's description, for the stock pynq package on a PC.
 
     import virtual_board
     board = virtual_board.activate()
 
-From then on pynq.Overlay, pynq.allocate and pynq.MMIO find a board. Its I/O processor is QEMU's
-MicroBlaze, which runs the board's own program. Every IPython kernel of the kit's .venv calls
-activate() by itself."""
+From then on pynq.Overlay, pynq.allocate and pynq.MMIO find a board. Each of its I/O processors is a
+MicroBlaze of QEMU's, which runs the board's own programs. Every IPython kernel of the kit's .venv
+calls activate() by itself."""
 
 import os
-import sys
 import threading
+
+try:
+    from .circuit import Circuit, add_circuit
+except ImportError:  # `make doctor` imports this package, and may have no numpy
+    pass
 
 __all__ = ["Circuit", "activate", "add_circuit"]
 
@@ -42,29 +46,6 @@ def activate():
                 board.close()
             board = Device.virtual_board = VirtualBoard()
         return board
-
-
-def __getattr__(name):
-    # not imported at once: `make doctor` imports this package, and may have no numpy
-    if name in ("Circuit", "add_circuit"):
-        from . import circuit
-
-        return getattr(circuit, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def load_ipython_extension(shell):
-    """Called in each kernel of the kit's .venv: cells of C work there, also in a notebook that
-    imports nothing of the kit's."""
-
-    def prepare(*of_the_cell):
-        if "pynq.lib.pynqmicroblaze.rpc" in sys.modules:  # pynq has brought %%microblaze
-            shell.events.unregister("pre_run_cell", prepare)
-            from iop import cells
-
-            cells.install()
-
-    shell.events.register("pre_run_cell", prepare)
 
 
 def _in_a_child():

@@ -1,15 +1,13 @@
 """Students' own IPs, as Python classes."""
 
 import re
-import traceback
 
 import numpy as np
 
 from .ip.peripheral import Peripheral
-from .messages import tell
+from .messages import FAILED, of_a_students_code, tell
 
 VLNV = re.compile(r"[^:]+:[^:]+:[^:]+:[^:]+")
-FAILED = object()  # stands for the result of a method that raised an exception
 WORD = 0xFFFFFFFF
 
 _circuits = {}  # the classes, by VLNV
@@ -19,8 +17,10 @@ class Circuit:
     """An IP in the fabric. Derive a class from this one, give it the IP's VLNV as the overlay's
     .hwh has it, and hand it to add_circuit(). Each Overlay(...) makes one object for each such IP.
 
-    The methods are called one at a time, in the thread that accesses the board. Offsets are in
-    bytes from the IP's address, and values are whole numbers of 32 bits."""
+    The methods are called one at a time, in the thread that accesses the board. They may not plug
+    in or drive a module, which waits for an IOP. Offsets are in bytes from the IP's address, and
+    values are whole numbers of 32 bits. In __init__, and when another overlay was downloaded,
+    send() and interrupt() do nothing."""
 
     VLNV = None
     _place = None  # the Place in which it is
@@ -42,12 +42,14 @@ class Circuit:
             The packet that goes out, as an array or a list; None for none."""
 
     def send(self, data):
-        """Sends a packet out by its AXI stream. Any thread may call it."""
+        """Sends a packet out by its AXI stream: an array or a list of numbers. TypeError or
+        ValueError if it is none. Any thread may call it."""
         if self._place is not None:
             self._place.send(data)
 
     def interrupt(self, pin, level):
-        """Sets an interrupt output, such as "interrupt", to 1 or 0. Any thread may call it."""
+        """Sets an interrupt output, such as "interrupt", to 1 or 0. ValueError if it has no such
+        output. Any thread may call it."""
         if self._place is not None:
             self._place.set_interrupt(pin, level)
 
@@ -98,6 +100,11 @@ class Place(Peripheral):
         self.circuit = None if made is FAILED else made
         if self.circuit is not None:
             self.circuit._place = self
+
+    def leave(self):
+        """The overlay goes: what the circuit does from now on reaches nothing."""
+        if self.circuit is not None:
+            self.circuit._place = None
 
     def before_read(self, offset):
         value = self._call("read", offset)
@@ -157,14 +164,11 @@ class Place(Peripheral):
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            within = error.__traceback__
-            while within is not None and within.tb_frame.f_code.co_filename == __file__:
-                within = within.tb_next
+            where, trace = of_a_students_code(error, __file__)
             self._tell(
-                (type(error), within and within.tb_lineno),
-                "".join(traceback.format_exception(type(error), error, within))
-                + f"This came from {self._class.__name__}.{method}(), for {self._ip.name}, and the"
-                " board goes on without its answer.\n",
+                where,
+                f"{trace}This came from {self._class.__name__}.{method}(), for {self._ip.name}, and"
+                " the board goes on without its answer.\n",
             )
             return FAILED
 

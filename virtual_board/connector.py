@@ -36,18 +36,19 @@ class Connector:
             The device.
         Raises:
             TypeError, ValueError: It cannot be plugged in; the message says what to do."""
+        self._board.check_open()
         with self._board._lock:
             self.wiring.check(device)
-            self._with_iop(lambda: self.wiring.plug(device))
+            self._with_iop(lambda: self._put_in(device))
             iop = self._iop()
             if iop is not None:
                 iop.peripherals.serving = True
-            device._wiring, device._refresh = self.wiring, self._refresh
         self._refresh()
         return device
 
     def unplug(self, device):
         """Unplugs it. ValueError if it was not plugged in."""
+        self._board.check_open()
         with self._board._lock:
             self._with_iop(lambda: self.wiring.unplug(device))
             device._wiring = device._refresh = None
@@ -68,6 +69,7 @@ class Connector:
         Args:
             pin: Its name, as "A0".
             volts: 0 to 3.3."""
+        self._board.check_open()
         there = self.wiring.volts
         if pin not in there:
             has = "the analog pins " + ", ".join(there) if there else "no analog pin"
@@ -79,6 +81,11 @@ class Connector:
         """To be called when the board closes: its modules can be plugged in elsewhere."""
         for device in self.plugged():
             device._wiring = device._refresh = None
+
+    def _put_in(self, device):
+        device._wiring = self.wiring
+        self.wiring.plug(device)
+        device._refresh = self._refresh
 
     def _iop(self):
         """The IOP whose pins lead here, or None."""

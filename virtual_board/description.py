@@ -8,6 +8,8 @@ interrupts, streams, and of an IOP's MicroBlaze the memory map and the wires."""
 import re
 from collections import namedtuple
 
+from .memory import DDR_SIZE
+
 # IPs by their VLNV without the version
 MICROBLAZE = "xilinx.com:ip:microblaze"
 PROCESSING_SYSTEM = "xilinx.com:ip:processing_system7"
@@ -25,7 +27,6 @@ ADDRESS_REMAP = "user.org:user:address_remap"  # boards/ip in PYNQ's repository
 IOP_MEMORY = "mb_bram_ctrl"
 # the boards' connectors, as pins of the FPGA are named after them, and how many pins each has
 CONNECTORS = {"pmoda": 8, "pmodb": 8, "arduino": 20, "rpi": 28}
-DDR_SIZE = 0x20000000  # bytes: the 512 MB of a PYNQ-Z1 or PYNQ-Z2
 # UG585, "Address Map": M_AXI_GP0 and M_AXI_GP1 of the processing system
 REACHED = 0x40000000, 0xC0000000
 # UG585, "PPI and SPI Interrupts": the numbers of IRQ_F2P

@@ -32,13 +32,13 @@ class Memory(MMIO):
 
 
 class VirtualDevice(Device):
-    """A Zynq with only the parts that the tutorial uses.
+    """A Zynq as pynq sees it.
 
     Any thread may call any method; downloads come one after the other. (Data in pynq's own classes,
     such as PL.mem_dict, is as safe among threads as on a board.)
 
     Args:
-        board: Has the memory, the CMA pool and the MicroBlaze."""
+        board: Has the memory, the CMA pool and the fabric."""
 
     _probe_priority_ = 300  # a real board's is 50, and the lowest wins
     _devices_here = []  # the one that activate() made

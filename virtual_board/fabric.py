@@ -1,6 +1,6 @@
 """What is in the fabric: made from an overlay's description when it is downloaded."""
 
-from .iop import Iop
+from .iop import Iop, check_iop
 from .linux_bus import LinuxBus
 from .microblaze.mmu import MOST_IOPS, IopMemory
 from .microblaze.pages import UsedPages
@@ -38,20 +38,21 @@ class Fabric:
                 f" {MOST_IOPS}."
             )
         made = self.linux.make(overlay)
+        for described in overlay.iops:
+            check_iop(described)
         # one by one, so that the stop button leaves none that nobody knows of
         for number, described in enumerate(overlay.iops):
             iop = self.iops.get(number)
             if iop is not None and not iop.is_still(described):
-                iop.close()
                 del self.iops[number]
+                iop.leave()
             if number not in self.iops:
                 self.iops[number] = self._make(described, number)
             self.iops[number].configure()
         if 0 in self.iops:  # so that Overlay() says at once if QEMU does not work
             self.iops[0].microblaze.start()
-        for number in range(len(overlay.iops), len(self.iops)):
-            self.iops[number].close()
-            del self.iops[number]
+        for number in [number for number in self.iops if number >= len(overlay.iops)]:
+            self.iops.pop(number).leave()
         self.linux.configure(overlay, made)
         self.overlay = overlay
 
@@ -87,7 +88,8 @@ class Fabric:
 
     def _make(self, described, number):
         shared = self._memory
-        memory = IopMemory(shared.file, shared.words, number, described.memory.base, tells=True)
+        address, reaches_ddr = described.memory.base, bool(described.windows)
+        memory = IopMemory(shared.file, shared.words, number, address, reaches_ddr, tells=True)
         # what leads to none of them has pins, but nothing can be plugged in
         connector = self._connectors.get(described.connector) or Wiring(None, MOST_PINS)
 

@@ -1,9 +1,44 @@
 """An IOP: its processor, its peripherals, and the flip-flop that keeps its interrupt."""
 
+import mmap
+
+import numpy as np
+
+from .description import STOCK_WINDOW
 from .ip import FlipFlop
+from .memory import BRAM_SIZE, SIZE
 from .microblaze.owner import MicroBlaze
+from .modules.device import MOST_PINS
 from .peripherals import Peripherals
 from .watched import WatchedMemory
+from .wiring import Wiring
+
+
+def check_iop(described):
+    """RuntimeError or ValueError if there can be no such IOP. Changes nothing.
+
+    Args:
+        described: A description.Iop."""
+    if described.local_size != BRAM_SIZE:
+        raise RuntimeError(
+            f"{described.name} has {described.local_size} bytes of program memory, and an IOP of"
+            f" the virtual board has {BRAM_SIZE}."
+        )
+    if any(window != STOCK_WINDOW for window in described.windows):
+        window = described.windows[0]
+        raise RuntimeError(
+            f"{described.name} sees {window.size >> 20} MB of DDR from {window.base:#x} on, and an"
+            f" IOP of the virtual board {STOCK_WINDOW.size >> 20} MB from {STOCK_WINDOW.base:#x}"
+            " on, as those of the stock images do."
+        )
+    for ip in described.ips:
+        if ip.base + ip.size > SIZE:
+            raise RuntimeError(
+                f"{ip.name} is at {ip.base:#x} to {ip.base + ip.size - 1:#x} for its MicroBlaze,"
+                f" and the virtual board's end at {SIZE - 1:#x}."
+            )
+    memory = np.frombuffer(mmap.mmap(-1, SIZE), np.uint32)  # of which little is used
+    Peripherals(described, memory, Wiring(None, MOST_PINS), lambda level: None)
 
 
 class Iop:
@@ -43,6 +78,11 @@ class Iop:
     def is_still(self, described):
         """Whether it can go on as what this description says."""
         return self.microblaze.is_open and self.described == described
+
+    def leave(self):
+        """As close(), when another overlay comes: nothing drives its pins any more."""
+        self.close()
+        self.peripherals.connector.reset()
 
     def close(self):
         """Ends its QEMU. Later calls of other methods are a QemuError."""

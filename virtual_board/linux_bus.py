@@ -116,6 +116,7 @@ class LinuxBus:
     def configure(self, overlay, made):
         """Starts everything anew, as a bitstream does."""
         with self.lock:
+            self._leave()
             self._overlay, self.models, self._arrays = overlay, {}, {}
             self._levels, self._told, self._alarm_at = {}, set(), None
             for slot in self._slots.values():
@@ -214,7 +215,13 @@ class LinuxBus:
     def close(self):
         """Ends what may still be going on."""
         with self.lock:
+            self._leave()
             self.models, self._alarm_at = {}, None
+
+    def _leave(self):
+        for model in self.models.values():
+            if isinstance(model, Place):
+                model.leave()
 
     # For the models (Peripheral.for_linux)
 

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 
 # Addresses as the MicroBlaze sees them (base.tcl of every stock image): its own BRAM, DDR through a
-# window, and behind that its peripherals (iop.py).
+# window, and behind that its peripherals (peripherals.py).
 BRAM_SIZE = 0x10000
 DDR_WINDOW = 0x20000000
 DDR_SIZE = 0x20000000

@@ -3,6 +3,9 @@
 import _thread
 import sys
 import threading
+import traceback
+
+FAILED = object()  # stands for the result of a student's method that raised an exception
 
 
 def tell(text):
@@ -21,6 +24,18 @@ def tell(text):
 
     _thread.start_new_thread(write, ())
     written.wait(1)
+
+
+def of_a_students_code(error, caller):
+    """(what identifies the place of an error in a student's code, its traceback as text).
+
+    Args:
+        caller: The file that called that code, whose own frames are left out."""
+    within = error.__traceback__
+    while within is not None and within.tb_frame.f_code.co_filename == caller:
+        within = within.tb_next
+    trace = "".join(traceback.format_exception(type(error), error, within))
+    return (type(error), within and within.tb_lineno), trace
 
 
 def missing(what):

@@ -68,7 +68,7 @@ class Input:
 class Button(Input):
     """is_pressed: whether it is down"""
 
-    _later = None  # the threading.Timer that will release it
+    _press = None  # the last press() that was not released
 
     @property
     def is_pressed(self):
@@ -87,23 +87,21 @@ class Button(Input):
                     f"seconds is {seconds!r}: give a number greater than 0, or nothing, and call"
                     " release() later."
                 )
-        self._forget()
+        press = self._press = object()
         self._set(1)
         if seconds is not None:
-            self._later = threading.Timer(seconds, self.release)
-            self._later.daemon = True
-            self._later.start()
+            later = threading.Timer(seconds, self._end, [press])
+            later.daemon = True
+            later.start()
 
     def release(self):
         """Releases it."""
-        self._forget()
+        self._press = None
         self._set(0)
 
-    def _forget(self):
-        """A press for some time counts no more, because of another press."""
-        later, self._later = self._later, None
-        if later is not None:
-            later.cancel()
+    def _end(self, press):
+        if self._press is press:  # and there was no other one since
+            self.release()
 
     def __repr__(self):
         return f"BTN{self._index} is {'pressed' if self.level else 'released'}"

@@ -88,7 +88,12 @@ def _inputs(board):
 
 def _inside(connector, show):
     """What is in a connector, as a list: its modules, shown by a function, and voltages."""
-    inside = [show(module) for module in connector.plugged()]
+    inside = []
+    for module in connector.plugged():
+        try:
+            inside.append(show(module))
+        except Exception as error:  # in a student's class
+            inside.append(f"{type(module).__name__} ({type(error).__name__} when it was shown)")
     volts = connector.wiring.analog().items()
     inside += [f"{pin}: {value:.2f} V" for pin, value in volts if value]
     return inside or ["nothing is plugged in"]

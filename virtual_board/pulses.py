@@ -27,7 +27,9 @@ class Pulses:
         self._waiting.append((drive, ticks, time.monotonic()))
 
     def clear(self):
-        """Forgets those that are on their way."""
+        """Forgets those that are on their way. One that has begun ends now."""
+        if self._edge is not None and not self._level:
+            self._waiting[0][0](0)
         self._waiting, self._edge = [], None
 
     @property

@@ -56,11 +56,12 @@ class WatchedMemory(np.ndarray):
     def _wait_for_answer(self, seconds):
         """Waits until the IOP has cleared Python's last command, or the time is over."""
         command, given = self.asked
-        waited = 0
-        while command and _read(self, COMMAND) == command and waited < seconds:
+        while command and _read(self, COMMAND) == command:
             waited = time.monotonic() - given
+            if waited >= seconds:
+                return
             # the longer, the fewer looks: each takes Python from the thread that serves the IOP
-            time.sleep(max(GIVE_WAY, waited / 16))
+            time.sleep(min(max(GIVE_WAY, waited / 16), seconds - waited))
 
 
 class Registers(np.ndarray):
@@ -95,10 +96,12 @@ class Registers(np.ndarray):
                 self._access, self._place = whole._access, whole._place
 
     def __getitem__(self, key):
-        model = self._place and self._place.model
-        if model is None:
+        if self._place is None:
             return _read(self, key)
         with self._access:
+            model = self._place.model
+            if model is None:
+                return _read(self, key)
             value = _read(self, key)
             if getattr(value, "_place", None) is not None:
                 return value  # a part, whose elements have not been read
@@ -111,12 +114,14 @@ class Registers(np.ndarray):
         return value
 
     def __setitem__(self, key, value):
-        model = self._place and self._place.model
-        if model is None:
+        if self._place is None:
             _write(self, key, value)
             return
         with self._access:
+            model = self._place.model
             _write(self, key, value)
+            if model is None:
+                return
             for offset in self._offsets(key):
                 model.written(offset, model[offset])
             self._place.was_written()

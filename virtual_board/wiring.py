@@ -3,15 +3,13 @@
 import collections
 import operator
 import time
-import traceback
 
 import numpy as np
 
-from .messages import tell
+from .messages import FAILED, of_a_students_code, tell
 from .modules import I2cDevice, PmodDevice, SpiDevice, UartDevice
 from .pulses import Pulses
 
-FAILED = object()  # stands for the result of a device's method that raised an exception
 NOBODY = 0xFF  # what a master reads if no device answers: data lines have pull-ups
 ADDRESSES = range(0x03, 0x80)  # 0x00 to 0x02 have other meanings on the bus
 NEEDED = (
@@ -55,7 +53,8 @@ class Wiring:
     reported on standard error, once each, and the IOP goes on with the answer of an empty
     connector. However many I2C or SPI controllers the IOP has, they reach the same devices.
 
-    Only the board calls plug() and unplug(). The thread that serves the IOP calls everything else.
+    The thread that serves the IOP calls the methods, or the board while there is none. Any thread
+    may call check(), check_pin(), inputs() and analog().
 
     Args:
         name: The connector's, as the board has it: "pmoda".
@@ -88,7 +87,7 @@ class Wiring:
             )
         if not isinstance(device, PmodDevice):
             raise TypeError(
-                f"{device!r} is not a virtual Pmod: derive its class from I2cDevice, SpiDevice,"
+                f"{device!r} is not a virtual module: derive its class from I2cDevice, SpiDevice,"
                 " UartDevice or PmodDevice of virtual_board.pmods."
             )
         name = type(device).__name__
@@ -184,6 +183,13 @@ class Wiring:
         return [device for device in self._all() if isinstance(device, kind)]
 
     # The pins
+
+    def reset(self):
+        """There is no IOP any more: nothing drives a pin or a bus."""
+        self.pulses.clear()
+        self._addressed, self._selected = None, False
+        self.show(0, 0)
+        self.show_pwm({})
 
     def show(self, levels, driven):
         """The IOP's pins may have changed."""
@@ -344,14 +350,11 @@ class Wiring:
         try:
             return function()
         except BaseException as error:
-            within = error.__traceback__
-            while within is not None and within.tb_frame.f_code.co_filename == __file__:
-                within = within.tb_next
+            where, trace = of_a_students_code(error, __file__)
             self._tell(
                 device,
-                (type(error), within and within.tb_lineno),
-                "".join(traceback.format_exception(type(error), error, within))
-                + f"This came from {type(device).__name__}.{name}, and the IOP goes on as if"
+                where,
+                f"{trace}This came from {type(device).__name__}.{name}, and the IOP goes on as if"
                 " nothing were plugged in.\n",
             )
             return FAILED

@@ -102,6 +102,12 @@ class Server:
         except OSError:
             return False
 
+    def is_idle(self):
+        """Whether there is a kernel, and all have started and have nothing to do."""
+        sessions = json.loads(self.request("api/sessions"))
+        states = {session["kernel"]["execution_state"] for session in sessions}
+        return states == {"idle"}
+
     def end_kernels(self):
         for session in json.loads(self.request("api/sessions")):
             self.request("api/sessions/" + session["id"], "DELETE")

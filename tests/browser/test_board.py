@@ -35,7 +35,7 @@ def test_the_board_is_shown_and_moved(page, server):
     (server.notebooks / "board.ipynb").write_text(json.dumps(notebook()))
     page.goto(f"{server.address}lab/tree/board.ipynb?reset&token={server.token}")
     page.wait_for_selector(LAB["ready"], state="attached")
-    assert soon(lambda: b'"execution_state": "idle"' in server.request("api/sessions"), 30)
+    assert soon(server.is_idle, 60)
 
     def run(number):
         page.locator(".jp-Notebook .cm-content").nth(number).click()

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from playwright.sync_api import expect
-from server import ROOT
+from server import ROOT, soon
 
 # Texts that begin inside a rectangle, and reach out of the smallest one that they begin in.
 OUTSIDE = """() => {
@@ -117,6 +117,7 @@ def test_a_notebook_that_is_not_trusted_has_the_words_alone(page, server, drawn)
     expect(shown).to_contain_text("2 words, from 0 to 4294967295: 0 4294967295")
     # a kernel that is still starting would end late
     page.wait_for_selector(READY, state="attached")
+    assert soon(server.is_idle, 60)
     page.locator(".jp-Notebook .cm-content").click()
     page.keyboard.press("Shift+Enter")
     expect(page.locator(".jp-OutputArea-output")).to_have_text("2")

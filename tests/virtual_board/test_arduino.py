@@ -230,7 +230,11 @@ def test_the_interrupt_controller(board, devmode):
     devmode.write_cmd(TIMERS[2] + Timer.TCSR0, ENIT | UDT | ENT)
     while not devmode.read_cmd(TIMERS[2] + Timer.TCSR0) & TINT:
         pass
+    assert devmode.read_cmd(INTC + 0x00) == 0
+    devmode.write_cmd(INTC + 0x1C, 2)  # MER: HIE, before which no input counts
     assert devmode.read_cmd(INTC + 0x00) == devmode.read_cmd(INTC + 0x04) == 1 << 2
+    devmode.write_cmd(INTC + 0x1C, 1)
+    assert devmode.read_cmd(INTC + 0x1C) == 3  # it stays set
     devmode.write_cmd(TIMERS[2] + Timer.TCSR0, ENIT | UDT | TINT)
     devmode.write_cmd(INTC + 0x0C, 1 << 2)  # IAR
     assert devmode.read_cmd(INTC + 0x00) == 0

@@ -438,8 +438,8 @@ def test_intc():
     nine, both, none, last = 1 << 8, 0b110, 2**32 - 1, 1 << 31
     for action, arguments, raised, state in [
         # what is done, the level of the output afterwards, and ISR, IER, IPR, IVR
-        (line, (8, 1), 0, (nine, 0, 0, none)),
-        (cpu.write, (Intc.SIE, nine), 0, (nine, nine, nine, 8)),
+        (line, (8, 1), 0, (0, 0, 0, none)),  # no input counts before MER's HIE is set
+        (cpu.write, (Intc.SIE, nine), 0, (0, nine, 0, none)),
         (cpu.write, (Intc.MER, 3), 1, (nine, nine, nine, 8)),
         (cpu.write, (Intc.IAR, nine), 0, (0, nine, 0, none)),
         (line, (8, 1), 0, (0, nine, 0, none)),  # that is no edge

@@ -59,6 +59,11 @@ def test_the_documents_code(adder, monkeypatch, tmp_path):
         task = asyncio.ensure_future(overlay.add.interrupt.wait())
         await asyncio.sleep(0.05)
         assert not task.done()
+        overlay.add.write(0, 1)  # nobody has enabled its interrupt
+        await asyncio.sleep(0.05)
+        assert not task.done()
+        overlay.add.write(4, 1)
+        overlay.add.write(8, 1)
         overlay.add.write(0, 1)
         await asyncio.wait_for(task, 60)
 

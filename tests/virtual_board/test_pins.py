@@ -137,7 +137,7 @@ def at(address):
     "plugged, device, error, says",
     [
         (None, Led8, TypeError, r"Led8 is a class: .* as in board.plug\(Led8\(\)\)"),
-        (None, "an LED", TypeError, "'an LED' is not a virtual Pmod: derive its class"),
+        (None, "an LED", TypeError, "'an LED' is not a virtual module: derive its class"),
         (None, odd(I2cDevice, read=Plain.read), TypeError, "Odd has no method write: write one"),
         (None, SpiDevice(), TypeError, "SpiDevice has no method transfer"),
         (None, at(None), ValueError, "the address None"),

@@ -17,9 +17,6 @@ class Dma(Peripheral):
         gathers: C_INCLUDE_SG: whether it works by descriptors alone."""
 
     KIND = "xilinx.com:ip:axi_dma"
-    # of each channel, from its own base on
-    DMACR, DMASR, CURDESC, CURDESC_MSB, TAILDESC = 0x00, 0x04, 0x08, 0x0C, 0x10
-    ADDRESS, ADDRESS_MSB, LENGTH = 0x18, 0x1C, 0x28
     MM2S, S2MM = 0x00, 0x30
 
     @classmethod

@@ -129,12 +129,13 @@ class Channel:
         while True:
             descriptor = self._descriptor()
             control = int(descriptor[CONTROL // 4])
+            length = control & self.dma.length_mask & LENGTH_MASK
             try:
-                if not control & self.dma.length_mask & LENGTH_MASK:
+                if not length:
                     raise Failure(DMA_INT_ERR)
                 address = int(descriptor[BUFFER_ADDRESS // 4])
                 address |= int(descriptor[BUFFER_ADDRESS // 4 + 1]) << 32
-                status = self.one(self.part(address, control & LENGTH_MASK), control)
+                status = self.one(self.part(address, length), control)
             except Failure as failure:
                 descriptor[STATUS // 4] = OF_STATUS[failure.args[0]]
                 raise

@@ -40,12 +40,14 @@ class Intc(Peripheral):
         super().__init__(words, base)
         self._output, self._all, self._edges = output, 2**inputs - 1, edges
         self._rising, self._high = rising, high
+        self._hie = 0  # HIE of MER: once it is set, only a reset clears it
         self._requested = self._enabled = self._lines = 0  # another's reset may set a line
+        self._came = 0  # edges; they do not count before HIE is set
 
     def reset(self):
         for register in self.WRITTEN:
             self[register] = 0
-        self._requested = self._enabled = self._lines = 0
+        self._requested = self._enabled = self._lines = self._came = self._hie = 0
         self._show()
 
     def line(self, number, level):
@@ -53,28 +55,35 @@ class Intc(Peripheral):
         bit, before = 1 << number, self._lines
         self._lines = before & ~bit | bool(level) << number
         if bool(before & bit) != bool(level) and bool(self._rising & bit) == bool(level):
-            self._requested |= bit & self._edges
+            self._came |= bit & self._edges
         self._show()
 
     def written(self, offset, value):
         if offset == self.ISR:
             # by software, for tests, until interrupts come from the inputs
-            if not self[self.MER] & self.HIE:
+            if not self._hie:
                 self._requested = value & self._all
         elif offset == self.IER:
             self._enabled = value & self._all
         elif offset == self.IAR:
             self._requested &= ~value
+            self._came &= ~value
         elif offset == self.SIE:
             self._enabled |= value & self._all
         elif offset == self.CIE:
             self._enabled &= ~value
+        elif offset == self.MER:
+            self._hie |= value & self.HIE
+            self[self.MER] = value & self.ME | self._hie
         self[self.IAR] = self[self.SIE] = self[self.CIE] = 0
         self._show()
 
     def _show(self):
-        # a level that is still active requests again
-        self._requested |= ~(self._lines ^ self._high) & ~self._edges & self._all
+        if self._hie:
+            # a level that is still active requests again
+            active = ~(self._lines ^ self._high) & ~self._edges & self._all
+            self._requested |= self._came | active
+            self._came = 0
         pending = self._requested & self._enabled
         self[self.ISR], self[self.IER], self[self.IPR] = self._requested, self._enabled, pending
         self[self.IVR] = (pending & -pending).bit_length() - 1 if pending else ALL

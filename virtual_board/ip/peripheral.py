@@ -20,7 +20,7 @@ class Peripheral:
         Args:
             ip: As description.Ip.
             words: As above.
-            iop: What is around it: the Peripherals (iop.py) that it becomes one of."""
+            iop: What is around it: the Peripherals (../peripherals.py) that it becomes one of."""
         raise NotImplementedError
 
     @classmethod

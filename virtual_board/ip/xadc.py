@@ -18,7 +18,7 @@ class Xadc(Peripheral):
 
     KIND = "xilinx.com:ip:xadc_wiz"
     SRR, SR = 0x00, 0x04
-    TEMP, VCCINT, VCCAUX, VP_VN, VBRAM, VAUX0 = 0x200, 0x204, 0x208, 0x20C, 0x218, 0x240
+    TEMP, VCCINT, VCCAUX, VBRAM, VAUX0 = 0x200, 0x204, 0x208, 0x218, 0x240
     END = 0x400  # of the registers
     WRITTEN = (SRR,)
     EOC, EOS = 0x20, 0x40  # in SR: a conversion, and a sequence of them, has ended
@@ -37,6 +37,9 @@ class Xadc(Peripheral):
 
     def reset(self):
         self._words[: self.END // 4] = 0
+        self._show()
+
+    def _show(self):
         self[self.SR] = self.EOC | self.EOS
         # UG480, equations 1-7 and 1-8: 503.975 K and 3 V are full scale
         self[self.TEMP] = _code((CELSIUS + 273.15) / 503.975)
@@ -45,8 +48,10 @@ class Xadc(Peripheral):
         self.refresh()
 
     def written(self, offset, value):
-        if value == 0xA:
+        if offset == self.SRR and value == 0xA:
             self.reset()
+        else:
+            self._show()  # none of what it shows can be written
 
     def refresh(self):
         """Converts anew, because a voltage has changed."""

@@ -44,15 +44,17 @@ class IopMemory:
         everything: All of the file as numpy uint32.
         number: Which of the parts is the IOP's.
         bram: The physical address of its program memory of 64 KB, a multiple of its size.
+        reaches_ddr: Whether it has a window to DDR.
         tells: Whether whoever writes to program memory tells the MicroBlaze (written()).
 
     words: as its program sees it: numpy uint32; the index is the address divided by 4
     bram: its program memory as numpy uint8
     file, size, reset_address, cpu: for Qemu"""
 
-    def __init__(self, file, everything, number, bram, tells=False):
+    def __init__(self, file, everything, number, bram, reaches_ddr=True, tells=False):
         self.file, self.size, self.tells = file, everything.nbytes, tells
         self.part, self._bram, self._everything = PARTS + number * PART_SIZE, bram, everything
+        self._reaches_ddr = reaches_ddr
         self.reset_address = self.part + OWN_CODE + RESET
         self.cpu = f"use-mmu=on,base-vectors={self.part + OWN_CODE:#x}"
         self.words = self._view()
@@ -61,7 +63,8 @@ class IopMemory:
     def pages(self):
         """[(address as the IOP's program sees it, where it is in the file, bytes), ...]"""
         found = [(0, self._bram, BRAM_SIZE)]
-        found += [(DDR_WINDOW + at, at, PAGE) for at in range(0, DDR_END - DDR_WINDOW, PAGE)]
+        if self._reaches_ddr:
+            found += [(DDR_WINDOW + at, at, PAGE) for at in range(0, DDR_END - DDR_WINDOW, PAGE)]
         own = range(DDR_END, SIZE, PAGE)
         return found + [(at, self.part + PERIPHERALS + at - DDR_END, PAGE) for at in own]
 

@@ -18,6 +18,16 @@ class AnalogSensor(PmodDevice):
         self._pin = pin
         self.changed()
 
+    @property
+    def uses(self):
+        if self._pin is None:
+            name = type(self).__name__
+            raise ValueError(
+                f'This {name} has no pin: make it as {name}(pin="A0"), or plug in'
+                f" GroveAdc({name}())."
+            )
+        return super().uses
+
     def part(self):
         """The part of its supply that it gives, 0 to 1."""
         raise NotImplementedError

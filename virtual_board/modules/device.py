@@ -3,7 +3,9 @@ one at a time, while the IOP's program waits; any thread may set its attributes.
 on the virtual board no transfer takes time."""
 
 import collections
+import threading
 
+_driving = threading.Lock()  # of any module's pins
 MOST_PINS = 28  # of a Raspberry Pi's connector
 MOST_VOLTS = 3.3  # reference manuals of the boards: an analog pin takes 0 to 3.3 V
 
@@ -64,8 +66,9 @@ class PmodDevice:
             raise ValueError(
                 f"level is {level!r}: give 0 or 1, or None for a pin that is not driven."
             )
-        others = tuple(pair for pair in self._drives if pair[0] != pin)
-        self._drives = others if level is None else others + ((pin, level),)
+        with _driving:
+            others = tuple(pair for pair in self._drives if pair[0] != pin)
+            self._drives = others if level is None else others + ((pin, level),)
         self._tell_the_board()
 
     def drive_volts(self, pin, volts):
@@ -73,7 +76,9 @@ class PmodDevice:
         ValueError for another pin or voltage."""
         if self._wiring is not None and pin not in self._wiring.volts or not isinstance(pin, str):
             raise ValueError(f'pin is {pin!r}: name an analog pin of the connector, as "A0".')
-        self._volts = {**self._volts, pin: checked_volts(volts)}
+        volts = checked_volts(volts)
+        with _driving:
+            self._volts = {**self._volts, pin: volts}
         self._tell_the_board()
 
     def send_pulse(self, pin, ticks):
@@ -136,15 +141,17 @@ class SpiDevice(PmodDevice):
 class UartDevice(PmodDevice):
     """A device on the IOP's UART. Your own class has at least the method receive."""
 
-    _to_send = ()  # a deque, once there was something
+    _to_send = ()  # a deque, once something was sent
 
     def receive(self, byte):
         """The IOP sends a byte (0 to 255)."""
         raise NotImplementedError
 
     def send(self, data):
-        """Sends bytes to the IOP, which gets them one after the other. Any thread may call it."""
-        if not self._to_send:
-            self._to_send = collections.deque()
-        self._to_send.extend(bytes(data))
+        """Sends bytes to the IOP, which gets them one after the other: bytes, or a list of
+        numbers from 0 to 255. TypeError or ValueError for anything else. Any thread may call it."""
+        if isinstance(data, int):
+            raise TypeError(f"data is {data!r}: give bytes, or a list of numbers, as [{data!r}].")
+        waiting = self.__dict__.setdefault("_to_send", collections.deque())
+        waiting.extend(bytes(data))
         self._tell_the_board()

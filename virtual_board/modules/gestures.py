@@ -66,7 +66,7 @@ class LightColorProximity(RegisterFile):
     north, south, west, east: counts of its photodiodes for gestures"""
 
     address = 0x39
-    ENABLE, ID, STATUS, CDATA, PDATA, GFIFO_N = 0x80, 0x92, 0x93, 0x94, 0x9C, 0xFC
+    ENABLE, ID, STATUS, GFIFO_N = 0x80, 0x92, 0x93, 0xFC
     PON, AEN, PEN, GEN = 0x01, 0x02, 0x04, 0x40  # of ENABLE
     AVALID, PVALID = 0x01, 0x02  # of STATUS
     PRESETS = {0x81: [0xFF], ID: [0xA8]}  # ATIME

@@ -19,7 +19,7 @@ class GroveAdc(I2cDevice):
 
     address = 0x50
     CONVERSION_RESULT, ALERT_STATUS, CONFIGURATION = 0x00, 0x01, 0x02
-    LOW_LIMIT, HIGH_LIMIT, HYSTERESIS, LOWEST, HIGHEST = 0x03, 0x04, 0x05, 0x06, 0x07
+    LOWEST, HIGHEST = 0x06, 0x07
     # those of a byte; the others have two, the high one first
     SHORT = ALERT_STATUS, CONFIGURATION
 

@@ -19,18 +19,17 @@ class Quantity:
         return self if module is None else module.__dict__[self._name]
 
     def __set__(self, module, value):
-        if not isinstance(value, str):
-            try:
-                if self._low <= value <= self._high:
-                    module.__dict__[self._name] = value
-                    module.changed()
-                    return
-            except TypeError:
-                pass
-        raise ValueError(
-            f"{self._name} is {value!r}: {type(module).__name__} measures {self._low} to"
-            f" {self._high} {self._unit}."
-        )
+        try:
+            fits = not isinstance(value, str) and bool(self._low <= value <= self._high)
+        except (TypeError, ValueError):  # ValueError: of an array
+            fits = False
+        if not fits:
+            raise ValueError(
+                f"{self._name} is {value!r}: {type(module).__name__} measures {self._low} to"
+                f" {self._high} {self._unit}."
+            )
+        module.__dict__[self._name] = value
+        module.changed()
 
 
 def solve(function, value, low, high):

@@ -27,9 +27,6 @@ for name in (
 # Where pynq's drawings of waveforms put their scripts, as an image sets it.
 os.environ.setdefault("PYNQ_JUPYTER_NOTEBOOKS", os.getcwd())
 
-# Cells of C work, also in a notebook that imports nothing of the kit's.
-get_config().InteractiveShellApp.extensions.append("virtual_board")  # noqa: F821
-
 
 def say_why_there_is_no_board(error):
     from pynq.pl_server.device import DeviceMeta
@@ -50,8 +47,10 @@ def say_why_there_is_no_board(error):
 
 try:
     import virtual_board
+    import virtual_board.kernel
 
     virtual_board.activate()
+    virtual_board.kernel.prepare_for_cells_of_c()
 except Exception as problem:
     try:
         say_why_there_is_no_board(problem)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from virtual_board.hwh_writer import SYSTEM, Hwh
 
-GPIO, CONCAT = "xilinx.com:ip:axi_gpio:2.0", "xilinx.com:ip:xlconcat:2.1"
+GPIO = "xilinx.com:ip:axi_gpio:2.0"
 IIC, SPI = "xilinx.com:ip:axi_iic:2.1", "xilinx.com:ip:axi_quad_spi:3.2"
 TIMER, UART = "xilinx.com:ip:axi_timer:2.0", "xilinx.com:ip:axi_uartlite:2.0"
 INTC, SWITCH = "xilinx.com:ip:axi_intc:4.1", "xilinx.com:user:io_switch:1.1"
