@@ -6,6 +6,7 @@ import time
 
 from ..memory import DDR_END, DDR_WINDOW
 from .idle import FIRST_LOOK, LONGEST_LOOK, find_wait
+from .one_core import OneCore
 from .qemu import Qemu
 
 # Seconds. QUIET: without a write before a program is looked at, so that requests in a row are never
@@ -15,8 +16,10 @@ from .qemu import Qemu
 # because on the board stand-in nobody tells of a request, and it waits for the look's end. WATCH:
 # between two looks at the words that a sleeping program waits for. TOLD: if Python tells of each
 # write to them, so that a look only finds what went past the board's arrays. IN_A_ROW: for which
-# stops that follow each other are served before anything else.
+# stops that follow each other are served before anything else. MANY: after so many of these, each
+# within SETTLED of the one before, it and QEMU share a core.
 QUIET, RAN, SETTLED, LOOK, WATCH, TOLD, IN_A_ROW = 0.1, 0.02, 0.005, 1.0, 0.005, 1.0, 0.002
+MANY = 16
 
 
 class Processor:
@@ -42,6 +45,8 @@ class Processor:
         self.last_write = self._last_served = 0.0
         self._ran = 0.0, 0.0  # last_write, and QEMU's time when that was seen
         self._steps, self._next_look = FIRST_LOOK, 0.0
+        self._stops = 0  # in a row
+        self._one_core = OneCore()
 
     def start(self):
         """Starts QEMU, if there is none, with the processor at its reset address. QemuError if that
@@ -58,6 +63,7 @@ class Processor:
     def end(self):
         """Ends QEMU."""
         self.waits_for = None
+        self._row_ends()
         if self._qemu is not None:
             self._poll.unregister(self._qemu.connection)
             self._qemu.end()
@@ -72,6 +78,7 @@ class Processor:
     def hold(self):
         """Stops the processor at its reset address. A QEMU that was killed or hangs is ended."""
         self.waits_for = None
+        self._row_ends()
         self._memory.put_reset_code()
         try:
             if self._qemu is not None:
@@ -126,11 +133,18 @@ class Processor:
                 report = self._qemu.stub.report()
                 if report is not None:
                     self._serve(report)
+                    self._stops += 1
+                    if self._stops == MANY:
+                        self._one_core.enter(self.pid)
                     self._qemu.stub.go()
                 if self._is_wanted() or time.monotonic() > until or not alone.poll(1):
                     return
         except OSError:
             self.end()
+
+    def _row_ends(self):
+        self._stops = 0
+        self._one_core.leave()
 
     def _serve(self, report):
         """Lets the peripherals handle a stop. Returns whether it was at one of theirs."""
@@ -169,6 +183,8 @@ class Processor:
                 self._next_look = 0.0
                 self.wake()
         started = time.monotonic()
+        if started - self._last_served >= SETTLED:
+            self._row_ends()
         if self.last_write != self._ran[0] and self._qemu is not None:
             self._ran = self.last_write, self._qemu.time_used()
         if self.waits_for is not None:

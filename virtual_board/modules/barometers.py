@@ -8,6 +8,8 @@ from .registers import RegisterFile
 
 
 class _Barometer(RegisterFile):
+    """celsius: -40 to 85; pascals: 30000 to 110000"""
+
     address = 0x77
 
     celsius, pascals = Quantity(-40, 85, "°C"), Quantity(30000, 110000, "Pa")

@@ -9,7 +9,8 @@ from .registers import RegisterFile
 class Bme680(RegisterFile):
     """It measures as soon as a program starts the forced mode.
 
-    celsius, pascals, percent: of humidity; ohms: the gas sensor's resistance"""
+    celsius: -40 to 85; pascals: 30000 to 110000; percent: of humidity; ohms: the gas sensor's
+        resistance, 500 to 12000000"""
 
     address = 0x77
     # a sensor's calibration, with figures in the ranges of the data sheet

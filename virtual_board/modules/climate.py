@@ -9,7 +9,7 @@ from .registers import RegisterFile
 
 
 class Th02(RegisterFile):
-    """Grove temperature and humidity sensor: a TH02. percent: of humidity
+    """Grove temperature and humidity sensor: a TH02. celsius: -40 to 85; percent: of humidity
 
     A read that begins at DATAH gets STATUS first. The data sheet does not say so, but the programs
     that work with a TH02, Seeed's and pynq's, skip that byte."""
@@ -43,7 +43,7 @@ class Th02(RegisterFile):
 class DigitalLight(RegisterFile):
     """Grove digital light sensor: a TSL2561. Without power it keeps what it converted last.
 
-    visible_and_infrared, infrared: counts of its two channels"""
+    visible_and_infrared, infrared: counts of its two channels, 0 to 65535"""
 
     address = 0x29
     COMMAND, CONTROL, DATA0 = 0x80, 0x0, 0xC
@@ -66,7 +66,8 @@ class DigitalLight(RegisterFile):
 
 
 class FingerHeartRate(I2cDevice):
-    """Grove finger-clip heart rate sensor: it answers with a byte."""
+    """Grove finger-clip heart rate sensor: it answers with a byte. beats: a minute, 0 to
+    255"""
 
     address = 0x50
 

@@ -8,8 +8,8 @@ from .quantity import Quantity
 
 
 class Tc1(SpiDevice):
-    """A Pmod TC1: a thermocouple. celsius: at its end; junction: at the chip; fault: whether its
-    wire is broken"""
+    """A Pmod TC1: a thermocouple. celsius: at its end, -270 to 1800; junction: at the chip, -55 to
+    125; fault: whether its wire is broken"""
 
     FAULT, OC = 1 << 16, 1 << 0
 

@@ -24,7 +24,7 @@ class _Sections(I2cDevice):
 
 
 class WaterLevel(_Sections):
-    """It feels the height of the water in steps of 0.5 cm."""
+    """It feels the height of the water in steps of 0.5 cm. centimeters: 0 to 10"""
 
     centimeters = Quantity(0, 10, "cm")
 
