@@ -9,8 +9,8 @@ SPEED = 34029  # of sound, in cm a second
 
 
 class UltrasonicRanger(PmodDevice):
-    """It measures the distance to an obstacle after each pulse of the IOP on its pin. centimeters: 2
-    to 350"""
+    """It measures the distance to an obstacle after each pulse of the IOP on its pin. centimeters:
+    2 to 350"""
 
     centimeters = Quantity(2, 350, "cm")
 
