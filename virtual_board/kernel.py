@@ -24,6 +24,8 @@ class _Finder(MetaPathFinder):
 
         def execute_and_prepare(module):
             execute(module)
+            if "iop.cells" in sys.modules:  # it imports pynq.lib, for a notebook of the kit's
+                return
             from iop import cells
 
             cells.install()
