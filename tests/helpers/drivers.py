@@ -65,3 +65,17 @@ def in_a_loop(coroutine):
     if isinstance(results[0], BaseException):
         raise results[0]
     return results[0]
+
+
+def wakes(*steps):
+    """For each (coroutine, cause): it waits until that is called, and then returns."""
+
+    async def main():
+        for waiting, cause in steps:
+            task = asyncio.ensure_future(waiting())
+            await asyncio.sleep(0.05)
+            assert not task.done()
+            cause()
+            await asyncio.wait_for(task, 60)
+
+    in_a_loop(main())

@@ -3,6 +3,9 @@ hand. And descriptions that cannot be an overlay."""
 
 import asyncio
 import importlib
+import os
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -115,6 +118,65 @@ def test_every_iop(base):
             await wakes_for(devmode(getattr(base, connector)), 1)
 
     in_a_loop(main())
+
+
+@pytest.mark.parametrize("hit", range(3))
+def test_when_one_qemu_is_killed_the_others_go_on(z1, board, hit):
+    iops = [Pynq_Tutorial(getattr(z1, name)) for name in ("PMODA", "PMODB", "ARDUINO")]
+    pids = [iop.microblaze.pid for iop in board.fabric.iops.values()]
+    os.kill(pids[hit], signal.SIGKILL)
+    buffers = allocate((3, 10), "u4")
+    for number, iop in enumerate(iops):
+        try:
+            iop.write_to_buffer(buffers[number], 10, 7, timeout=2 if number != hit else 0.2)
+        except TimeoutError:
+            assert number == hit
+            iop.write_to_buffer(buffers[number], 10, 7)  # in a new one
+    assert buffers.tolist() == 3 * [list(range(7, 17))]
+    now = [iop.microblaze.pid for iop in board.fabric.iops.values()]
+    assert [one == other for one, other in zip(now, pids)] == [n != hit for n in range(3)]
+    assert board.stray_writes() == []
+
+
+KERNEL = """
+import os, sys, time, virtual_board
+board = virtual_board.activate()
+from pynq import Overlay, allocate
+from iop.pynq_tutorial import Pynq_Tutorial
+if sys.argv[1] == "base":
+    from pynq.overlays.base import BaseOverlay
+    iop = BaseOverlay("base.bit").PMODB
+else:
+    iop = Overlay("notebooks/bitstream/pynq_tutorial.bit").iop1.mb_info
+iop, buffer = Pynq_Tutorial(iop), allocate((100,), "u4")
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(50):
+    iop.write_to_buffer(buffer, 100, number)
+    assert buffer.tolist() == list(range(number, number + 100))
+print(len(board.fabric.iops), board.stray_writes())
+"""
+
+
+def test_kernels_with_other_overlays():
+    """A process has a board of its own."""
+    overlays = [("base", "Pynq-Z1"), ("base", "Pynq-Z2"), ("tutorial", "Pynq-Z1")]
+    kernels = [
+        subprocess.Popen(
+            [sys.executable, "-c", KERNEL, overlay],
+            cwd=ROOT,
+            env=dict(os.environ, BOARD=board),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            universal_newlines=True,
+        )
+        for overlay, board in overlays
+    ]
+    assert [kernel.stdout.readline() for kernel in kernels] == 3 * ["ready\n"]
+    for kernel in kernels:
+        print(file=kernel.stdin, flush=True)
+    said = [kernel.communicate(timeout=120)[0] for kernel in kernels]
+    assert said == ["3 []\n", "4 []\n", "1 []\n"]
 
 
 def test_a_driver_on_the_second_pmod(z1):

@@ -123,6 +123,20 @@ def test_an_interrupt_that_is_not_there(adder, board):
     add()().interrupt("irq", 1)  # of an object that is not in the fabric: nothing
 
 
+def test_a_circuit_of_an_earlier_overlay_reaches_nothing(adder, board):
+    add()
+    Overlay(adder)
+    before = board.circuits["add"]
+    overlay = Overlay(adder)
+    before.interrupt("interrupt", 1)
+    before.send([1])
+    controller = overlay.intc
+    controller.write(0x1C, 3)
+    assert controller.read(0) == 0
+    board.circuits["add"].interrupt("interrupt", 1)
+    assert controller.read(0) == 1
+
+
 PACKETS = {
     "of a list": (lambda self, data: [1, 2, 3], [1, 2, 3]),
     "of floats": (lambda self, data: data.astype("f4"), [0x3F800000, 0x40000000]),

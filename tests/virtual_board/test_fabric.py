@@ -18,6 +18,7 @@ from iop.pynq_tutorial import Pynq_Tutorial
 from iop.sharing import IopLock
 from virtual_board.microblaze import mmu
 from virtual_board.microblaze.qemu import cpu_seconds
+from virtual_board.pmods import Led8
 
 pytestmark = pytest.mark.slow
 
@@ -123,6 +124,27 @@ def test_a_driver_on_the_second_pmod(base, board):
     driver.write_cmd(0x40000000, 0xA5)
     assert driver.read_cmd(0x40000000) == 0xA5
     assert board.fabric.iops[0].peripherals["gpio"][0] == 0xCC  # pulled up, as ever
+
+
+def test_a_module_whose_iop_goes_is_dark(base, board):
+    module = board.pmodb.plug(Led8())
+    driver = devmode(base.iop_pmodb.mb_info)
+    driver.write_cmd(0x40000004, 0)
+    driver.write_cmd(0x40000000, 0xA5)
+    assert module.leds == 0xA5
+    Overlay(OVERLAY)
+    assert module.leds == 0 and board.pmodb.plugged() == [module]
+
+
+def test_an_iop_that_cannot_be_made_changes_nothing(base, board, tmp_path):
+    hwh = Path(OVERLAY).with_suffix(".hwh").read_text()
+    less = 'BASEVALUE="0x20000000" HIGHVALUE="0x{}FFFFFFF"'.format
+    (tmp_path / "less.hwh").write_text(hwh.replace(less(3), less(2)))
+    iop, buffer = Pynq_Tutorial(base.iop_pmoda.mb_info), allocate((4,), "u4")
+    with pytest.raises(RuntimeError, match="iop1 sees 256 MB of DDR from 0x20000000 on, and"):
+        Overlay(str(tmp_path / "less.bit"))
+    iop.write_to_buffer(buffer, 4, 9)
+    assert buffer.tolist() == [9, 10, 11, 12] and len(board.fabric.iops) == 3
 
 
 def test_the_boards_parts(base, board):

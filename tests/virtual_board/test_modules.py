@@ -3,6 +3,7 @@ student reads is what the module was set to, in physical units.
 
 The programs' behaviour is in their C sources, in pynq/lib/pmod/*/src of the installed package."""
 
+import numpy as np
 import pytest
 from pynq.lib import pmod
 from pynq.lib.pmod import PMOD_GROVE_G1, PMOD_GROVE_G2, PMOD_GROVE_G4
@@ -259,6 +260,7 @@ def test_buzzer_with_a_timer(board, mb_info):
         (Imu(), WaterLevel(), "WaterLevel has the I2C address 0x77, as has the Bmp180"),
         (Bmp180(), Imu(), "Bmp180 has the I2C address 0x77, as has the Bmp180"),
         (None, Thermistor(pin="A0"), "pin is 'A0': the connector pmoda has the pins 0 to 7."),
+        (None, Thermistor(), "This Thermistor has no pin: make it as Thermistor(pin="),
     ],
 )
 def test_cannot_be_plugged_in(board, plugged, device, says):
@@ -312,7 +314,7 @@ def test_addresses(board):
 
 def test_cannot_be_set():
     sensor = Th02()
-    for celsius in 86, "warm", None, float("nan"):
+    for celsius in 86, "warm", None, float("nan"), np.array([1, 2]):
         with pytest.raises(ValueError, match="Th02 measures -40 to 85 °C"):
             sensor.celsius = celsius
     assert sensor.celsius == 21.5

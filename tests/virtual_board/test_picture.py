@@ -56,6 +56,17 @@ def test_what_is_written_in_it_is_no_html(board):
     assert "<script>" not in drawn and drawn.count("&lt;script&gt;&quot;") == 2
 
 
+def test_a_module_that_cannot_be_shown_is_named(board):
+    class Own(Led):
+        def __repr__(self):
+            return 1 / 0
+
+    own = board.pmoda.plug(Own(0))
+    said = repr(board), board._repr_html_()
+    board.unplug(own)
+    assert all("Own (ZeroDivisionError when it was shown)" in text for text in said)
+
+
 def test_it_follows_the_board_and_moves_it(base, board):
     threads = set(threading.enumerate())
     widget = picture.live(board)
