@@ -49,8 +49,8 @@ class VirtualBoard:
 
     def show(self):
         """The board's picture, live, as the last value of a notebook's cell: a click presses a
-        button for half a second, and moves a switch. Without a notebook, the board itself, which
-        prints as text."""
+        button for half a second, and moves a switch; while a cell runs, it waits until that ends.
+        Without a notebook, the board itself, which prints as text."""
         from IPython import get_ipython
 
         if getattr(get_ipython(), "kernel", None) is None:

@@ -38,21 +38,23 @@ class Fabric:
                 f" {MOST_IOPS}."
             )
         made = self.linux.make(overlay)
-        for described in overlay.iops:
-            check_iop(described)
+        for number, described in enumerate(overlay.iops):
+            if number not in self.iops or self.iops[number].described != described:
+                check_iop(described)
         # one by one, so that the stop button leaves none that nobody knows of
         for number, described in enumerate(overlay.iops):
             iop = self.iops.get(number)
             if iop is not None and not iop.is_still(described):
-                del self.iops[number]
                 iop.leave()
+                del self.iops[number]
             if number not in self.iops:
                 self.iops[number] = self._make(described, number)
             self.iops[number].configure()
         if 0 in self.iops:  # so that Overlay() says at once if QEMU does not work
             self.iops[0].microblaze.start()
         for number in [number for number in self.iops if number >= len(overlay.iops)]:
-            self.iops.pop(number).leave()
+            self.iops[number].leave()
+            del self.iops[number]
         self.linux.configure(overlay, made)
         self.overlay = overlay
 

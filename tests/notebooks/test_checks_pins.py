@@ -96,7 +96,7 @@ def test_a_thermometer(difference, says, told, as_it_was, iop):
 def test_what_is_no_device(told, as_it_was):
     no_device = type("NoDevice", (), {"start": Device.start, "read": Device.start})
     told(
-        r"Not yet: the check could not judge this answer \(TypeError: .* is not a virtual Pmod",
+        r"Not yet: the check could not judge this answer \(TypeError: .* is not a virtual module",
         check.write,
         no_device,
     )

@@ -47,10 +47,11 @@ def say_why_there_is_no_board(error):
 
 try:
     import virtual_board
-    import virtual_board.kernel
 
     virtual_board.activate()
-    virtual_board.kernel.prepare_for_cells_of_c()
+    from virtual_board.kernel import prepare_for_cells_of_c
+
+    prepare_for_cells_of_c()
 except Exception as problem:
     try:
         say_why_there_is_no_board(problem)
