@@ -14,6 +14,9 @@ from .watched import WatchedMemory
 from .wiring import Wiring
 
 
+MAP_NORESERVE = 0x4000  # Linux's; Python has its name from 3.13 on
+
+
 def check_iop(described):
     """RuntimeError or ValueError if there can be no such IOP. Changes nothing.
 
@@ -37,7 +40,9 @@ def check_iop(described):
                 f"{ip.name} is at {ip.base:#x} to {ip.base + ip.size - 1:#x} for its MicroBlaze,"
                 f" and the virtual board's end at {SIZE - 1:#x}."
             )
-    memory = np.frombuffer(mmap.mmap(-1, SIZE), np.uint32)  # of which little is used
+    # of which little is used, so that nothing is set aside for it
+    nothing = mmap.mmap(-1, SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
+    memory = np.frombuffer(nothing, np.uint32)
     Peripherals(described, memory, Wiring(None, MOST_PINS), lambda level: None)
 
 

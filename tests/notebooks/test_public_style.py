@@ -3,6 +3,7 @@ import of the kit's, and pynq's own drivers. One for each kind, written here. A 
 such a notebook knows nothing, plugs in what it needs, and is the finger."""
 
 import pytest
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -162,6 +163,9 @@ def test_it_runs_as_it_is(kind, tmp_path):
     sources = [first] + [source.replace("{!r}", repr(bit)) for source, _ in cells]
     notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
     resources = {"metadata": {"path": str(ROOT)}}
-    NotebookClient(notebook, timeout=120, resources=resources).execute()
+    # not by TCP ports, which another kernel that starts at the same time may take
+    kernel = AsyncKernelManager(transport="ipc")
+    client = NotebookClient(notebook, km=kernel, timeout=120, resources=resources)
+    client.execute(cleanup_kc=True)
     found = [shown(cell).rstrip("\n") for cell in notebook.cells[1:]]
     assert found == [prints for _, prints in cells]
