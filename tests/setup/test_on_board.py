@@ -3,6 +3,7 @@ installer gives its Python."""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -33,6 +34,10 @@ def root(tmp_path):
     (tmp_path / PYTHON).chmod(0o755)
     base_overlay.write(tmp_path / VENV / "lib/python3.10/site-packages/pynq/overlays/base")
     run("-m", "deploy.install", "--destdir", tmp_path)
+    # What stands for the hardware here is made from the description, and the installed one leaves
+    # out what is inside the IOP.
+    bitstream = "home/xilinx/jupyter_notebooks/pynq_tutorial/bitstream/"
+    shutil.copy(str(ROOT / "bitstream/pynq_tutorial.hwh"), str(tmp_path / bitstream))
     return tmp_path
 
 
