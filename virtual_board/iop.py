@@ -13,7 +13,6 @@ from .peripherals import Peripherals
 from .watched import WatchedMemory
 from .wiring import Wiring
 
-
 MAP_NORESERVE = 0x4000  # Linux's; Python has its name from 3.13 on
 
 
