@@ -90,7 +90,7 @@ def sleeping(board, overlay, names):
     return asleep(list(board.fabric.iops.values())[: len(names)])
 
 
-def memory_of(qemus):
+def own_memory(qemus):
     """Bytes of this process and these."""
     return sum(map(memory, [os.getpid(), *qemus]))
 
@@ -111,9 +111,9 @@ def rows(quick):
         ways = {"without pynq's own time": lambda: beyond_pynq(overlay), "what we allow it": BASE}
         yield "BaseOverlay", "s", ways, runs
     with base_overlay() as (board, overlay):
-        before = memory_of(sleeping(board, overlay, IOPS[:1]))
+        before = own_memory(sleeping(board, overlay, IOPS[:1]))
         qemus = sleeping(board, overlay, IOPS)
-        ways = {"three IOPs beyond one": memory_of(qemus) - before, "what we allow it": MEMORY}
+        ways = {"three IOPs beyond one": own_memory(qemus) - before, "what we allow it": MEMORY}
         yield "memory", "bytes", ways, 1
         ways = {"three IOPs asleep": lambda: idle(qemus), "what we allow it": IDLE}
         yield "idle, part of a core", "cores", ways, runs

@@ -17,6 +17,9 @@ It replaces names of the imported package; pynq's files stay as they are.
 import os
 import re
 import shutil
+import signal
+import threading
+import time
 import types
 from contextlib import suppress
 
@@ -36,6 +39,7 @@ MARK = 0x4C
 OF_A_CELL = "cell_magic"  # the file name that pynq gives to a cell's C
 # The names of what a cell defines; its C may be wrong.
 DEFINED = re.compile(r"(?m)^(?:\w[^\n(;=]*[\s*])?(\w+)[ \t]*\(")
+STOPS_WITHIN = 0.3  # seconds that a call may take to end by itself after the stop button
 RUN_AGAIN = "run the cell that begins with %%microblaze again."
 
 
@@ -118,7 +122,7 @@ class Stream(InterruptMBStream):
 
     def __init__(self, program, read_offset, write_offset):
         super().__init__(program, read_offset, write_offset)
-        self.program = program
+        self.program, self.stop_button = program, StopButton()
         self.calls = 0  # how many were sent
         self._write_pointer, self._read_pointer = write_offset // 4, read_offset // 4 + 1
 
@@ -131,7 +135,7 @@ class Stream(InterruptMBStream):
                 f" {channel.length - 1} at most: put a large array into a buffer, and give that to"
                 " a function with an argument of type void *."
             )
-        wait(lambda: self.buffer_space() >= len(data), meanwhile=self.program.check)
+        wait(lambda: self.buffer_space() >= len(data), meanwhile=self._check)
         self.calls += 1
         written = int(channel.control_array[0])
         places = np.arange(written, written + len(data)) % channel.length
@@ -143,12 +147,17 @@ class Stream(InterruptMBStream):
     def read(self, n):
         channel, data = self.read_channel, b""
         while len(data) < n:
-            wait(self.bytes_available, meanwhile=self.program.check)
+            self.stop_button.check()  # also if there is always something to read
+            wait(self.bytes_available, meanwhile=self._check)
             start = int(channel.control_array[1])
             end = start + min(self.bytes_available(), n - len(data))
             data += channel.data_array[np.arange(start, end) % channel.length].tobytes()
             self.program.mmio.array[self._read_pointer] = end % channel.length
         return data
+
+    def _check(self):
+        self.stop_button.check()
+        self.program.check()
 
     # These two compute with Python's integers: pynq's own use numpy's, and numpy 2 warns that they
     # overflow.
@@ -162,6 +171,40 @@ class Stream(InterruptMBStream):
         return (read - written - 1) % self.write_channel.length
 
 
+class StopButton:
+    """Within `with stop_button:` Ctrl-C and the stop button take effect at the end of a call, if
+    that comes within STOPS_WITHIN; otherwise at the next check(), or at once when pressed again.
+
+    So a loop that calls functions until somebody stops it, as public notebooks have it, leaves a
+    program whose functions can still be called. Python tells only the main thread of the button."""
+
+    _pressed = None  # or when, and what Python's handler is given
+
+    def __enter__(self):
+        self._take = signal.getsignal(signal.SIGINT)
+        self._is_kept = callable(self._take) and (
+            threading.current_thread() is threading.main_thread()
+        )
+        if self._is_kept:
+            signal.signal(signal.SIGINT, self._keep)
+
+    def _keep(self, number, frame):
+        if self._pressed:
+            self._take(number, frame)
+        self._pressed = time.monotonic(), number, frame
+
+    def check(self):
+        if self._pressed and time.monotonic() - self._pressed[0] > STOPS_WITHIN:
+            self._take(*self._pressed[1:])
+
+    def __exit__(self, kind, *error):
+        if self._is_kept:
+            signal.signal(signal.SIGINT, self._take)
+        pressed, self._pressed = self._pressed, None
+        if pressed and kind is not KeyboardInterrupt:
+            self._take(*pressed[1:])
+
+
 class Function(MicroblazeFunction):
     """A function of a cell. A call raises RuntimeError if the program is gone. If Ctrl-C, the stop
     button or an error cuts a call off, the program is stopped: the rest of its answer would be
@@ -169,7 +212,7 @@ class Function(MicroblazeFunction):
 
     def call(self, *args):
         stream, program = self.stream, self.stream.program
-        with program.lock.threads, program.lock:
+        with program.lock.threads, program.lock, stream.stop_button:
             program.check()
             calls = stream.calls
             try:

@@ -236,10 +236,15 @@ def test_an_array_that_is_too_long_and_a_full_mailbox(cell):
     assert c.get() == 605
 
 
+def stop_after(*seconds):
+    for delay in seconds:
+        threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+
 def test_a_function_that_never_returns(cell):
     c = cell(NEVER)
     for blocked in lambda: c.never([1]), lambda: (c.stuck(), c.one()):
-        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        stop_after(0.3)
         with pytest.raises(KeyboardInterrupt):
             blocked()
             time.sleep(10)
@@ -247,6 +252,41 @@ def test_a_function_that_never_returns(cell):
             c.one()
         c = cell(NEVER)
         assert c.one() == 1
+
+
+def test_a_loop_that_calls_functions_until_it_is_stopped(cell):
+    """As in the public notebooks: the call that runs at that moment comes to its end."""
+    c = cell("""
+        #include <timer.h>
+        int next(int n) { delay_us(20000); return n + 1; }
+    """)
+    for _ in range(5):
+        stop_after(0.15)
+        with pytest.raises(KeyboardInterrupt):
+            for n in range(1000):
+                assert c.next(n) == n + 1
+        assert c.next(7) == 8
+
+
+def test_a_function_that_prints_for_ever(cell):
+    c = cell("""
+        #include <pyprintf.h>
+        int chatter(void) { for (;;) pyprintf("."); }
+    """)
+    stop_after(0.3)
+    with pytest.raises(KeyboardInterrupt):
+        c.chatter()
+    with pytest.raises(RuntimeError, match="was stopped: run the cell"):
+        c.chatter()
+
+
+def test_pressed_twice(cell, monkeypatch):
+    c = cell(NEVER)
+    monkeypatch.setattr("iop.cells.STOPS_WITHIN", 1000)
+    stop_after(0.3, 0.6)
+    with pytest.raises(KeyboardInterrupt):
+        c.never([1])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_program_that_is_replaced_while_it_is_waited_for(board, cell):

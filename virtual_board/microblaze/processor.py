@@ -57,6 +57,8 @@ class Processor:
         self._qemu = Qemu(memory)
         self.pid = self._qemu.pid
         self._poll.register(self._qemu.connection, select.POLLIN)
+        self._qemus_poll = select.poll()
+        self._qemus_poll.register(self._qemu.connection, select.POLLIN)
         for read, address, length in self._peripherals.watchpoints:
             self._qemu.stub.watch(read, address, length)
 
@@ -124,8 +126,7 @@ class Processor:
         acknowledgement, its end, or a stop of the processor; and stops that follow at once."""
         if self._qemu is None or self._qemu.connection.fileno() not in ready:
             return
-        until, alone = time.monotonic() + IN_A_ROW, select.poll()
-        alone.register(self._qemu.connection, select.POLLIN)
+        until = time.monotonic() + IN_A_ROW
         try:
             while True:
                 if not self._qemu.stub.running:
@@ -137,7 +138,7 @@ class Processor:
                     if self._stops == MANY:
                         self._one_core.enter(self.pid)
                     self._qemu.stub.go()
-                if self._is_wanted() or time.monotonic() > until or not alone.poll(1):
+                if self._is_wanted() or time.monotonic() > until or not self._qemus_poll.poll(1):
                     return
         except OSError:
             self.end()
