@@ -4,8 +4,8 @@ The mirror, the proxies and the keys are those of this machine's apt. Everything
 keeps, such as the lists and what counts as installed, is private, in the user's cache folder: no
 call needs root, and none changes this machine's own packages.
 
-root() unpacks packages and runs none of their scripts, so no ARM program runs to make a root. What
-the scripts would have set up and the board needs is in LINKS, or is the caller's to add."""
+root() unpacks packages and runs none of their scripts. What the scripts would have set up and the
+board needs is done here, such as LINKS, or is the caller's to add."""
 
 import contextlib
 import fcntl
@@ -83,7 +83,7 @@ def cache():
 
 def root(name, packages, suite=SUITE):
     """A folder with packages and all that they depend on, unpacked. It is made if it is not there,
-    which takes about half a minute for a Python with numpy; two calls at once make it once.
+    which takes about a minute for a Python with numpy; two calls at once make it once.
 
     Nobody may write in it: put a file system of your own over it, or copy it.
 
@@ -137,6 +137,18 @@ def unpack(package, folder):
         raise DebianError(f"{package} is damaged: remove it and try again.")
 
 
+def compile_python(root, folder):
+    """Compiles the Python files in a folder with the Python of a root, as a package's script does:
+    otherwise each process on the board compiles them again. Does nothing where this PC cannot run
+    ARM programs (Debian's package qemu-user), or where the root has no Python."""
+    python = root / "usr/bin/python3"
+    if python.exists() and shutil.which("qemu-arm"):
+        say("compiling its Python, about a minute")
+        # one process: its workers would outlive it if it is killed
+        command = ["qemu-arm", "-L", root, python, "-Im", "compileall", "-qq", "-x", "/tests?/"]
+        _run("compileall", [*command, "-s", root, "-p", "/", folder])
+
+
 def _make(folder, packages, suite):
     say(f"making {folder}, once, of Debian's {suite}")
     part = folder.with_name(folder.name + ".part")
@@ -155,6 +167,7 @@ def _make(folder, packages, suite):
         for link, target in LINKS.items():
             if (part / link).parent.joinpath(target).exists():
                 (part / link).symlink_to(target)
+        compile_python(part, part / "usr/lib")
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)  # a full disk has room again
         raise
