@@ -1,15 +1,14 @@
-"""The board stand-in with a 32-bit ARM Python, pynq's of image v3.1: pynq and the kit run on the
-instructions and by the calling conventions of a board's processor, under qemu-user.
+"""The board stand-in with a 32-bit ARM Python and the pynq of image v3.1. pynq, iop/ and board.c
+run on the instructions and by the calling conventions of a board's processor, under qemu-user.
 
-The rest of the stand-in, its shell and make, stays this machine's own: nothing of the kit's is in
-there, and a root all of ARM needs binfmt_misc, which is one for the whole machine in every Linux
-before 6.7. So `python3` is a script that starts the ARM Python, whatever starts it, and no other
-Python is there (root.sh)."""
+Shell, make and the like stay this machine's own. A root all of ARM would need binfmt_misc to start
+its programs, and before Linux 6.7 that is one setting for the whole machine. Here `python3` is a
+script that starts the ARM Python, and there is no other Python on the board (root.sh)."""
 
 import fcntl
 import os
 import shutil
-import sys
+from importlib import metadata
 from pathlib import Path
 
 from arm_board import debian, python_packages
@@ -49,7 +48,8 @@ def environment(root):
     """The folder of a virtual environment whose Python is the root's, made first if it is not
     there. Processes may ask at once."""
     folder = Path(ENVIRONMENTS, "pynq-" + RELEASE)
-    made_from = f"{root}\n{sys.prefix}\n{Path(__file__).read_text()}"
+    versions = [metadata.version(name) for name in python_packages.PYNQ]
+    made_from = f"{root}\n{versions}\n{Path(__file__).read_text()}"
     os.makedirs(ENVIRONMENTS, exist_ok=True)
     lock = os.open(ENVIRONMENTS, os.O_RDONLY)
     try:

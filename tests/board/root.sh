@@ -62,8 +62,7 @@ if [ -n "$ARM_ROOT" ]; then
     # At their own paths, and in the place of this machine's Python. Python finds its packages by
     # $0; the processor is a Zynq's.
     for folder in "$ARM_ROOT"/usr/lib/python3* "$ARM_ROOT/usr/lib/arm-linux-gnueabihf"; do
-        mkdir -p "$root/usr/lib/${folder##*/}"
-        mount --bind "$folder" "$root/usr/lib/${folder##*/}"
+        over "$folder" "$root/usr/lib/${folder##*/}"
     done
     cp -P "$ARM_ROOT/usr/lib/ld-linux-armhf.so.3" "$root/usr/lib/"
     rm -f "$root"/usr/bin/python3* "$root"/usr/local/bin/python3*
