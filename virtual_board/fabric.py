@@ -14,15 +14,15 @@ class Fabric:
 
     Args:
         memory: The board's, as of SharedMemory.
-        connectors: {name: Wiring} of the board's connectors, as a description.Iop names them.
+        wirings: {connector: its Wiring}, by the names that a description.Iop has for connectors.
         parts: The board's own parts, as of BoardParts.
 
     overlay: the description.Overlay that was downloaded last, or None
     iops: {number: Iop}, numbered from 0 on by the address of their memory
     linux: the LinuxBus, with all that Linux reaches beside the memories of IOPs"""
 
-    def __init__(self, memory, connectors, parts):
-        self._memory, self._connectors = memory, connectors
+    def __init__(self, memory, wirings, parts):
+        self._memory, self._wirings = memory, wirings
         self.overlay, self.iops = None, {}
         self.linux = LinuxBus(memory.ddr, parts)
 
@@ -93,10 +93,10 @@ class Fabric:
         address, reaches_ddr = described.memory.base, bool(described.windows)
         memory = IopMemory(shared.file, shared.words, number, address, reaches_ddr, tells=True)
         # what leads to none of them has pins, but nothing can be plugged in
-        connector = self._connectors.get(described.connector) or Wiring(None, MOST_PINS)
+        wiring = self._wirings.get(described.connector) or Wiring(None, MOST_PINS)
 
         def interrupt(level):
             if described.interrupt is not None:
                 self.linux.set_line(*described.interrupt, level)
 
-        return Iop(described, memory, connector, interrupt)
+        return Iop(described, memory, wiring, interrupt)

@@ -51,14 +51,14 @@ class Iop:
     Args:
         described: What the overlay's description says of it: a description.Iop.
         memory: Its part of the board's, an IopMemory.
-        connector: What its pins lead to.
+        wiring: What its pins lead to.
         interrupt: A function that takes the level of its interrupt line to Linux."""
 
-    def __init__(self, described, memory, connector, interrupt):
+    def __init__(self, described, memory, wiring, interrupt):
         self.described, self.memory = described, memory
         self._flip_flop = FlipFlop(interrupt)
         raised = self._flip_flop.enable
-        self.peripherals = Peripherals(described, memory.words, connector, raised)
+        self.peripherals = Peripherals(described, memory.words, wiring, raised)
         self.microblaze = MicroBlaze(memory, self.peripherals)
 
     @property
@@ -86,7 +86,7 @@ class Iop:
     def leave(self):
         """As close(), when another overlay comes: nothing drives its pins any more."""
         self.close()
-        self.peripherals.connector.reset()
+        self.peripherals.wiring.reset()
 
     def close(self):
         """Ends its QEMU. Later calls of other methods are a QemuError."""

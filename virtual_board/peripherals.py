@@ -22,14 +22,14 @@ class Peripherals:
     Args:
         described: What the overlay's description says of the IOP: a description.Iop.
         words: The processor's memory as numpy uint32.
-        connector: Where its pins and buses lead: a Wiring.
+        wiring: Where its pins and buses lead: a Wiring.
         raised: A function that takes the level of the interrupt line to Linux.
 
     serving: whether a program uses a peripheral, or something is plugged in that it will use; any
         thread may read it, and the board sets it when it plugs something in"""
 
-    def __init__(self, described, words, connector, raised):
-        self.described, self.connector, self.raised = described, connector, raised
+    def __init__(self, described, words, wiring, raised):
+        self.described, self.wiring, self.raised = described, wiring, raised
         self.serving = False
         self._told = set()
         # (whether it is a read, address where it begins): (length in bytes, the function to call)
@@ -83,26 +83,26 @@ class Peripherals:
 
     def reset(self):
         """Resets what the reset pin resets beside the processor."""
-        self.connector.pulses.clear()
+        self.wiring.pulses.clear()
         for model in self._reset_with_iop:
             model.reset()
         self.pwm_changed()
         self._told.clear()
-        self.serving = bool(self.connector.devices)
+        self.serving = bool(self.wiring.devices)
 
     @property
     def deadline(self):
         """When catch_up() will have something to do, by time.monotonic(). None: not before the
         processor does something."""
         deadlines = [timer.deadline for timer in self._timers]
-        deadlines.append(self.connector.pulses.deadline)
+        deadlines.append(self.wiring.pulses.deadline)
         return min([at for at in deadlines if at is not None], default=None)
 
     def catch_up(self):
         """Handles the events that are due."""
         for timer in self._timers:
             timer.catch_up()
-        self.connector.pulses.catch_up()
+        self.wiring.pulses.catch_up()
 
     def refresh_pins(self):
         """Works out the pins anew, because something outside has changed."""
@@ -153,7 +153,7 @@ class Peripherals:
     def pins_changed(self, levels, driven):
         """The GPIO behind the IO switch may have changed."""
         of_gpio = self.carried_by(IoSwitch.GPIO)
-        self.connector.show(levels & of_gpio, driven & of_gpio)
+        self.wiring.show(levels & of_gpio, driven & of_gpio)
 
     def pwm_changed(self):
         """A timer's signal may have changed, or a pin carries another."""
@@ -162,7 +162,7 @@ class Peripherals:
             carried = 0 if timer.signal is None else self.carried_by(IoSwitch.PWM0 + timer.signal)
             if carried and timer.pwm is not None:
                 signals.update({pin: timer.pwm for pin in range(32) if carried >> pin & 1})
-        self.connector.show_pwm(signals)
+        self.wiring.show_pwm(signals)
 
     def switched(self):
         """An IO switch connects its pins in another way."""
@@ -174,7 +174,7 @@ class Peripherals:
         def on_write(offset):
             model.written(offset, model[offset])
             if model in self._of_pins:
-                self.connector.wrote()
+                self.wiring.wrote()
 
         def serve(read, offset, function):
             served = functools.partial(function, offset)

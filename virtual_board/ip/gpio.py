@@ -77,8 +77,7 @@ class Gpio(Peripheral):
         if iop.is_wired_to(ip, iop.described.flip_flop):
             connected = (lambda levels, driven: iop.raised(levels),)
         elif iop.is_switched(ip):
-            connector = iop.connector
-            connected = iop.pins_changed, connector.pulled_up, connector.inputs
+            connected = iop.pins_changed, iop.wiring.pulled_up, iop.wiring.inputs
         channels = [Channel.described(ip, 1, *connected)]
         if ip.parameter("C_IS_DUAL"):
             channels.append(Channel.described(ip, 2, nowhere))

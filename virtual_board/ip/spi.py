@@ -31,7 +31,7 @@ class Spi(Peripheral):
 
     @classmethod
     def of(cls, ip, words, iop):
-        return cls(words, ip.base, iop.connector, iop.interrupt(ip))
+        return cls(words, ip.base, iop.wiring, iop.interrupt(ip))
 
     def __init__(self, words, base, bus, interrupt=lambda level: None):
         super().__init__(words, base)

@@ -41,10 +41,10 @@ class Timer(Peripheral):
             if number is None:
                 return lambda: 0
             signal = IoSwitch.TIMER_IC0 + number
-            return lambda: iop.connector.capture_period(iop.carried_by(signal))
+            return lambda: iop.wiring.capture_period(iop.carried_by(signal))
 
         outputs = iop.pwm_changed, iop.interrupt(ip)
-        pulses = iop.connector.pulses
+        pulses = iop.wiring.pulses
         timer = cls(words, ip.base, (capture(0), capture(1)), *outputs, pulses)
         timer.signal = iop.signal(ip, "pwm0")
         return timer

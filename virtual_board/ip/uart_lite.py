@@ -26,7 +26,7 @@ class UartLite(Peripheral):
 
     @classmethod
     def of(cls, ip, words, iop):
-        wiring = iop.connector
+        wiring = iop.wiring
         return cls(words, ip.base, wiring.uart_send, wiring.uart_received, iop.interrupt(ip))
 
     def __init__(self, words, base, send, received, interrupt=lambda level: None):

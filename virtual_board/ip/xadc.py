@@ -25,7 +25,7 @@ class Xadc(Peripheral):
 
     @classmethod
     def of(cls, ip, words, iop):
-        return cls(words, ip.base, iop.connector.analog)
+        return cls(words, ip.base, iop.wiring.analog)
 
     @classmethod
     def for_linux(cls, ip, words, bus):
