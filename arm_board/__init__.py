@@ -1,5 +1,5 @@
-"""A board that boots, on a PC: Debian for 32-bit ARM in one QEMU, whose memory the IOPs share, each
-in a QEMU of its own. `make board` runs it (__main__.py)."""
+"""A PYNQ board's 32-bit ARM on a PC, made from Debian's packages and pynq's own. `make board` boots
+it in one QEMU, whose memory the IOPs share, each in a QEMU of its own (__main__.py)."""
 
 
 class BoardError(Exception):
