@@ -17,6 +17,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from . import BoardError
+
 SUITE = "bookworm"  # on every PC: Python 3.11 and a kernel that the board is known to run on
 ARCHITECTURE = "armhf"
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -57,8 +59,8 @@ Dir::Etc::preferencesparts "/dev/null";
 """
 
 
-class DebianError(Exception):
-    """What went wrong and what to do about it, in one sentence."""
+class DebianError(BoardError):
+    """As of BoardError."""
 
 
 REMEDIES = [  # what a program says, and what to do

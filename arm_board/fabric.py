@@ -5,7 +5,6 @@ import struct
 import threading
 
 from virtual_board.connector import Connector
-from virtual_board.description import CONNECTORS
 from virtual_board.iop import Iop
 from virtual_board.memory import CLOCKS, SLCR, SharedMemory
 from virtual_board.microblaze.mmu import FILE_SIZE, IopMemory

@@ -18,13 +18,14 @@ FOR_CARD = "gpio_mxc", "gpio_regulator", "sdhci_esdhc_imx", "crc32c_generic", "e
 FOR_BOARD = "fec", "micrel", "uio"  # network, and what fabric.ko needs
 
 
-def build(unpacked, folder, busybox):
+def build(unpacked, folder, work, busybox):
     """Writes all that the machine starts from: vmlinuz, board.dtb, initrd, offset.so.
 
     Args:
         unpacked: A folder with Debian's packages of a kernel for ARM, its headers, and this
             machine's linux-kbuild of the same version.
         folder: Where it is written.
+        work: A folder for what it takes in between.
         busybox: The path of ARM's, linked statically.
     Raises:
         BoardError: A program is missing, or ends with an error."""
@@ -32,10 +33,10 @@ def build(unpacked, folder, busybox):
     release = headers.name[len("linux-headers-") :]
     shutil.copy(unpacked / f"boot/vmlinuz-{release}", folder / "vmlinuz")
     shutil.copy(unpacked / f"usr/lib/linux-image-{release}" / DTB, folder / "board.dtb")
-    ours = module(headers, folder / "module")
+    ours = module(headers, work / "module")
     theirs = modules(unpacked / f"lib/modules/{release}", [*FOR_CARD, *FOR_BOARD])
     files = {
-        "init": (0o755, (HERE / "guest/init").read_bytes()),
+        "init": (0o755, (HERE / "initrd_init").read_bytes()),
         "bin/busybox": (0o755, busybox.read_bytes()),
         "modules/order": (0o644, "".join(f"{p.name}\n" for p in [*theirs, ours]).encode()),
         **{f"modules/{p.name}": (0o644, p.read_bytes()) for p in [*theirs, ours]},
@@ -92,13 +93,15 @@ def archive(folders, files):
     written = b""
     for number, (name, mode, data) in enumerate([*entries, ("TRAILER!!!", 0, b"")], 1):
         head = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
-        part = b"070701" + "".join(f"{value:08x}" for value in head).encode() + name.encode() + b"\0"
+        part = (
+            b"070701" + "".join(f"{value:08x}" for value in head).encode() + name.encode() + b"\0"
+        )
         written += part + bytes(-len(part) % 4) + data + bytes(-len(data) % 4)
     return written
 
 
 def run(step, command, folder):
-    """Runs a command to its end. BoardError, with the last lines that it said, if it fails."""
+    """What a command says. BoardError, with the last lines of it, if the command fails."""
     options = dict(cwd=folder, stdin=subprocess.DEVNULL, text=True, errors="replace")
     # what a build of packages sets would choose other programs
     environment = {n: v for n, v in os.environ.items() if not n.startswith(("DEB_", "MAKE"))}
@@ -112,3 +115,4 @@ def run(step, command, folder):
     if done.returncode:
         said = "\n  ".join(done.stdout.splitlines()[-8:])
         raise BoardError(f"{step} failed:\n  {said}")
+    return done.stdout

@@ -8,13 +8,13 @@ physical address."""
 
 import ctypes
 import json
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 from virtual_board.microblaze import qemu
 
@@ -74,6 +74,8 @@ def command(program, files, disk, keep, ports, backend, lines):
     forwards = [f"hostfwd=tcp:127.0.0.1:{here}-:{there}" for there, here in ports.items()]
     said = [("-chardev", f"socket,id={name},fd={number}") for name, number in lines.items()]
     snapshot = "off" if keep else "on"
+    # it has no clock that goes on without power, and asks no other computer for the time
+    now = f"board.time={int(time.time())}"
     return [
         *(program, "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg"),
         *("-M", "sabrelite,memory-backend=ram", "-m", f"{RAM_SIZE >> 20}M", "-smp", "2"),
@@ -86,7 +88,7 @@ def command(program, files, disk, keep, ports, backend, lines):
         *("-drive", f"if=none,id=card,format=raw,snapshot={snapshot},file={escaped(disk)}"),
         *("-device", "sd-card,drive=card"),
         *("-kernel", f"{files}/vmlinuz", "-dtb", f"{files}/board.dtb"),
-        *("-initrd", f"{files}/initrd", "-append", LINUX),
+        *("-initrd", f"{files}/initrd", "-append", f"{LINUX} {now}"),
     ]
 
 
@@ -148,7 +150,9 @@ class Machine:
             self._monitor.readline()  # its greeting
             self._ask_monitor("qmp_capabilities")
         except (OSError, ValueError) as error:
-            raise BoardError(f"{program} ended when it was started, and said: {self.end()}") from error
+            raise BoardError(
+                f"{program} ended when it was started, and said: {self.end()}"
+            ) from error
 
     def interrupt(self, level):
         """Sets the fabric's interrupt line in the ARM's interrupt controller."""

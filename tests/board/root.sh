@@ -57,7 +57,7 @@ case $RELEASE in
     cp "$LIBRARY" "$root/usr/lib/libxrt_core.so"
     cp "$here/pyxrt.py" "$site/" ;;
 esac
-cp "$here/xclbinutil" "$here/xbutil" "$root/usr/local/bin/"
+cp "$KIT/arm_board/xclbinutil" "$KIT/arm_board/xbutil" "$root/usr/local/bin/"
 if [ -d "$COMPILER" ]; then  # where the image has its own
     mkdir -p "$root/opt/microblazeel-xilinx-elf"
     mount --bind "$COMPILER" "$root/opt/microblazeel-xilinx-elf"
