@@ -103,8 +103,9 @@ def archive(folders, files):
 def run(step, command, folder):
     """What a command says. BoardError, with the last lines of it, if the command fails."""
     options = dict(cwd=folder, stdin=subprocess.DEVNULL, text=True, errors="replace")
-    # what a build of packages sets would choose other programs
+    # what a build of packages sets would choose other programs; mke2fs is in /usr/sbin
     environment = {n: v for n, v in os.environ.items() if not n.startswith(("DEB_", "MAKE"))}
+    environment.update(LC_ALL="C.UTF-8", PATH=os.environ["PATH"] + ":/usr/sbin:/sbin")
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
     try:
         done = subprocess.run(list(map(str, command)), **options, **pipes)
