@@ -165,7 +165,7 @@ test-deploy: ## the installer when it is killed, over SSH, in a classroom; the P
 test-deploy: PARTS = kit deploy
 test-deploy: RUN = $(PYTEST) tests -m deploy --timeout=1200 -v $(chosen)
 
-test-board: ## the kit on a stand-in for a board, under each image's pynq; ONLY=3.0.1
+test-board: ## the kit on a stand-in for a board, under each image's pynq, and on ARM; ONLY=3.0.1
 test-board: PARTS = kit board
 test-board: RUN = $(PYTEST) -c tests/board/pytest.ini tests/board -n 4 --dist worksteal $(chosen)
 
@@ -291,7 +291,7 @@ SHEETS := $(patsubst notebooks/%.ipynb,%,$(wildcard notebooks/[1-9]_*.ipynb)) la
 	exit_questions teacher/exit_answers teacher/slides_notes
 MADE_FILES := bench/bench.json $(SHEETS:%=sheets/%.html) \
 	mb_src/build/pynq_tutorial.* mb_src/build/unoptimised.*
-HAVE_PYTHON := . bench bitstream deploy deploy/action_plugins deploy/container \
+HAVE_PYTHON := . arm_board bench bitstream deploy deploy/action_plugins deploy/container \
 	deploy/package iop mb_src \
 	notebooks/checks teaching virtual_board tests \
 	$(sort $(dir $(wildcard virtual_board/*/*.py tests/*/*.py)))

@@ -1,7 +1,8 @@
 #!/bin/sh
 # setup.sh [PART...]: makes this PC ready for parts of the kit, by default the first.
 #   kit      the virtual board: QEMU and, in .venv/, Python with the kit's packages
-#   board    make test-board: a C compiler and FUSE's library; without them its tests are skipped
+#   board    make test-board: C compilers, FUSE's library, an emulator of ARM programs; without them
+#            its tests are skipped
 #   arm      make board, test-arm: QEMU's ARM machines, and what the board is built with
 #   browser  make test-browser: Chromium, and what drives it in .browser/
 #   deploy   make classroom: an ssh client, and Ansible in .deploy/
@@ -103,8 +104,11 @@ for link in iop bitstream mb_src; do
 done
 
 debian=$(missing)
-if wanted board && ! { has cc && library 'libfuse*.so.*'; }; then
-    debian="$debian gcc libc6-dev fuse3"
+if wanted board; then
+    if ! { has cc && library 'libfuse*.so.*'; }; then debian="$debian gcc libc6-dev fuse3"; fi
+    if ! { has qemu-arm && has arm-linux-gnueabihf-gcc; }; then
+        debian="$debian qemu-user gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"
+    fi
 fi
 if [ -n "$debian" ]; then
     if has apt-get && { [ "$(id -u)" = 0 ] || has sudo; }; then

@@ -67,7 +67,7 @@ def _unpacked_kernel(folder):
     )
     (release,) = [path.name for path in folder.glob("usr/src/linux-headers-*-armmp")]
     _fetched([release.replace("headers", "image"), common.group()], folder)
-    _fetched([kbuild.group()], folder, image.native())
+    _fetched([kbuild.group()], folder, debian.native())
     return folder
 
 

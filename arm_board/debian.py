@@ -4,8 +4,8 @@ The mirror, the proxies and the keys are those of this machine's apt. Everything
 keeps, such as the lists and what counts as installed, is private, in the user's cache folder: no
 call needs root, and none changes this machine's own packages.
 
-root() unpacks packages and runs none of their scripts, so no ARM program runs to make a root. What
-the scripts would have set up and the board needs is in LINKS, or is the caller's to add."""
+root() unpacks packages and runs none of their scripts. What the scripts would have set up and the
+board needs is done here, such as LINKS, or is the caller's to add."""
 
 import contextlib
 import fcntl
@@ -85,7 +85,7 @@ def cache():
 
 def root(name, packages, suite=SUITE):
     """A folder with packages and all that they depend on, unpacked. It is made if it is not there,
-    which takes about half a minute for a Python with numpy; two calls at once make it once.
+    which takes about a minute for a Python with numpy; two calls at once make it once.
 
     Nobody may write in it: put a file system of your own over it, or copy it.
 
@@ -139,6 +139,45 @@ def unpack(package, folder):
         raise DebianError(f"{package} is damaged: remove it and try again.")
 
 
+def native():
+    """Debian's name of this PC's own architecture."""
+    return _run("dpkg", ["dpkg", "--print-architecture"]).strip()
+
+
+def compile_python(root, folder):
+    """Compiles the Python files in a folder for the Python of a root, as a package's script does:
+    otherwise each process on the board compiles them again. Does nothing if the root has none.
+
+    Raises:
+        DebianError: as root() does."""
+    with _locked():
+        _compile_python(root, folder, SUITE)
+
+
+def _compile_python(root, folder, suite):
+    found = sorted((root / "usr/bin").glob("python3.[0-9]*"))
+    if not found:
+        return
+    # the same version for this PC's own processor, which is many times faster than an emulator
+    name = found[0].name
+    python = cache() / f"{name}-{native()}"
+    if not python.exists():
+        part = python.with_name(python.name + ".part")
+        part.mkdir()
+        packages = [f"{name}-minimal", f"lib{name}-minimal", f"lib{name}-stdlib"]
+        for package in _fetch("download", packages, native(), suite):
+            unpack(package, part)
+            package.unlink()
+        part.rename(python)
+    say("compiling its Python")
+    # one process: its workers would outlive it if it is killed
+    command = ["env", f"PYTHONHOME={python}/usr", python / "usr/bin" / name, "-S", "-m"]
+    _run(
+        "compileall",
+        [*command, "compileall", "-qq", "-x", "/tests?/", "-s", root, "-p", "/", folder],
+    )
+
+
 def _make(folder, packages, suite):
     say(f"making {folder}, once, of Debian's {suite}")
     part = folder.with_name(folder.name + ".part")
@@ -157,6 +196,7 @@ def _make(folder, packages, suite):
         for link, target in LINKS.items():
             if (part / link).parent.joinpath(target).exists():
                 (part / link).symlink_to(target)
+        _compile_python(part, part / "usr/lib", suite)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)  # a full disk has room again
         raise

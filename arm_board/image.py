@@ -22,7 +22,6 @@ PACKAGES = """
 """.split()  # fmt: skip
 # pure Python, which Debian does not have, or not in the version that fits
 FROM_PYPI = [*python_packages.PYNQ, "nbval", "pycparser", "tqdm"]
-COMPILER_OF_PYTHON = ["python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"]
 VENV = "usr/local/share/pynq-venv"
 SITE = VENV + "/lib/python3.11/site-packages"
 BASE = SITE + "/pynq/overlays/base"
@@ -54,8 +53,7 @@ def build(folder, work):
         shutil.rmtree(root / name, ignore_errors=True)
     shutil.copytree(HERE / "root", root, copy_function=replace, dirs_exist_ok=True)
     furnish(root)
-    debian.say("compiling Python's packages")
-    compile_python(root, work / "python")
+    debian.compile_python(root, root / SITE)
     debian.say("making the card")
     make = f"""
         chown -R 0:0 root && chown -R 1000:1000 root/home/xilinx && chmod 4755 root/usr/bin/sudo \\
@@ -109,11 +107,6 @@ def furnish(root):
     run("making a host key", [*keygen, root / "etc/ssh/ssh_host_ed25519_key"], root)
 
 
-def native():
-    """Debian's name of this PC's architecture."""
-    return run("dpkg", ["dpkg", "--print-architecture"], "/").strip()
-
-
 def link(path, target):
     path.unlink(missing_ok=True)
     path.symlink_to(target)
@@ -128,16 +121,3 @@ def bitstream():
         header += letter.encode() + struct.pack(">H", len(text) + 1) + text.encode() + b"\0"
     data = b"\xff" * 32 + b"\xaa\x99\x55\x66" + bytes(92)
     return header + b"e" + struct.pack(">I", len(data)) + data
-
-
-def compile_python(root, folder):
-    """Compiles all that the board's Python imports, with Debian's own of the same version for this
-    PC: the board would take minutes for it, after each start."""
-    folder.mkdir()
-    for package in debian.fetch(COMPILER_OF_PYTHON, native()):
-        debian.unpack(package, folder)
-        package.unlink()
-    python = ["env", f"PYTHONHOME={folder / 'usr'}", folder / "usr/bin/python3.11", "-S"]
-    places = [root / name for name in ("usr/lib/python3", "usr/lib/python3.11", SITE)]
-    words = ["-m", "compileall", "-q", "-j", "2", "-s", root, "-p", "/", *places]
-    run("compiling Python's packages", [*python, *words], folder)

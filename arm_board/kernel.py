@@ -1,5 +1,5 @@
-"""The kernel's side of the board: Debian's kernel and modules as they are, fabric.ko, and the initrd
-that mounts the card."""
+"""What the board's kernel starts from: Debian's kernel and modules as they are, fabric.ko, and the
+initrd that mounts the card."""
 
 import os
 import re
@@ -88,8 +88,8 @@ def archive(folders, files):
         files: {path: (mode, contents)}"""
     inside = sorted({*folders, *(name.rpartition("/")[0] for name in files)} - {""})
     entries = [(name, 0o40755, b"") for name in inside]
-    entries += [(name, mode | (0 if mode >> 12 else 0o100000), data)
-                for name, (mode, data) in files.items()]  # fmt: skip
+    for name, (mode, data) in files.items():
+        entries.append((name, mode if mode >> 12 else mode | 0o100000, data))
     written = b""
     for number, (name, mode, data) in enumerate([*entries, ("TRAILER!!!", 0, b"")], 1):
         head = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)

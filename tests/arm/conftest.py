@@ -9,10 +9,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from remote import HOST, Remote, answered
 
 from arm_board import BoardError, build
 from helpers.kit import ROOT
-from remote import HOST, Remote, answered
 
 STARTS_WITHIN = 1200  # seconds
 

@@ -2,13 +2,12 @@
 
 import json
 import re
-import shutil
 
 import pytest
+from remote import HOST, KIT, LIMIT, answered
 
 from deploy import EDITION
 from helpers.kit import make
-from remote import HOST, KIT, LIMIT, NOTEBOOKS, answered
 
 INVENTORY = """
 boards:
@@ -36,7 +35,9 @@ def test_install_again_and_upgrade(board, installed):
     again = ["make", "install", f"HOST={HOST}", board.option]
     assert "nothing to change" in answered(again)
     board.as_root(f"echo '{OWN}' > iop/charts.py")
-    board.as_root("sed -i 's/[0-9.]*\\([0-9]\\)\"$/0.0.\\1\"/' ../pynq_tutorial/.pynq_tutorial.json || true")
+    board.as_root(
+        "sed -i 's/[0-9.]*\\([0-9]\\)\"$/0.0.\\1\"/' ../pynq_tutorial/.pynq_tutorial.json || true"
+    )
     assert "kept, because it was changed here: iop/charts.py" in answered(again)
     assert board.as_root("cat iop/charts.py") == OWN
     board.as_root("rm iop/charts.py*")

@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 
+from remote import HOST, KIT, NOTEBOOKS, Remote
+
 from arm_board.board import Board
 from arm_board.machine import SSH
 from conftest import Launcher
 from helpers import processes
 from helpers.waiting import soon
-from remote import HOST, KIT, NOTEBOOKS, Remote
 
 OWN = "# what a student wrote\n"
 

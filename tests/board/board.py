@@ -56,13 +56,13 @@ def missing():
     return None
 
 
-def build_library():
-    """Compiles board.c and returns the library's path."""
+def build_library(cc="cc"):
+    """Compiles board.c with this compiler and returns the library's path."""
     MOUNT_POINT.mkdir(parents=True, exist_ok=True)
-    library = MOUNT_POINT.with_name("board.so")
+    library = MOUNT_POINT.with_name(f"board-{cc}.so")
     part = f"{library}.{os.getpid()}"  # another process may be compiling it, too
-    options = "-Wall -Wextra -Werror -O1 -shared -fPIC -pthread".split()
-    subprocess.check_call(["cc", *options, "-o", part, str(HERE / "board.c")])
+    options = "-Wall -Wextra -Werror -O1 -shared -fPIC -pthread -D_FILE_OFFSET_BITS=64".split()
+    subprocess.check_call([cc, *options, "-o", part, str(HERE / "board.c")])
     os.replace(part, str(library))
     return str(library)
 
@@ -76,9 +76,10 @@ class Board:
         environment: A virtual environment with that pynq, which becomes the image's Python.
         base: A folder with the image's base.bit and base.hwh.
         library: What build_library() returned.
+        arm_root: The root of the environment's Python and its libraries, if they are ARM programs.
     """
 
-    def __init__(self, release, environment, base, library):
+    def __init__(self, release, environment, base, library, arm_root=None):
         self.release = release
         self._of_pynq_2 = release.startswith("2.")  # which has a server of the fabric's state
         self._has_xrt = not release.startswith("2.6")
@@ -93,6 +94,7 @@ class Board:
             universal_newlines=True,
             env=dict(
                 os.environ,
+                ARM_ROOT=str(arm_root or ""),
                 AT=str(MOUNT_POINT),
                 BASE=str(base),
                 COMPILER=os.path.dirname(firmware.compiler() or ""),

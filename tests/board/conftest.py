@@ -4,14 +4,27 @@ power-up, is a parameter or a loop."""
 
 from pathlib import Path
 
+import arm
 import pytest
 
 import board as stand_in
+from arm_board.debian import DebianError
 from helpers.base_overlay import STOCK
 from systems import images
 
 # pynq's; image v2.5 has 2.5.4, with the same classes as 2.6.2
-RELEASES = sorted({release for release, _, _ in images.IMAGES})
+RELEASES = [*sorted({release for release, _, _ in images.IMAGES}), arm.RELEASE]
+
+
+def pytest_collection_modifyitems(config, items):
+    """An emulated Python is slow, so it runs the scenarios that are marked alone."""
+    others = [
+        item
+        for item in items
+        if item.callspec.params["release"] == arm.RELEASE and not item.get_closest_marker("arm")
+    ]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
 
 
 @pytest.fixture(scope="session", params=RELEASES)
@@ -20,8 +33,24 @@ def release(request):
 
 
 @pytest.fixture(scope="session")
-def environment(release):
+def arm_root(release):
+    """The ARM Python and its libraries, or None for this machine's own Python."""
+    if release != arm.RELEASE:
+        return None
+    missing = stand_in.missing() or arm.missing()
+    if missing:
+        pytest.skip(missing)
+    try:
+        return arm.root()
+    except DebianError as error:
+        pytest.skip(f"the board stand-in with an ARM Python cannot be made. {error}")
+
+
+@pytest.fixture(scope="session")
+def environment(release, arm_root):
     """The folder of the environment with that pynq, which `make test-images` shares."""
+    if arm_root:
+        return arm.environment(arm_root)
     ways = [(version, pins) for of, version, pins in images.IMAGES if of == release]
     found = [(*way, images.find_python(way[0])) for way in ways]
     found = [way for way in found if way[2]]
@@ -31,11 +60,11 @@ def environment(release):
 
 
 @pytest.fixture(scope="session")
-def library():
+def library(arm_root):
     missing = stand_in.missing()
     if missing:
         pytest.skip(missing)
-    return stand_in.build_library()
+    return stand_in.build_library(arm.CC if arm_root else "cc")
 
 
 @pytest.fixture(scope="session")
@@ -48,11 +77,11 @@ def base_overlay(release):
 
 
 @pytest.fixture(scope="session")
-def switched_off(release, environment, base_overlay, library):
+def switched_off(release, environment, base_overlay, library, arm_root):
     """The board of all tests of a release in this process."""
-    with stand_in.Board(release, environment, base_overlay, library) as board:
+    with stand_in.Board(release, environment, base_overlay, library, arm_root) as board:
         board.power_up()
-        if release.startswith("3."):
+        if release.startswith("3.") and not arm_root:  # which would take twenty seconds for it
             board.output("python3", "-c", stand_in.CACHED, folder="/")
         yield board
 

@@ -4,6 +4,7 @@
 # when it ends, mounts, processes and what was written are gone.
 #
 # ENVIRONMENT: has pynq RELEASE, and becomes the image's Python
+# ARM_ROOT: has the libraries and the program of that Python, if it is an ARM one, else empty
 # BASE: has the image's base.bit and base.hwh; KIT: a checkout, which is at /home/xilinx/kit
 set -eu
 here=$KIT/tests/board
@@ -57,6 +58,21 @@ case $RELEASE in
     cp "$LIBRARY" "$root/usr/lib/libxrt_core.so"
     cp "$here/pyxrt.py" "$site/" ;;
 esac
+if [ -n "$ARM_ROOT" ]; then
+    # At their own paths, and in the place of this machine's Python. Python finds its packages by
+    # $0; the processor is a Zynq's.
+    for folder in "$ARM_ROOT"/usr/lib/python3* "$ARM_ROOT/usr/lib/arm-linux-gnueabihf"; do
+        over "$folder" "$root/usr/lib/${folder##*/}"
+    done
+    cp -P "$ARM_ROOT/usr/lib/ld-linux-armhf.so.3" "$root/usr/lib/"
+    rm -f "$root"/usr/bin/python3* "$root"/usr/local/bin/python3*
+    cp "$ARM_ROOT/usr/bin/python3" "$root/usr/bin/python3-arm"
+    cat >"$root/usr/bin/python3" <<'END'
+#!/bin/sh
+exec qemu-arm -cpu cortex-a9 -0 "$0" /usr/bin/python3-arm "$@"
+END
+    chmod 755 "$root/usr/bin/python3"
+fi
 cp "$KIT/arm_board/xclbinutil" "$KIT/arm_board/xbutil" "$root/usr/local/bin/"
 if [ -d "$COMPILER" ]; then  # where the image has its own
     mkdir -p "$root/opt/microblazeel-xilinx-elf"
@@ -64,13 +80,14 @@ if [ -d "$COMPILER" ]; then  # where the image has its own
 fi
 mkdir -p "$site/pynq/overlays/base"
 cp "$BASE/base.bit" "$BASE/base.hwh" "$site/pynq/overlays/base/"
-# pynq asks the processor's name, to know a Zynq from a PC. And pynq 3 keeps what base.hwh says by
-# pickle, which with these two files goes deeper than Python's limit of 1000 calls; with its own
-# file an image's build does just that.
-cat >"$site/board.pth" <<'END'
+# pynq 3 keeps what base.hwh says by pickle, which with these two files goes deeper than Python's
+# limit of 1000 calls; with its own file an image's build does just that.
+echo 'import sys; sys.setrecursionlimit(6000)' >"$site/board.pth"
+if [ -z "$ARM_ROOT" ]; then  # pynq asks the processor's name, to know a Zynq from a PC
+    cat >>"$site/board.pth" <<'END'
 import os, sys; os.uname = lambda real=os.uname(): os.uname_result(tuple(real)[:4] + ("armv7l",))
-import sys; sys.setrecursionlimit(6000)
 END
+fi
 printf 'PYNQ_JUPYTER_NOTEBOOKS=%s\nBOARD=Pynq-Z1\n' "$NOTEBOOKS" >>"$root/etc/environment"
 echo 'xilinx:x:1000:1000::/home/xilinx:/bin/bash' >>"$root/etc/passwd"
 echo 'xilinx:x:1000:' >>"$root/etc/group"

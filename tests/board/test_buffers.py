@@ -1,6 +1,8 @@
 """Buffers as each pynq hands them out and takes them back: a freed buffer is refused, and the
 statistics are true."""
 
+import pytest
+
 SERVED = "served served served TypeError"
 REFUSED = "ValueError ValueError ValueError TypeError"
 # Whether the memory is back after freebuffer(), without the views and copies, without the buffer:
@@ -13,8 +15,13 @@ BACK = {
 }
 
 
+@pytest.mark.arm
 def test_a_freed_buffer_of_xlnk_is_refused(board, release):
-    assert board.python("freed.py", "xlnk").splitlines() == [SERVED, REFUSED, BACK[release]]
+    assert board.python("freed.py", "xlnk").splitlines() == [
+        SERVED,
+        REFUSED,
+        BACK[release.split("-")[0]],
+    ]
     assert board.python("freed.py", "reset").splitlines()[:2] == [SERVED, REFUSED]
 
 

@@ -28,6 +28,7 @@ def test_every_order_over_two_boots(board):
             board.python(load + ".py")
 
 
+@pytest.mark.arm
 def test_the_examples_own_order_where_nothing_was_downloaded(board):
     for state in POWER_UPS:
         board.power_up(state)
@@ -47,6 +48,7 @@ def test_user_xilinx_is_told_to_be_root(board):
     assert [path.read_bytes() for path in board.state_files()] == before
 
 
+@pytest.mark.arm
 def test_install_use_uninstall_leave_the_base_overlay_as_it_was(board):
     board.power_up("operating")
     board.python("tutorial.py")

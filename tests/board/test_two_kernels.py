@@ -20,6 +20,7 @@ PAIRS = {  # what the first does, and the second meanwhile, again and again
     "one killed in a request": ("ask.py", "kernels.py killed"),
     "a cell and the program": ("calls.py", "kernels.py anew"),
 }
+ON_ARM = "two that ask", "the base overlay"
 # What a request may end with in place of an answer. And pynq's downloads write the same file of
 # /lib/firmware, of which the FPGA manager refuses one half, and remove and read the same state
 # file.
@@ -37,7 +38,9 @@ def finished(process):
     return json.loads(out)
 
 
-@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize(
+    "pair", [pytest.param(pair, marks=pytest.mark.arm if pair in ON_ARM else ()) for pair in PAIRS]
+)
 def test_two_kernels(board, pair):
     """Afterwards the board is as it was."""
     first, second = PAIRS[pair]
