@@ -13,8 +13,8 @@ KIT = HERE.parent
 SIZE = "2G"  # of the card: QEMU takes powers of 2; only what is used takes space
 PACKAGES = """
     base-files base-passwd bash coreutils dash debianutils diffutils e2fsprogs findutils grep gzip
-    hostname libc-bin libpam-modules libpam-runtime login make mawk mount ncurses-base openssh-server
-    passwd procps sed sudo tar tzdata util-linux busybox-static
+    hostname libc-bin libpam-modules libpam-runtime login make mawk mount ncurses-base
+    openssh-server passwd procps sed sudo tar tzdata util-linux busybox-static
     python3 python3-cffi python3-coverage python3-ipykernel python3-ipywidgets python3-matplotlib
     python3-nbconvert python3-networkx python3-notebook python3-numpy python3-pandas python3-pip
     python3-psutil python3-pydantic python3-pytest python3-setuptools python3-widgetsnbextension
@@ -27,8 +27,11 @@ SITE = VENV + "/lib/python3.11/site-packages"
 BASE = SITE + "/pynq/overlays/base"
 NOTEBOOKS = "home/xilinx/jupyter_notebooks"
 NOT_NEEDED = "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info"
-# SHA-512 of "xilinx", by `openssl passwd -6`: the stock image's, of user xilinx and of root
-PASSWORD = "$6$board$8wLG9JO3jk7b5LVzClwcYUHvkUFFIkZ5kvTLeXE6uDA9QwQ67z4OAzhg5bCLGafh4zDTlp7t04TrvWrP2U/eM0"
+# of user xilinx and of root, as on the stock image: "xilinx", by `openssl passwd -6 -salt board`
+PASSWORD = (
+    "$6$board$8wLG9JO3jk7b5LVzClwcYUHvkUFFIkZ5kvTLeXE6u"
+    "DA9QwQ67z4OAzhg5bCLGafh4zDTlp7t04TrvWrP2U/eM0"
+)
 USERS = {
     "etc/passwd": "sshd:x:100:65534::/run/sshd:/usr/sbin/nologin\n"
     "xilinx:x:1000:1000::/home/xilinx:/bin/bash\n",

@@ -24,8 +24,8 @@ NAME = "qemu-system-arm"
 OLDEST = 7, 2
 HAS_OFFSET = 8, 1  # memory-backend-file,offset=
 RAM_START, RAM_SIZE = 0x10000000, 0xF0000000
-# CMA has a range, because IOPs reach DDR up to 0x1fffffff. With iomem=relaxed, /dev/mem leads to all
-# that is not Linux's own memory.
+# CMA has a range, because IOPs reach DDR up to 0x1fffffff. With iomem=relaxed, /dev/mem leads to
+# all that is not Linux's own memory.
 LINUX = (
     "mem=256M@0x10000000 mem=640M@0x48000000 cma=64M@0x10000000-0x20000000 iomem=relaxed"
     " console=ttymxc1,115200 panic=1 quiet"

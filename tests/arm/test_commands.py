@@ -61,8 +61,8 @@ def test_doctor(board, installed):
 
 
 def test_hardware_runner(board, installed):
-    """As .github/workflows/test.yml: the notebooks are executed there, and compared. Only those that
-    need a C compiler for the MicroBlaze are left out, by name."""
+    """As .github/workflows/test.yml: the notebooks are executed there, and compared. Only those
+    that need a C compiler for the MicroBlaze are left out, by name."""
     said = board.output(f"cd {KIT} && echo xilinx | sudo -S -p '' make test", timeout=LIMIT)
     assert re.search(r"6_safety\\S*::Cell", said) and " failed" not in said, said
     left_out = re.findall("left out: (.*?),", said)
