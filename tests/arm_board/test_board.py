@@ -1,5 +1,5 @@
 """What `make board` says if it cannot start, and what is left then. `make test-arm` tries that it
-starts.
+starts."""
 
 import os
 import socket
