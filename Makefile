@@ -110,7 +110,8 @@ executed: ## every notebook, executed here and now, into executed/
 lint: ## ruff and shellcheck, as CI runs them
 	$(SETUP) lint
 	@.lint/bin/ruff format --check && .lint/bin/ruff check
-	@.lint/bin/shellcheck $$(git ls-files '*.sh' .ci/run arm_board/initrd_init arm_board/root/usr/local/lib/board)
+	@.lint/bin/shellcheck $$(git ls-files '*.sh' .ci/run arm_board/initrd_init \
+		arm_board/root/usr/local/lib/board)
 	@! git grep -nE '.{101}' -- '*.sh' .ci/run '*.[chS]' '*.ld' '*Makefile'
 
 PYTEST = $(BIN)python3 -m pytest

@@ -1,7 +1,6 @@
 """The fabric of the board: the IOPs of the base overlay over the board's memory, and fabric.ko's
 requests (module/outside.c)."""
 
-import struct
 import threading
 
 from virtual_board.connector import Connector
@@ -29,9 +28,8 @@ class Fabric:
         self._machine, self._lock = None, threading.RLock()
         self._pending = {}  # {base address of an interrupt controller: its inputs, bit by bit}
         self._controllers = {ip.name: ip.base for ip in overlay.ips}
-        (self.base, self.size) = SLCR
         for offset, value in CLOCKS.items():
-            struct.pack_into("<I", self.memory.words.view("u1"), SLCR[0] + offset, value)
+            self.memory.words[(SLCR[0] + offset) // 4] = value
         words = self.memory.words[: FILE_SIZE // 4]
         self._iops = []
         for number, described in enumerate(overlay.iops):
