@@ -26,7 +26,7 @@ class Fabric:
     def __init__(self, overlay, plugged):
         self.memory = SharedMemory(PHYSICAL)
         self._machine, self._lock = None, threading.RLock()
-        self._pending = {}  # {base address of an interrupt controller: its inputs, bit by bit}
+        self._pending = 0  # inputs of the interrupt controller, bit by bit
         self._controllers = {ip.name: ip.base for ip in overlay.ips}
         for offset, value in CLOCKS.items():
             self.memory.words[(SLCR[0] + offset) // 4] = value
@@ -50,11 +50,10 @@ class Fabric:
         # What pynq reads is right nevertheless, because an IOP holds its line until pynq resets it.
         def line(level):
             with self._lock:
-                pending = self._pending.get(base, 0) & ~(1 << number) | level << number
-                self._pending[base] = pending
-                self.memory.words[(base + IPR) // 4] = pending
+                self._pending = self._pending & ~(1 << number) | level << number
+                self.memory.words[(base + IPR) // 4] = self._pending
                 if self._machine:
-                    self._machine.interrupt(any(self._pending.values()))
+                    self._machine.interrupt(bool(self._pending))
 
         return line
 
@@ -70,7 +69,7 @@ class Fabric:
         """Answers the requests of a machine until it ends, is switched off or is restarted. Returns
         which: "ended", "poweroff" or "restart"."""
         self._machine = machine
-        machine.interrupt(any(self._pending.values()))
+        machine.interrupt(bool(self._pending))
         for line in machine.fabric.makefile("rb"):
             what, *numbers = line.decode().split()
             if what in ("poweroff", "restart"):
