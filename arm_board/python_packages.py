@@ -5,8 +5,9 @@ import shutil
 from importlib import metadata
 from pathlib import Path
 
-# pynq, and what Debian does not have of what it imports
-PYNQ = ["pynq", "pynqmetadata", "pynqutils"]
+# pynq, what Debian does not have of what it imports, and a pycparser that it works with: it cannot
+# compile a cell of C with 2.21, which Debian 12 has
+PYNQ = ["pynq", "pynqmetadata", "pynqutils", "pycparser"]
 
 
 def copy(names, folder):

@@ -18,7 +18,7 @@ RELEASE = "3.1.2-arm"
 CC = "arm-linux-gnueabihf-gcc"
 PACKAGES = """
     python3 python3-cffi python3-ipython python3-jsonschema python3-magic python3-nbformat
-    python3-numpy python3-pycparser python3-pydantic python3-setuptools python3-tqdm
+    python3-numpy python3-pydantic python3-setuptools python3-tqdm
 """.split()
 
 
