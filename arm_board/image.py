@@ -21,7 +21,7 @@ PACKAGES = """
     jupyter-notebook
 """.split()  # fmt: skip
 # pure Python, which Debian does not have, or not in the version that fits
-FROM_PYPI = [*python_packages.PYNQ, "nbval", "pycparser", "tqdm"]
+FROM_PYPI = [*python_packages.PYNQ, "nbval", "tqdm"]
 VENV = "usr/local/share/pynq-venv"
 SITE = VENV + "/lib/python3.11/site-packages"
 BASE = SITE + "/pynq/overlays/base"
