@@ -38,4 +38,4 @@ if __name__ == "__main__":
     except BoardError as error:
         sys.exit(f"arm board: {error}")
     except KeyboardInterrupt:
-        sys.exit("arm board: switched off")
+        debian.say("switched off")

@@ -80,8 +80,8 @@ class Board:
                 return
         said = "\n  ".join(self._console)
         raise BoardError(
-            f"The board is {self.state} and not {state} after {seconds} seconds at most; it printed"
-            f" last:\n  {said}\n{self.machine.end()}"
+            f"The board is {self.state}, and not {state} within {seconds} seconds; QEMU said"
+            f" {self.machine.end()}, and the board printed last:\n  {said}"
         )
 
     def wait_for_end(self):

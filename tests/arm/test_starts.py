@@ -7,6 +7,7 @@ import subprocess
 
 from remote import HOST, KIT, NOTEBOOKS, Remote
 
+from arm_board import machine
 from arm_board.board import Board
 from arm_board.machine import SSH
 from conftest import Launcher
@@ -18,11 +19,16 @@ OWN = "# what a student wrote\n"
 
 def test_restart(board, installed):
     """Linux comes up anew, the card is as it was left, and the fabric is empty until boot.py."""
-    before = board.output("cat /proc/sys/kernel/random/boot_id")
+    boot = "cat /proc/sys/kernel/random/boot_id"
+    before = board.output(boot)
     board.as_root(f"echo '{OWN}' > own.py")
     board.run("echo xilinx | sudo -S -p '' reboot")
-    again = "cat /proc/sys/kernel/random/boot_id"
-    assert soon(lambda: board.run(again, timeout=60).stdout.strip() not in ("", before), 900, 1)
+
+    def is_up_again():
+        done = board.run(boot, timeout=60)
+        return done.returncode == 0 and done.stdout.strip() != before
+
+    assert soon(is_up_again, 900, 1)
     assert board.as_root("cat own.py; rm own.py") == OWN.strip()
     board.python("example.py")
 
@@ -80,3 +86,21 @@ def test_two_at_once_and_nothing_is_left(launcher, files):
         second.end(signal.SIGKILL)
     assert all(processes.soon(pid, "XZ") for pid in started)
     assert launcher.process.poll() is None
+
+
+def test_a_machine_that_ends_is_told(files):
+    """As when Linux kills QEMU because memory runs out."""
+    launcher = Launcher()
+    try:
+        assert soon(lambda: "Linux 6" in launcher.said or launcher.process.poll() is not None, 900)
+        (pid,) = [pid for pid in processes.children(launcher.process.pid) if is_the_arm(pid)]
+        os.kill(pid, signal.SIGKILL)
+        assert launcher.process.wait(60) == 1
+        assert "arm board: The board is ended, and not ready" in launcher.said
+    finally:
+        launcher.end()
+
+
+def is_the_arm(pid):
+    with open(f"/proc/{pid}/cmdline") as file:
+        return machine.NAME in file.read()
