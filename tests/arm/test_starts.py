@@ -5,12 +5,12 @@ import os
 import signal
 import subprocess
 
+from launcher import Launcher
 from remote import HOST, KIT, NOTEBOOKS, Remote
 
 from arm_board import machine
 from arm_board.board import Board
 from arm_board.machine import SSH
-from conftest import Launcher
 from helpers import processes
 from helpers.waiting import soon
 
