@@ -17,7 +17,8 @@ class Launcher:
     def __init__(self):
         self.said, self._ready = "", threading.Event()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "arm_board"],
+            # it ends with this process, whatever way that ends
+            ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "arm_board"],
             cwd=str(ROOT),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
