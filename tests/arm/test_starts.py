@@ -42,7 +42,7 @@ def test_a_power_cut_in_an_installation(board, files, folder):
     first = Board(files, card)
     try:
         there = Remote(first.ports[SSH], folder)
-        assert there.answers(900)
+        assert soon(there.answers, 900, 1)
         there.allow_key()
         there.bring_kit()
         there.as_root("make install", KIT)
@@ -63,7 +63,7 @@ def test_a_power_cut_in_an_installation(board, files, folder):
     second = Board(files, card, show=lines.append)
     try:
         there = Remote(second.ports[SSH], folder)
-        assert there.answers(900)
+        assert soon(there.answers, 900, 1)
         assert [line for line in lines if line.startswith("e2fsck: ")], lines
         for path in own:
             assert there.output(f"cat {path}") == OWN.strip()
