@@ -49,6 +49,8 @@ BIN    := $(if $(VENV),$(VENV)/bin/)
 ifneq ($(wildcard /usr/lib/libxrt_core.so),)
 export XILINX_XRT ?= /usr
 endif
+# where the images have the MicroBlaze's compiler; sudo drops their PATH
+export PATH := $(PATH):/opt/microblazeel-xilinx-elf/bin
 # sudo would leave __pycache__ folders that only root can remove.
 export PYTHONDONTWRITEBYTECODE := 1
 # The folder of the notebooks that students run
@@ -70,7 +72,7 @@ LAB =
 
 .DEFAULT_GOAL := help
 .PHONY: help lab run executed doctor lint test test-all test-slow test-long test-images test-board
-.PHONY: test-systems test-browser test-deploy test-container test-hub bench
+.PHONY: test-systems test-browser test-deploy test-container test-hub test-arm bench board
 .PHONY: install uninstall classroom collect report sheets image
 .PHONY: compiler firmware firmware-check edition requirements clean
 
@@ -85,6 +87,11 @@ else
 	@NO_ANSWERS=$(call yes_or_no,ANSWERS,no) exec $(BIN)python3 -B deploy/container/start.py \
 		--in $(call quoted,$(CURDIR)) $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)
 endif
+
+board: ## a board that boots, emulated, with ssh and Jupyter: to try what you do with yours
+	$(PC_ONLY)
+	$(SETUP) kit arm
+	@exec $(BIN)python3 -m arm_board
 
 run: ## the IOP example in the terminal
 	$(SETUP)
@@ -103,7 +110,8 @@ executed: ## every notebook, executed here and now, into executed/
 lint: ## ruff and shellcheck, as CI runs them
 	$(SETUP) lint
 	@.lint/bin/ruff format --check && .lint/bin/ruff check
-	@.lint/bin/shellcheck $$(git ls-files '*.sh' .ci/run)
+	@.lint/bin/shellcheck $$(git ls-files '*.sh' .ci/run arm_board/initrd_init \
+		arm_board/root/usr/local/lib/board)
 	@! git grep -nE '.{101}' -- '*.sh' .ci/run '*.[chS]' '*.ld' '*Makefile'
 
 PYTEST = $(BIN)python3 -m pytest
@@ -125,7 +133,7 @@ test-all: ## what CI runs: the suites below, in under an hour; needs root and De
 	@$(MAKE) --no-print-directory test-board ONLY='2.6.2 or 3.1.2'
 
 # Each suite: the parts of the set-up that it needs, and its command. ONLY=... chooses among tests.
-SUITES := slow images systems hub container browser deploy board long
+SUITES := slow images systems hub container browser deploy board arm long
 $(SUITES:%=test-%):
 	$(PC_ONLY)
 	$(if $(PARTS),$(SETUP) $(PARTS))
@@ -161,6 +169,10 @@ test-deploy: RUN = $(PYTEST) tests -m deploy --timeout=1200 -v $(chosen)
 test-board: ## the kit on a stand-in for a board, under each image's pynq, and on ARM; ONLY=3.0.1
 test-board: PARTS = kit board
 test-board: RUN = $(PYTEST) -c tests/board/pytest.ini tests/board -n 4 --dist worksteal $(chosen)
+
+test-arm: ## a board that boots under an emulator: installer, notebooks, power cuts; needs Debian
+test-arm: PARTS = kit deploy arm
+test-arm: RUN = $(PYTEST) -c tests/arm/pytest.ini tests/arm $(chosen)
 
 test-long: ## what takes too long for CI: ten thousand requests, interrupts at each line
 test-long: PARTS = kit

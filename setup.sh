@@ -3,6 +3,7 @@
 #   kit      the virtual board: QEMU and, in .venv/, Python with the kit's packages
 #   board    make test-board: C compilers, FUSE's library, an emulator of ARM programs; without them
 #            its tests are skipped
+#   arm      make board, test-arm: QEMU's ARM machines, and what the board is built with
 #   browser  make test-browser: Chromium, and what drives it in .browser/
 #   deploy   make classroom: an ssh client, and Ansible in .deploy/
 #   hub      JupyterHub with its proxy in .hub/, and kit, whose packages it uses
@@ -59,6 +60,10 @@ missing() {  # the packages of Debian without which the wanted parts do not work
     fi
     if wanted browser && ! { has chromium && library libatomic.so.1; }; then
         echo chromium libatomic1
+    fi
+    if wanted arm && ! { has qemu-system-arm && has arm-linux-gnueabihf-gcc && has cc &&
+        has fakeroot && has ssh-keygen; }; then
+        echo qemu-system-arm gcc-arm-linux-gnueabihf gcc libc6-dev fakeroot e2fsprogs openssh-client
     fi
     if wanted deploy && ! has ssh; then echo openssh-client; fi
     if ! "$python" -Ic 'import ensurepip, venv' 2>/dev/null && [ -z "$(find_uv)" ]; then

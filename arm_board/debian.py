@@ -17,6 +17,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from . import BoardError
+
 SUITE = "bookworm"  # on every PC: Python 3.11 and a kernel that the board is known to run on
 ARCHITECTURE = "armhf"
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -57,8 +59,8 @@ Dir::Etc::preferencesparts "/dev/null";
 """
 
 
-class DebianError(Exception):
-    """What went wrong and what to do about it, in one sentence."""
+class DebianError(BoardError):
+    """As of BoardError."""
 
 
 REMEDIES = [  # what a program says, and what to do
@@ -137,16 +139,43 @@ def unpack(package, folder):
         raise DebianError(f"{package} is damaged: remove it and try again.")
 
 
+def native():
+    """Debian's name of this PC's own architecture."""
+    return _run("dpkg", ["dpkg", "--print-architecture"]).strip()
+
+
 def compile_python(root, folder):
-    """Compiles the Python files in a folder with the Python of a root, as a package's script does:
-    otherwise each process on the board compiles them again. Does nothing where this PC cannot run
-    ARM programs (Debian's package qemu-user), or where the root has no Python."""
-    python = root / "usr/bin/python3"
-    if python.exists() and shutil.which("qemu-arm"):
-        say("compiling its Python, about a minute")
-        # one process: its workers would outlive it if it is killed
-        command = ["qemu-arm", "-L", root, python, "-Im", "compileall", "-qq", "-x", "/tests?/"]
-        _run("compileall", [*command, "-s", root, "-p", "/", folder])
+    """Compiles the Python files in a folder for the Python of a root, as a package's script does:
+    otherwise each process on the board compiles them again. Does nothing if the root has none.
+
+    Raises:
+        DebianError: as root() does."""
+    with _locked():
+        _compile_python(root, folder, SUITE)
+
+
+def _compile_python(root, folder, suite):
+    found = sorted((root / "usr/bin").glob("python3.[0-9]*"))
+    if not found:
+        return
+    # the same version for this PC's own processor, which is many times faster than an emulator
+    name = found[0].name
+    python = cache() / f"{name}-{native()}"
+    if not python.exists():
+        part = python.with_name(python.name + ".part")
+        part.mkdir()
+        packages = [f"{name}-minimal", f"lib{name}-minimal", f"lib{name}-stdlib"]
+        for package in _fetch("download", packages, native(), suite):
+            unpack(package, part)
+            package.unlink()
+        part.rename(python)
+    say("compiling its Python")
+    # one process: its workers would outlive it if it is killed
+    command = ["env", f"PYTHONHOME={python}/usr", python / "usr/bin" / name, "-S", "-m"]
+    _run(
+        "compileall",
+        [*command, "compileall", "-qq", "-x", "/tests?/", "-s", root, "-p", "/", folder],
+    )
 
 
 def _make(folder, packages, suite):
@@ -167,7 +196,7 @@ def _make(folder, packages, suite):
         for link, target in LINKS.items():
             if (part / link).parent.joinpath(target).exists():
                 (part / link).symlink_to(target)
-        compile_python(part, part / "usr/lib")
+        _compile_python(part, part / "usr/lib", suite)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)  # a full disk has room again
         raise

@@ -73,7 +73,7 @@ exec qemu-arm -cpu cortex-a9 -0 "$0" /usr/bin/python3-arm "$@"
 END
     chmod 755 "$root/usr/bin/python3"
 fi
-cp "$here/xclbinutil" "$here/xbutil" "$root/usr/local/bin/"
+cp "$KIT/arm_board/xclbinutil" "$KIT/arm_board/xbutil" "$root/usr/local/bin/"
 if [ -d "$COMPILER" ]; then  # where the image has its own
     mkdir -p "$root/opt/microblazeel-xilinx-elf"
     mount --bind "$COMPILER" "$root/opt/microblazeel-xilinx-elf"

@@ -1,0 +1,2 @@
+# shellcheck shell=sh
+export BOARD=Pynq-Z1

@@ -1,0 +1,2 @@
+# shellcheck shell=sh
+export XILINX_XRT=/usr

@@ -1,0 +1,106 @@
+"""How a board starts and ends: twice at once, restarted, and with the power cut in the middle of an
+installation."""
+
+import os
+import signal
+import subprocess
+
+from launcher import Launcher
+from remote import HOST, KIT, NOTEBOOKS, Remote
+
+from arm_board import machine
+from arm_board.board import Board
+from arm_board.machine import SSH
+from helpers import processes
+from helpers.waiting import soon
+
+OWN = "# what a student wrote\n"
+
+
+def test_restart(board, installed):
+    """Linux comes up anew, the card is as it was left, and the fabric is empty until boot.py."""
+    boot = "cat /proc/sys/kernel/random/boot_id"
+    before = board.output(boot)
+    board.as_root(f"echo '{OWN}' > own.py")
+    board.run("echo xilinx | sudo -S -p '' reboot")
+
+    def is_up_again():
+        done = board.run(boot, timeout=60)
+        return done.returncode == 0 and done.stdout.strip() != before
+
+    assert soon(is_up_again, 900, 1)
+    assert board.as_root("cat own.py; rm own.py") == OWN.strip()
+    board.python("example.py")
+
+
+def test_a_power_cut_in_an_installation(board, files, folder):
+    """The file system is checked at the next start, no file of a student's is lost, and the same
+    command completes the installation."""
+    card = folder / "card.img"
+    subprocess.run(["cp", "--sparse=always", files / "card.img", card], check=True)
+    own = f"{NOTEBOOKS}/2_iop_example.ipynb", f"{NOTEBOOKS}/own.py"
+    first = Board(files, card)
+    try:
+        there = Remote(first.ports[SSH], folder)
+        assert soon(there.answers, 900, 1)
+        there.allow_key()
+        there.bring_kit()
+        there.as_root("make install", KIT)
+        for path in own:
+            there.as_root(f"echo '{OWN}' > {path} && sync", KIT)
+        there.as_root("rm -rf [013-9]* iop && sync")
+        installing = subprocess.Popen(
+            [*there.ssh, HOST, f"cd {KIT} && echo xilinx | sudo -S -p '' make install"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        manifest = f"grep -q coming {NOTEBOOKS}/.pynq_tutorial.json"
+        soon(lambda: there.run(manifest).returncode == 0 or installing.poll() is not None, 600)
+    finally:
+        os.kill(first.machine.pid, signal.SIGKILL)
+        first.close()
+    installing.wait(900)
+    lines = []
+    second = Board(files, card, show=lines.append)
+    try:
+        there = Remote(second.ports[SSH], folder)
+        assert soon(there.answers, 900, 1)
+        assert [line for line in lines if line.startswith("e2fsck: ")], lines
+        for path in own:
+            assert there.output(f"cat {path}") == OWN.strip()
+        there.as_root("make install", KIT)
+        assert "nothing to change" in there.as_root("make install", KIT)
+        there.python("example.py")
+    finally:
+        second.close()
+        card.unlink()
+
+
+def test_two_at_once_and_nothing_is_left(launcher, files):
+    """Of a board whose launcher is killed, no process stays; the other one goes on."""
+    second = Launcher()
+    try:
+        assert second.wait()[0] != launcher.wait()[0]
+        started = processes.children(second.process.pid)
+        assert len(started) >= 1
+    finally:
+        second.end(signal.SIGKILL)
+    assert all(processes.soon(pid, "XZ") for pid in started)
+    assert launcher.process.poll() is None
+
+
+def test_a_machine_that_ends_is_told(files):
+    """As when Linux kills QEMU because memory runs out."""
+    launcher = Launcher()
+    try:
+        assert soon(lambda: "Linux 6" in launcher.said or launcher.process.poll() is not None, 900)
+        (pid,) = [pid for pid in processes.children(launcher.process.pid) if is_the_arm(pid)]
+        os.kill(pid, signal.SIGKILL)
+        assert launcher.process.wait(60) == 1
+        assert "arm board: The board is ended, and not ready" in launcher.said
+    finally:
+        launcher.end()
+
+
+def is_the_arm(pid):
+    with open(f"/proc/{pid}/cmdline") as file:
+        return machine.NAME in file.read()
