@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
-/* /dev/pynq-buffer: each time that it is opened, one buffer of contiguous memory, which ends with the
-   last mapping of it. pyxrt.py uses it as pynq's allocate() does XRT's driver. */
+/* /dev/pynq-buffer: each time that it is opened, one buffer of contiguous memory, which ends with
+   the last mapping of it. pyxrt.py uses it as pynq's allocate() does XRT's driver. */
 #include <linux/dma-mapping.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>

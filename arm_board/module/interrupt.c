@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
-/* /dev/uio0, named "fabric": the interrupt of the fabric's interrupt controller. As the kernel's own
-   uio_pdrv_genirq, which Debian leaves out: the interrupt is off from when it is raised until
+/* /dev/uio0, named "fabric": the interrupt of the fabric's interrupt controller. As the kernel's
+   own uio_pdrv_genirq, which Debian leaves out: the interrupt is off from when it is raised until
    somebody writes 1 to the file. */
 #include <linux/interrupt.h>
 #include <linux/irqdomain.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
-/* fabric.ko: what a Zynq has and the emulated machine lacks, as far as pynq uses it. Debian's kernel
-   is not configured for a Zynq, and the machine is an i.MX6, so all of it is here:
+/* fabric.ko: what a Zynq has and the emulated machine lacks, as far as pynq uses it. Debian's
+   kernel is not configured for a Zynq, and the machine is an i.MX6, so all of it is here:
 
    outside.c    a serial line to the program that has the fabric, arm_board/fabric.py
    manager.c    /sys/class/fpga_manager/fpga0

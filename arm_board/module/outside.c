@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
 /* The line to the program outside that has the fabric: UART3 of the i.MX6 (IMX6DQRM, chapter 64),
-   which sabrelite's device tree leaves alone. A request is a line of text, its answer one character.
-   The board is switched off and restarted this way, too. */
+   which sabrelite's device tree leaves alone. A request is a line of text, its answer one
+   character. The board is switched off and restarted this way, too. */
 #include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/mutex.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
-/* The Zynq's GPIO chip, in Linux's numbers 906 to 1023: 54 pins of the chip (MIO), which lead nowhere
-   here, and 64 to the fabric (EMIO), as the resets of the IOPs. */
+/* The Zynq's GPIO chip, in Linux's numbers 906 to 1023: 54 pins of the chip (MIO), which lead
+   nowhere here, and 64 to the fabric (EMIO), as the resets of the IOPs. */
 #include <linux/bitmap.h>
 #include <linux/gpio/driver.h>
 

@@ -4,7 +4,7 @@ power-up, is a parameter or a loop."""
 
 from pathlib import Path
 
-import arm
+import arm_python
 import pytest
 
 import board as stand_in
@@ -13,7 +13,7 @@ from helpers.base_overlay import STOCK
 from systems import images
 
 # pynq's; image v2.5 has 2.5.4, with the same classes as 2.6.2
-RELEASES = [*sorted({release for release, _, _ in images.IMAGES}), arm.RELEASE]
+RELEASES = [*sorted({release for release, _, _ in images.IMAGES}), arm_python.RELEASE]
 
 
 def pytest_collection_modifyitems(config, items):
@@ -21,7 +21,8 @@ def pytest_collection_modifyitems(config, items):
     others = [
         item
         for item in items
-        if item.callspec.params["release"] == arm.RELEASE and not item.get_closest_marker("arm")
+        if item.callspec.params["release"] == arm_python.RELEASE
+        and not item.get_closest_marker("arm")
     ]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
@@ -35,13 +36,13 @@ def release(request):
 @pytest.fixture(scope="session")
 def arm_root(release):
     """The ARM Python and its libraries, or None for this machine's own Python."""
-    if release != arm.RELEASE:
+    if release != arm_python.RELEASE:
         return None
-    missing = stand_in.missing() or arm.missing()
+    missing = stand_in.missing() or arm_python.missing()
     if missing:
         pytest.skip(missing)
     try:
-        return arm.root()
+        return arm_python.root()
     except DebianError as error:
         pytest.skip(f"the board stand-in with an ARM Python cannot be made. {error}")
 
@@ -50,7 +51,7 @@ def arm_root(release):
 def environment(release, arm_root):
     """The folder of the environment with that pynq, which `make test-images` shares."""
     if arm_root:
-        return arm.environment(arm_root)
+        return arm_python.environment(arm_root)
     ways = [(version, pins) for of, version, pins in images.IMAGES if of == release]
     found = [(*way, images.find_python(way[0])) for way in ways]
     found = [way for way in found if way[2]]
@@ -64,7 +65,7 @@ def library(arm_root):
     missing = stand_in.missing()
     if missing:
         pytest.skip(missing)
-    return stand_in.build_library(arm.CC if arm_root else "cc")
+    return stand_in.build_library(arm_python.CC if arm_root else "cc")
 
 
 @pytest.fixture(scope="session")
