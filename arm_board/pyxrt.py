@@ -7,7 +7,7 @@ import mmap
 import os
 import struct
 
-ALLOCATE, TO_MEMORY, FROM_MEMORY = 0xC00C5001, 0x5002, 0x5003  # buffers.c has the same
+ALLOCATE, FLUSH, INVALIDATE = 0xC00C5001, 0x5002, 0x5003  # buffers.c has the same
 
 xrt_info_device = enum.Enum(
     "xrt_info_device",
@@ -62,5 +62,5 @@ class bo:
         return memoryview(self._mapped)
 
     def sync(self, direction, size=None, offset=0):
-        to_memory = direction == xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE
-        fcntl.ioctl(self._file, TO_MEMORY if to_memory else FROM_MEMORY)
+        flush = direction == xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE
+        fcntl.ioctl(self._file, FLUSH if flush else INVALIDATE)

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
 /* /dev/pynq-buffer: each time that it is opened, one buffer of contiguous memory, which ends with
-   the last mapping of it. pyxrt.py uses it as pynq's allocate() does XRT's driver. */
+   the last mapping of it. pyxrt.py uses it as pynq's allocate() does XRT's driver.
+
+   The emulator has no caches. A cacheable buffer has memory of its own for the CPU, which stands for
+   a cache that forgets nothing by itself, so that a program that forgets to flush is found out. */
 #include <linux/dma-mapping.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 
 #include "fabric.h"
 
@@ -15,15 +19,15 @@ struct request {
 	__u32 address;  /* the answer */
 };
 #define ALLOCATE _IOWR('P', 1, struct request)
-#define TO_MEMORY _IO('P', 2)  /* the CPU's cache */
-#define FROM_MEMORY _IO('P', 3)
+#define FLUSH _IO('P', 2)
+#define INVALIDATE _IO('P', 3)
 
 struct buffer {
 	struct mutex lock;
 	size_t bytes;  /* 0: not allocated */
 	dma_addr_t address;
-	void *coherent;  /* or */
-	struct page *cacheable;
+	void *memory;
+	void *cache;  /* NULL: not cacheable */
 };
 
 static struct device *of;
@@ -43,11 +47,9 @@ static int release(struct inode *inode, struct file *file)
 {
 	struct buffer *buffer = file->private_data;
 
-	if (buffer->cacheable)
-		dma_free_pages(of, buffer->bytes, buffer->cacheable, buffer->address,
-			       DMA_BIDIRECTIONAL);
-	else if (buffer->bytes)
-		dma_free_coherent(of, buffer->bytes, buffer->coherent, buffer->address);
+	vfree(buffer->cache);
+	if (buffer->bytes)
+		dma_free_coherent(of, buffer->bytes, buffer->memory, buffer->address);
 	kfree(buffer);
 	return 0;
 }
@@ -58,14 +60,17 @@ static int allocate(struct buffer *buffer, struct request *request)
 
 	if (!bytes || buffer->bytes)
 		return -EINVAL;
-	if (request->cacheable)
-		buffer->cacheable = dma_alloc_pages(of, bytes, &buffer->address, DMA_BIDIRECTIONAL,
-						    GFP_KERNEL | __GFP_NOWARN);
-	else
-		buffer->coherent = dma_alloc_coherent(of, bytes, &buffer->address,
-						      GFP_KERNEL | __GFP_NOWARN);
-	if (!buffer->cacheable && !buffer->coherent)
+	if (request->cacheable) {
+		buffer->cache = vmalloc_user(bytes);
+		if (!buffer->cache)
+			return -ENOMEM;
+	}
+	buffer->memory = dma_alloc_coherent(of, bytes, &buffer->address, GFP_KERNEL | __GFP_NOWARN);
+	if (!buffer->memory) {
+		vfree(buffer->cache);
+		buffer->cache = NULL;
 		return -ENOMEM;
+	}
 	buffer->bytes = bytes;
 	request->address = buffer->address;
 	return 0;
@@ -87,13 +92,13 @@ static long control(struct file *file, unsigned int command, unsigned long argum
 		if (!error && copy_to_user((void __user *)argument, &request, sizeof(request)))
 			error = -EFAULT;
 		break;
-	case TO_MEMORY:
-		if (buffer->cacheable)
-			dma_sync_single_for_device(of, buffer->address, buffer->bytes, DMA_TO_DEVICE);
+	case FLUSH:
+		if (buffer->cache)
+			memcpy(buffer->memory, buffer->cache, buffer->bytes);
 		break;
-	case FROM_MEMORY:
-		if (buffer->cacheable)
-			dma_sync_single_for_cpu(of, buffer->address, buffer->bytes, DMA_FROM_DEVICE);
+	case INVALIDATE:
+		if (buffer->cache)
+			memcpy(buffer->cache, buffer->memory, buffer->bytes);
 		break;
 	default:
 		error = -ENOTTY;
@@ -106,11 +111,11 @@ static int map(struct file *file, struct vm_area_struct *area)
 {
 	struct buffer *buffer = file->private_data;
 
-	if (buffer->cacheable)
-		return dma_mmap_pages(of, area, buffer->bytes, buffer->cacheable);
 	if (!buffer->bytes)
 		return -EINVAL;
-	return dma_mmap_coherent(of, area, buffer->coherent, buffer->address, buffer->bytes);
+	if (buffer->cache)
+		return remap_vmalloc_range(area, buffer->cache, 0);
+	return dma_mmap_coherent(of, area, buffer->memory, buffer->address, buffer->bytes);
 }
 
 static const struct file_operations operations = {
