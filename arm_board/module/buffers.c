@@ -2,8 +2,9 @@
 /* /dev/pynq-buffer: each time that it is opened, one buffer of contiguous memory, which ends with
    the last mapping of it. pyxrt.py uses it as pynq's allocate() does XRT's driver.
 
-   The emulator has no caches. A cacheable buffer has memory of its own for the CPU, which stands for
-   a cache that forgets nothing by itself, so that a program that forgets to flush is found out. */
+   The emulator has no caches. A cacheable buffer has memory of its own for the CPU, which stands
+   for a cache that forgets nothing by itself, so that a program that forgets to flush is found
+   out. */
 #include <linux/dma-mapping.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
