@@ -85,6 +85,11 @@ class IopLock:
 
     def __init__(self, path, address, name):
         self._path, self._address, self._name = path, address, name
+        self._take_it, self._give_back = (
+            # struct flock64, the same on a board's 32 bits: l_type, l_whence, l_start, l_len, l_pid
+            struct.pack("hhqqi4x", kind, os.SEEK_SET, address, IOP_BYTES, 0)
+            for kind in (fcntl.F_WRLCK, fcntl.F_UNLCK)
+        )
         self._open()
 
     def _open(self):
@@ -113,18 +118,13 @@ class IopLock:
 
     def _take(self):
         try:
-            self._set(fcntl.F_WRLCK)
+            fcntl.fcntl(self._number, F_OFD_SETLK, self._take_it)
             return True
         except BlockingIOError:
             return False
 
     def __exit__(self, *error):
-        self._set(fcntl.F_UNLCK)
-
-    def _set(self, kind):
-        # struct flock64, the same on a board's 32 bits: l_type, l_whence, l_start, l_len, l_pid
-        flock = struct.pack("hhqqi4x", kind, os.SEEK_SET, self._address, IOP_BYTES, 0)
-        fcntl.fcntl(self._number, F_OFD_SETLK, flock)
+        fcntl.fcntl(self._number, F_OFD_SETLK, self._give_back)
 
 
 class Downloads:
@@ -133,10 +133,12 @@ class Downloads:
     def __init__(self):
         self._count, self._process = 1, None
         self._unread = bytearray(4)
+        # asked once, because each request asks twice for the last download
+        self._is_shared = os.path.exists(FPGA_MANAGER)
 
     def last(self):
         """A value that changes with each download."""
-        if not os.path.exists(FPGA_MANAGER):  # the board belongs to this process
+        if not self._is_shared:  # the board belongs to this process
             return PL.timestamp
         if self._process != os.getpid():  # a forked child shares its parent's open files
             self._one_at_a_time = threading.Lock()  # or two threads would count an event twice
