@@ -3,7 +3,7 @@ requests (module/outside.c)."""
 
 import threading
 
-from virtual_board.connector import Connector
+from virtual_board.connector import wiring_of
 from virtual_board.iop import Iop
 from virtual_board.memory import CLOCKS, SLCR, SharedMemory
 from virtual_board.microblaze.mmu import FILE_SIZE, IopMemory
@@ -34,7 +34,7 @@ class Fabric:
         self._iops = []
         for number, described in enumerate(overlay.iops):
             memory = IopMemory(self.memory.file, words, number, described.memory.base)
-            wiring = Connector(self, described.connector).wiring
+            wiring = wiring_of(described.connector)
             if described.connector in plugged:
                 wiring.plug(plugged[described.connector])
             interrupt = self._interrupt_of(described)

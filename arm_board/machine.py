@@ -6,10 +6,8 @@ Its RAM begins at RAM_START. Linux gets parts of it (LINUX), so that what a Zynq
 addresses, such as the memories of IOPs, is memory of the same file, in which an offset is the
 physical address."""
 
-import ctypes
 import json
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -109,7 +107,6 @@ class Machine:
 
     def __init__(self, memory, files, disk, keep=False, ports=None):
         program = find()
-        libc = ctypes.CDLL(None)  # loaded before the fork
         backend = f"memory-backend-file,id=ram,size={RAM_SIZE},share=on,mem-path=/dev/fd/{memory}"
         environment = qemu.environment(program)
         if qemu.version(program)[:2] >= HAS_OFFSET:
@@ -120,21 +117,9 @@ class Machine:
         far = {name: pair[1].fileno() for name, pair in pairs.items()}
         self._said = tempfile.TemporaryFile("w+")
         words = command(program, files, disk, keep, ports or {}, backend, far)
-
-        def die_with_parent():
-            libc.prctl(qemu.PR_SET_PDEATHSIG, signal.SIGKILL)
-
+        descriptors = [memory, *far.values()]
         try:
-            self._process = subprocess.Popen(
-                words,
-                env=environment,
-                pass_fds=[memory, *far.values()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._said,
-                start_new_session=True,  # Ctrl-C in the terminal is for Python alone
-                preexec_fn=die_with_parent,
-            )
+            self._process = qemu.start(words, environment, descriptors, self._said)
         except (OSError, subprocess.SubprocessError) as error:
             raise BoardError(f"{program} cannot be started: {error}.") from None
         finally:

@@ -10,6 +10,14 @@ PULLED_UP = {"pmoda": 0b11001100, "pmodb": 0b11001100, "rpi": 0b11001100}
 ANALOG = {"arduino": ("A0", "A1", "A2", "A3", "A4", "A5")}
 
 
+def wiring_of(name):
+    """A new Wiring, with the pins of a connector.
+
+    Args:
+        name: In description.CONNECTORS."""
+    return Wiring(name, CONNECTORS[name], PULLED_UP.get(name, 0), ANALOG.get(name, ()))
+
+
 class Connector:
     """A connector of the board. Any thread may call any method.
 
@@ -23,7 +31,7 @@ class Connector:
 
     def __init__(self, board, name):
         self._board, self.name, self.pins = board, name, CONNECTORS[name]
-        self.wiring = Wiring(name, self.pins, PULLED_UP.get(name, 0), ANALOG.get(name, ()))
+        self.wiring = wiring_of(name)
 
     def __repr__(self):
         names = ", ".join(type(device).__name__ for device in self.plugged())

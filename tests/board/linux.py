@@ -33,13 +33,12 @@ import numpy as np
 
 from helpers.waiting import soon
 from virtual_board import description
-from virtual_board.connector import PULLED_UP
+from virtual_board.connector import wiring_of
 from virtual_board.memory import DDR_SIZE, PAGE
 from virtual_board.microblaze.mmu import FILE_SIZE, IopMemory
 from virtual_board.microblaze.owner import MicroBlaze
 from virtual_board.peripherals import Peripherals
 from virtual_board.pmods import Tmp2
-from virtual_board.wiring import Wiring
 
 PHYSICAL = 1 << 32  # bytes: what a Zynq's 32-bit addresses reach
 # by the name in base.hwh; iop1 of the tutorial's overlay is the first of them
@@ -160,11 +159,7 @@ class Fabric:
         self.microblazes = []
         for number, iop in enumerate(described()):
             memory = IopMemory(self._memory.file, self._memory.words, number, iop.memory.base)
-            wiring = Wiring(
-                iop.connector,
-                description.CONNECTORS[iop.connector],
-                PULLED_UP.get(iop.connector, 0),
-            )
+            wiring = wiring_of(iop.connector)
             if not number:
                 wiring.plug(Tmp2())
             peripherals = Peripherals(iop, memory.words, wiring, lambda level: None)

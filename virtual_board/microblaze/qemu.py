@@ -130,6 +130,35 @@ def cpu_seconds(pid):
     return time.clock_gettime(~pid << 3 | 2)
 
 
+def start(words, variables, descriptors, said):
+    """Starts a QEMU; returns its subprocess.Popen. Linux ends it when the thread that calls this
+    ends.
+
+    Args:
+        words: The command line, as a list.
+        variables: As of environment().
+        descriptors: Those that it inherits.
+        said: Where its standard error goes, as for Popen.
+
+    Raises:
+        OSError, subprocess.SubprocessError: It cannot be started."""
+    libc = ctypes.CDLL(None)  # loaded before the fork
+
+    def die_with_parent():
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    return subprocess.Popen(
+        words,
+        env=variables,
+        pass_fds=descriptors,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=said,
+        start_new_session=True,  # Ctrl-C in the terminal is for Python alone
+        preexec_fn=die_with_parent,
+    )
+
+
 class Qemu:
     """A running QEMU, whose processor stands at its reset address. QemuError if it does not start.
     memory: an IopMemory (mmu.py).
@@ -151,25 +180,14 @@ class Qemu:
                 f"The virtual board needs {NAMES[0]}, which is not installed: {GET_QEMU}."
             )
         self.connection, far_end = socket.socketpair()
-        libc = ctypes.CDLL(None)
         self._said = os.memfd_create("qemu-says")  # unlike a pipe, it never gets full
-
-        def die_with_parent():
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
         with far_end:
             path, debug = f"/dev/fd/{memory.file}", far_end.fileno()
             try:
-                self._process = subprocess.Popen(
-                    command(program, memory, path, debug),
-                    env=environment(program),
-                    pass_fds=[memory.file, debug],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=self._said,
-                    start_new_session=True,  # Ctrl-C in the terminal is for Python alone
-                    preexec_fn=die_with_parent,
-                )
+                words = command(program, memory, path, debug)
+                descriptors = [memory.file, debug]
+                self._process = start(words, environment(program), descriptors, self._said)
             except (OSError, subprocess.SubprocessError) as error:
                 self.connection.close()
                 os.close(self._said)
