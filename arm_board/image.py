@@ -96,6 +96,7 @@ def furnish(root):
     python_packages.copy(FROM_PYPI, root / SITE)
     for name, place in {
         "pyxrt.py": SITE,
+        "xrt_buffer.py": SITE,
         "xclbinutil": "usr/local/bin",
         "xbutil": "usr/local/bin",
     }.items():

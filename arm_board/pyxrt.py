@@ -1,13 +1,9 @@
-"""XRT's own Python module on the board, over fabric.ko's buffers (module/buffers.c): as much of it
-as pynq 3.1 calls."""
+"""XRT's own Python module, as much of it as pynq 3.1 calls, for the emulated board and for the
+tests' stand-in. What a buffer is differs between them: each has its xrt_buffer.py beside this."""
 
 import enum
-import fcntl
-import mmap
-import os
-import struct
 
-ALLOCATE, FLUSH, INVALIDATE = 0xC00C5001, 0x5002, 0x5003  # buffers.c has the same
+from xrt_buffer import Buffer
 
 xrt_info_device = enum.Enum(
     "xrt_info_device",
@@ -33,34 +29,12 @@ class device:
         return b"uuid"
 
 
-class bo:
-    """A buffer. Its memory is free when this and the last array over it are gone."""
-
+class bo(Buffer):
     flags = enum.IntEnum("flags", [("normal", 0), ("cacheable", 1 << 24)])
 
     def __init__(self, device, size, flags, group):
-        self._size, cacheable = size, bool(flags & bo.flags.cacheable)
-        self._file = os.open("/dev/pynq-buffer", os.O_RDWR | os.O_CLOEXEC)
-        try:
-            answer = fcntl.ioctl(self._file, ALLOCATE, struct.pack("<3I", size, cacheable, 0))
-        except OSError as error:
-            raise RuntimeError(f"failed to allocate userptr bo: {error.strerror}") from None
-        self._address = struct.unpack("<3I", answer)[2]
-        self._mapped = mmap.mmap(self._file, size)
-
-    def __del__(self):
-        if hasattr(self, "_file"):
-            os.close(self._file)
-
-    def size(self):
-        return self._size
-
-    def address(self):
-        return self._address
-
-    def map(self):
-        return memoryview(self._mapped)
+        super().__init__(size, bool(flags & bo.flags.cacheable))
 
     def sync(self, direction, size=None, offset=0):
         flush = direction == xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE
-        fcntl.ioctl(self._file, FLUSH if flush else INVALIDATE)
+        self.synchronise(flush, self.size() if size is None else size, offset)

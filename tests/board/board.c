@@ -1,6 +1,6 @@
 /* What a PYNQ-Z1 has between pynq and the hardware, over the board stand-in of linux.py:
 
-   - XRT's C interface, as pynq 2.7 and 3.0 call it (libxrt_core.so), and pyxrt.py for 3.1
+   - XRT's C interface, as pynq 2.7 and 3.0 call it (libxrt_core.so), and arm_board/pyxrt.py for 3.1
    - the Xlnk driver's library, as pynq up to 2.6 calls it (libcma.so)
 
    Buffers are handed out by linux.py, which is asked over a socket. As with a driver, a process's

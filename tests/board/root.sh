@@ -56,7 +56,7 @@ case $RELEASE in
     printf 'export XILINX_XRT=/usr\n' >"$root/etc/profile.d/xrt_setup.sh"
     printf 'source %s/bin/activate\n' "$PYTHON_AT" >"$root/etc/profile.d/pynq_venv.sh"
     cp "$LIBRARY" "$root/usr/lib/libxrt_core.so"
-    cp "$here/pyxrt.py" "$site/" ;;
+    cp "$KIT/arm_board/pyxrt.py" "$here/xrt_buffer.py" "$site/" ;;
 esac
 if [ -n "$ARM_ROOT" ]; then
     # At their own paths, and in the place of this machine's Python. Python finds its packages by
