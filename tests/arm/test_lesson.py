@@ -5,9 +5,7 @@ import json
 
 from remote import OF_THE_STAND_IN
 
-# as on the stand-in (tests/board/test_buffers.py)
-SERVED = "served served served TypeError"
-REFUSED = "ValueError ValueError ValueError TypeError"
+from helpers.freed import REFUSED, SERVED
 
 
 def test_the_lesson_in_its_own_order(board, installed):

@@ -3,8 +3,8 @@ statistics are true."""
 
 import pytest
 
-SERVED = "served served served TypeError"
-REFUSED = "ValueError ValueError ValueError TypeError"
+from helpers.freed import REFUSED, SERVED
+
 # Whether the memory is back after freebuffer(), without the views and copies, without the buffer:
 # in 2.6 the last view gives it back, in 3.1 the last view or copy. 3.1 takes two pages at least.
 BACK = {
