@@ -1,5 +1,6 @@
 """The inside of an IOP: the peripherals of its MicroBlaze, made from the overlay's description."""
 
+import bisect
 import functools
 import re
 
@@ -7,17 +8,18 @@ from .ip import OF_AN_IOP, Gpio, IoSwitch, Timer, UartLite, Xadc
 from .memory import DDR_END, SIZE
 from .messages import tell
 
-REPORT = re.compile(rb";(r?)watch:([0-9a-f]+)")
+REPORT = re.compile(rb";rwatch:([0-9a-f]+)")
+PAGE = 0x10000  # bytes, of which the MMU says who may read them
 
 
 class Peripherals:
-    """An IOP's peripherals, and the watchpoints that tell them what the processor does. Only the
-    thread that speaks with QEMU may call methods; any thread may look at a peripheral's state, such
-    as peripherals["timer"].pwm.
+    """An IOP's peripherals, and what they are told of the program's accesses. Only the thread that
+    speaks with QEMU may call methods; any thread may look at a peripheral's state, such as
+    peripherals["timer"].pwm.
 
-    QEMU stops after an access to a watched word, and reports the address at which the watchpoint
-    begins. So there is one watchpoint for each register that does something, and the instruction
-    need not be known.
+    The program asks for each access, save for reads of the pages that `readable` has. There it is
+    stopped after those that do something, by `watchpoints`. That takes longer, but a program that
+    looks at other registers again and again may run, and sleep.
 
     Args:
         described: What the overlay's description says of the IOP: a description.Iop.
@@ -25,45 +27,62 @@ class Peripherals:
         wiring: Where its pins and buses lead: a Wiring.
         raised: A function that takes the level of the interrupt line to Linux.
 
+    readable: addresses of 64 KB each, where the program need not ask to read
+    watchpoints: [(address, bytes) of what the program is stopped after a read of, ...]
     serving: whether a program uses a peripheral, or something is plugged in that it will use; any
         thread may read it, and the board sets it when it plugs something in"""
 
     def __init__(self, described, words, wiring, raised):
         self.described, self.wiring, self.raised = described, wiring, raised
         self.serving = False
+        self._words = memoryview(words)
+        self._bytes = self._words.cast("B")
         self._told = set()
-        # (whether it is a read, address where it begins): (length in bytes, the function to call)
-        self._served = {}
+        self._reads, self._writes = {}, {}  # by address: what an access calls
+        self.readable, self.watchpoints = [], []
+        # addresses in order, and for what is from each on: a function that tells that it is memory,
+        # or None
+        self._starts, self._tells = [], []
         self._models = {}  # by name without the IOP's
         self._keep_state, self._reset_with_iop = [], []
         self._of_pins = []  # the GPIOs behind an IO switch
         for ip in described.ips:
             model = OF_AN_IOP.get(ip.kind)
             if model is None:
-                is_there = f"the overlay has {ip.name} ({ip.vlnv}), and the virtual board"
-                self._watch_whole(ip.base, ip.base + ip.size, is_there + " nothing but memory")
                 continue
             name = ip.name[len(described.name) + 1 :]
             made = self._models[name] = model.of(ip, words, self)
             if isinstance(made, Gpio) and self.is_switched(ip):
                 self._of_pins.append(made)
+            self._serve(ip, made)
             (self._reset_with_iop if ip.reset_with_iop else self._keep_state).append(made)
         # first, because a GPIO that is reset asks which pins are its own
         self._reset_with_iop.sort(key=lambda model: not isinstance(model, IoSwitch))
         self._switches, self._timers = self._those(IoSwitch), self._those(Timer)
-        for model in self._models.values():
-            self._watch(model)
-        self._watch_gaps()
+        self._find_memory()
         self.configure()
 
     def __getitem__(self, name):
         """The model of a peripheral, by its name in the IOP, such as "timer"."""
         return self._models[name]
 
-    @property
-    def watchpoints(self):
-        """[(whether for reads or else for writes, address, length in bytes), ...]"""
-        return [(read, address, length) for (read, address), (length, _) in self._served.items()]
+    def load(self, address, size):
+        """The program's read of 1, 2 or 4 bytes, which it asks for. Returns the value."""
+        if size == 4 and not address & 3:
+            value = self._words[address >> 2]
+        else:
+            value = int.from_bytes(self._bytes[address : address + size], "little")
+        self._accessed(self._reads, address)
+        return value
+
+    def store(self, address, size, value):
+        """The program's write of 1, 2 or 4 bytes: the lowest of the value."""
+        if size == 4 and not address & 3:
+            self._words[address >> 2] = value
+        else:
+            value &= 2 ** (8 * size) - 1
+            self._bytes[address : address + size] = value.to_bytes(size, "little")
+        self._accessed(self._writes, address)
 
     def serve(self, report):
         """Handles a stop of the processor. report: QEMU's. Returns whether the stop was at one of
@@ -71,9 +90,14 @@ class Peripherals:
         found = REPORT.search(report)
         if found is None:
             return False
-        self.serving = True
-        self._served[found.group(1) == b"r", int(found.group(2), 16)][1]()
+        self._accessed(self._reads, int(found.group(1), 16))
         return True
+
+    def _accessed(self, served, address):
+        self.serving = True
+        function = served.get(address & ~3) or self._tells[bisect.bisect(self._starts, address) - 1]
+        if function is not None:
+            function()
 
     def configure(self):
         """To be called when the bitstream is loaded: resets everything."""
@@ -170,39 +194,43 @@ class Peripherals:
             gpio.refresh()
         self.pwm_changed()
 
-    def _watch(self, model):
+    def _serve(self, ip, model):
+        """Has a model told what it wants to know."""
+
         def on_write(offset):
             model.written(offset, model[offset])
             if model in self._of_pins:
                 self.wiring.wrote()
 
-        def serve(read, offset, function):
-            served = functools.partial(function, offset)
-            self._served[read, model.base + offset] = 4, served
-
         for offset in model.WRITTEN:
-            serve(False, offset, on_write)
+            self._writes[model.base + offset] = functools.partial(on_write, offset)
         for offset in model.READ:
-            serve(True, offset, model.was_read)
+            self._reads[model.base + offset] = functools.partial(model.was_read, offset)
+        if not model.ASKS_TO_READ and not ip.base % PAGE and ip.size >= PAGE:
+            self.readable.append(ip.base)
+            self.watchpoints += [(model.base + offset, 4) for offset in model.READ]
 
-    def _watch_gaps(self):
-        """Watches the addresses between the peripherals."""
+    def _find_memory(self):
+        """Notes where there is no model, but memory."""
         nothing, start = "the virtual board has nothing but memory", DDR_END
-        for ip in self.described.ips:
-            self._watch_whole(start, ip.base, nothing)
-            start = ip.base + ip.size
-        self._watch_whole(start, SIZE, nothing)
+        for ip in sorted(self.described.ips, key=lambda ip: ip.base):
+            end = ip.base + ip.size
+            self._note(start, ip.base, nothing)
+            there = f"the overlay has {ip.name} ({ip.vlnv}), and {nothing}"
+            self._note(ip.base, end, None if ip.kind in OF_AN_IOP else there)
+            start = end
+        self._note(start, SIZE, nothing)
 
-    def _watch_whole(self, start, end, is_there):
+    def _note(self, start, end, there):
         if start < end:
-            told = functools.partial(self._tell_it_is_memory, start, end, is_there)
-            for read in False, True:
-                self._served[read, start] = end - start, told
+            tell = there and functools.partial(self._tell_it_is_memory, start, end, there)
+            self._starts.append(start)
+            self._tells.append(tell)
 
-    def _tell_it_is_memory(self, start, end, is_there):
+    def _tell_it_is_memory(self, start, end, there):
         if start not in self._told:
             self._told.add(start)
             tell(
                 f"The program of {self.described.name} uses an address from {start:#x} to"
-                f" {end - 1:#x}, where {is_there}.\n"
+                f" {end - 1:#x}, where {there}.\n"
             )

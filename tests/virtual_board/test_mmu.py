@@ -1,72 +1,18 @@
 """Two IOPs over one file of memory, each in a QEMU of its own: DDR is common, and nothing that one
 of them does reaches what is the other's."""
 
-import mmap
-import os
-
-import numpy as np
 import pytest
 
-from helpers.waiting import soon
+from helpers.iops import BRAMS, PART, RESULT, Machine, put, wide
 from virtual_board.memory import DDR_WINDOW
 from virtual_board.microblaze import mmu
-from virtual_board.microblaze.qemu import Qemu
 
-STAY = 0xB8000000  # bri 0
-RESULT, DONE = 0xF010, 0xF014
 NOP = 0x80000000  # or r0, r0, r0
-BRAMS = 0x40000000, 0x40010000  # in one page of 16 MB
 # where the second IOP's memory, peripherals and reset code are in the file
-PART = mmu.PARTS + mmu.PART_SIZE
 OF_THE_OTHER = [BRAMS[1], PART + mmu.PERIPHERALS, PART + mmu.OWN_CODE + mmu.MISS]
 # its own reset code, which it runs until it jumps to the program
 OWN = mmu.PARTS + mmu.OWN_CODE + mmu.RESET
 WILD = OF_THE_OTHER + [OWN, 0x00020000, 0x01000000, 0x1FFFFFFC, 0x45000000, 0x80000000, 0xFFFFFFFC]
-
-
-def wide(instruction, constant):
-    return [0xB0000000 | constant >> 16, instruction | constant & 0xFFFF]
-
-
-def put(value, address):
-    """addik r3, r0, value; swi r3, r0, address"""
-    return [0x30600000 | value, *wide(0xF8600000, address)]
-
-
-class Machine:
-    """The file, and a QEMU for each IOP."""
-
-    def __init__(self):
-        self.file = os.memfd_create("iops")
-        os.ftruncate(self.file, mmu.FILE_SIZE)
-        self.words = np.frombuffer(mmap.mmap(self.file, mmu.FILE_SIZE), np.uint32)
-        self.seen, self.qemus = [], []
-        for number, bram in enumerate(BRAMS):
-            memory = mmu.IopMemory(self.file, self.words, number, bram)
-            memory.put_reset_code()
-            self.seen.append(memory.words)
-            self.qemus.append(Qemu(memory))
-
-    def run(self, number, program, seconds=5):
-        """Runs a program to its end; returns whether it came there in time."""
-        seen, stub = self.seen[number], self.qemus[number].stub
-        stub.stop()
-        program = program + put(1, DONE) + [STAY]
-        seen[: 0x10000 // 4] = 0
-        seen[: len(program)] = program
-        stub.reset()
-        stub.go()
-        return soon(lambda: seen[DONE // 4] == 1, seconds, pause=0.001)
-
-    def of_the_other(self):
-        """The second IOP's words in the file, as a copy without those that are 0 anyway."""
-        pages = [BRAMS[1], *range(PART, PART + mmu.PART_SIZE, mmu.PAGE)]
-        return np.concatenate([self.words[at // 4 : (at + 0x10000) // 4] for at in pages])
-
-    def close(self):
-        for qemu in self.qemus:
-            qemu.end()
-        os.close(self.file)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ class Iic(Peripheral):
     TX_FIFO, RX_FIFO, TX_FIFO_OCY, RX_FIFO_OCY, RX_FIFO_PIRQ = 0x108, 0x10C, 0x114, 0x118, 0x120
     WRITTEN = GIE, ISR, IER, SOFTR, CR, TX_FIFO
     READ = (RX_FIFO,)
+    ASKS_TO_READ = True
 
     # ISR
     TX_ERROR, TX_EMPTY, RX_FULL = 0x2, 0x4, 0x8

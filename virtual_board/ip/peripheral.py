@@ -12,6 +12,9 @@ class Peripheral:
     KIND = None  # its VLNV without the version, as a .hwh has it
     WRITTEN = ()  # offsets of the registers in which a write causes something,
     READ = ()  # and of those in which a read does
+    # Whether an IOP's program asks for each read of a register, which is faster where READ has one
+    # that it reads often, but a program that waits for another register's change never sleeps then.
+    ASKS_TO_READ = False
 
     @classmethod
     def of(cls, ip, words, iop):
@@ -33,10 +36,10 @@ class Peripheral:
 
     def __init__(self, words, base):
         self.base = base
-        self._words = words[base // 4 :]
+        self._words = memoryview(words[base // 4 :])
 
     def __getitem__(self, offset):
-        return int(self._words[offset // 4])
+        return self._words[offset // 4]
 
     def __setitem__(self, offset, value):
         self._words[offset // 4] = value & 0xFFFFFFFF

@@ -20,6 +20,7 @@ class Spi(Peripheral):
     TX_FIFO_OCY, RX_FIFO_OCY = 0x74, 0x78
     WRITTEN = DGIER, IPISR, IPIER, SRR, SPICR, SPI_DTR, SPISSR
     READ = (SPI_DRR,)
+    ASKS_TO_READ = True
 
     # SPICR
     SPE, MASTER = 0x2, 0x4

@@ -36,7 +36,8 @@ class Xadc(Peripheral):
         self._analog = analog
 
     def reset(self):
-        self._words[: self.END // 4] = 0
+        for offset in range(0, self.END, 4):
+            self[offset] = 0
         self._show()
 
     def _show(self):

@@ -11,11 +11,7 @@ however long, never comes back to a state, and is never stopped for longer than 
 import numpy as np
 
 from .gdb import PC
-
-# Opcodes of the MicroBlaze's instructions, bits 0 to 5 (UG984)
-IMM, RTSD = 0x2C, 0x2D
-BRANCHES = (0x26, 0x2E)  # br, bri: a delay slot follows if bit 11 is set
-CONDITIONAL = (0x27, 0x2F)  # beq, beqi, ...: if bit 6 is set
+from .instructions import address_accessed, continues
 
 FIRST_LOOK = 64  # instructions; our own program's loop has two
 LONGEST_LOOK = 4096
@@ -43,14 +39,14 @@ def find_wait(debugger, words, steps, interrupted, served):
             return None
         registers = debugger.registers()
         pc = registers[PC]
-        if before is not None and not _continues(before):
+        if before is not None and not continues(before):
             if registers in seen:
                 return np.array(list(accessed), int), np.array(list(accessed.values()), np.uint32)
             seen.add(registers)
         if pc // 4 >= len(words):
             return None
         instruction = int(words[pc // 4])
-        address = _address_accessed(instruction, before, registers)
+        address = address_accessed(instruction, before, registers)
         if address is not None and address // 4 < len(words):  # there is no memory beyond
             found = int(words[address // 4])
             stores = instruction >> 26 & 4
@@ -61,33 +57,6 @@ def find_wait(debugger, words, steps, interrupted, served):
             return None
         before = instruction
     return None
-
-
-def _continues(instruction):
-    """Whether the processor has hidden state after this instruction, beside its registers: a
-    prefix, or a delayed branch."""
-    opcode = instruction >> 26
-    if opcode in BRANCHES:
-        return instruction >> 20 & 1
-    if opcode in CONDITIONAL:
-        return instruction >> 25 & 1
-    return opcode in (IMM, RTSD)
-
-
-def _address_accessed(instruction, before, registers):
-    """The address that a load or store accesses; None for any other instruction."""
-    opcode = instruction >> 26
-    if opcode & 0x30 != 0x30:
-        return None
-    if opcode & 8:
-        offset = instruction & 0xFFFF
-        if before is not None and before >> 26 == IMM:
-            offset |= (before & 0xFFFF) << 16
-        elif offset & 0x8000:
-            offset |= 0xFFFF0000
-    else:
-        offset = registers[instruction >> 11 & 31]
-    return (registers[instruction >> 16 & 31] + offset) % 2**32
 
 
 def _stores_the_same(instruction, address, registers, word):

@@ -7,10 +7,15 @@ reach.
 
 QEMU's bare machine has the whole file at address 0. With its MMU on, 64 TLB entries decide what the
 IOP's program sees (UG984, "Memory-Management"). Code at the reset address loads them, and the
-program never notices: it has no instruction for them that the stock IOP would execute. An access
-that no entry leads anywhere is a TLB miss. Its handler leads that page to one where nothing is, so
-that a wild pointer reaches no other IOP. It changes r17, which compilers leave to exceptions. Only
-a program that changes bits of MSR that the stock IOP does not have can see more."""
+program never notices: it has no instruction for them that the stock IOP would execute.
+
+An access that no entry allows is a miss. If it is one to a peripheral, the handler of misses saves
+all registers, writes down the address, and waits until Python has done what the instruction would
+have done (accesses.py): it looks for the answer again and again while Python looks for requests,
+and else wakes Python by a store that QEMU stops after. Any other miss leads that page to one where
+nothing is, so that a wild pointer reaches no other IOP. A miss changes r17, which compilers leave
+to exceptions. Only a program that changes bits of MSR that the stock IOP does not have can see
+more."""
 
 import ctypes
 import mmap
@@ -27,7 +32,11 @@ FILE_SIZE = PARTS + MOST_IOPS * PART_SIZE
 # addresses where nothing is; and what the processor runs outside of its program
 PERIPHERALS, NOWHERE, OWN_CODE = 0x00000000, 0x05000000, 0x06000000
 # offsets in OWN_CODE; MISS is where the processor goes, behind `base-vectors`
-RESET, MISS, TABLE, SAVED = 0x1000, 0x20, 0x2000, 0x3000
+RESET, MISS, TABLE, SAVED, BELL = 0x1000, 0x20, 0x2000, 0x3000, 0x4000
+# indices of the words at SAVED: the registers r0 to r31 come first; then the address of the access,
+# whether Python is asked, and whether Python is looking for requests
+ADDRESS, ASKED, LOOKING, WORDS_SAVED = 32, 33, 34, 35
+LOOKS = 30000  # of the handler for Python's answer, some tens of microseconds, before it rings
 ENTRIES, FOR_MISSES = 64, 63  # the last entry is the handler's
 
 # TLBLO and TLBHI
@@ -49,6 +58,8 @@ class IopMemory:
 
     words: as its program sees it: numpy uint32; the index is the address divided by 4
     bram: its program memory as numpy uint8
+    saved: what its handler of misses writes, a memoryview of words
+    bell: the address of the store that wakes Python
     file, size, reset_address, cpu: for Qemu"""
 
     def __init__(self, file, everything, number, bram, reaches_ddr=True, tells=False):
@@ -57,31 +68,41 @@ class IopMemory:
         self._reaches_ddr = reaches_ddr
         self.reset_address = self.part + OWN_CODE + RESET
         self.cpu = f"use-mmu=on,base-vectors={self.part + OWN_CODE:#x}"
+        self.bell, saved = self.part + OWN_CODE + BELL, (self.part + OWN_CODE + SAVED) // 4
+        self.saved = memoryview(everything[saved : saved + WORDS_SAVED])
         self.words = self._view()
         self.bram = self.words.view(np.uint8)[:BRAM_SIZE]
 
-    def pages(self):
-        """[(address as the IOP's program sees it, where it is in the file, bytes), ...]"""
+    def _pages(self):
+        """[(address as the IOP's program sees it, where it is in the file, bytes), ...], without
+        peripherals."""
         found = [(0, self._bram, BRAM_SIZE)]
         if self._reaches_ddr:
             found += [(DDR_WINDOW + at, at, PAGE) for at in range(0, DDR_END - DDR_WINDOW, PAGE)]
-        own = range(DDR_END, SIZE, PAGE)
-        return found + [(at, self.part + PERIPHERALS + at - DDR_END, PAGE) for at in own]
+        return found
 
-    def put_reset_code(self):
-        """Writes the code that the processor begins with, its table, and the handler of misses."""
-        own, table = self.part + OWN_CODE, []
-        for seen, there, length in self.pages():
+    def _of_peripheral(self, address):
+        return self.part + PERIPHERALS + address - DDR_END
+
+    def put_reset_code(self, readable=()):
+        """Writes the code that the processor begins with, its table, and the handler of misses.
+
+        Args:
+            readable: Where in the peripherals the program may read without asking Python: addresses
+                of 64 KB each."""
+        own, entries = self.part + OWN_CODE, []
+        for seen, there, length in self._pages():
             size = SIZE_64K if length == BRAM_SIZE else SIZE_16M
-            table += [seen | size | VALID, there | EX | WR]
-        assert len(table) <= 2 * FOR_MISSES
-        table += [0] * (2 * FOR_MISSES - len(table))
+            entries += [(seen | size | VALID, there | EX | WR)]
+        entries += [(at | SIZE_64K | VALID, self._of_peripheral(at) | EX) for at in readable]
+        del entries[FOR_MISSES:]  # it asks Python more often
+        entries += [(0, 0)] * (FOR_MISSES - len(entries))
         # where it runs until it jumps to the program, which cannot write here: that is a miss
-        table += [own | SIZE_16M | VALID, own | EX]
+        entries += [(own | SIZE_16M | VALID, own | EX)]
         for offset, code in (
-            (TABLE, table),
+            (TABLE, [word for entry in entries for word in entry]),
             (RESET, _reset_code(own)),
-            (MISS, _miss_handler(self.part + NOWHERE, own + SAVED)),
+            (MISS, _miss_handler(self.part + NOWHERE, own)),
         ):
             first = (own + offset) // 4
             self._everything[first : first + len(code)] = code
@@ -96,7 +117,8 @@ class IopMemory:
         start = ctypes.addressof(ctypes.c_char.from_buffer(reserved))
         protection = mmap.PROT_READ | mmap.PROT_WRITE
         nothing = [(at, self.part + NOWHERE, PAGE) for at in range(0, SIZE, PAGE)]
-        for seen, there, length in nothing + self.pages():
+        own = [(at, self._of_peripheral(at), PAGE) for at in range(DDR_END, SIZE, PAGE)]
+        for seen, there, length in nothing + self._pages() + own:
             length, how = min(length, SIZE - seen), mmap.MAP_SHARED | 0x10  # MAP_FIXED
             if libc.mmap(start + seen, length, protection, how, self.file, there) != start + seen:
                 error = ctypes.get_errno()
@@ -143,20 +165,76 @@ def _reset_code(own):
     ]
 
 
-def _miss_handler(nowhere, saved):
-    return [
-        *_wide(0xF8600000, saved),  # swi   r3, r0, saved
-        *_wide(0xF8800000, saved + 4),  # swi   r4, r0, saved + 4
-        0x94608003,  # mfs   r3, rear          the address that was missed
-        *_wide(0xA4630000, -PAGE & 0xFFFFFFFF),  # andi  r3, r3, -PAGE
-        0xA0630000 | SIZE_16M | VALID,  # ori   r3, r3, SIZE_16M | VALID
-        0x30800000 | FOR_MISSES,  # addik r4, r0, FOR_MISSES
-        0x9404D002,  # mts   rtlbx, r4
-        *_wide(0x30800000, nowhere | EX | WR),  # addik r4, r0, nowhere | EX | WR
-        0x9404D003,  # mts   rtlblo, r4
-        0x9403D004,  # mts   rtlbhi, r3
-        *_wide(0xE8800000, saved + 4),  # lwi   r4, r0, saved + 4
-        *_wide(0xE8600000, saved),  # lwi   r3, r0, saved
-        0xB6910000,  # rted  r17, 0            the access again
+def _miss_handler(nowhere, own):
+    saved = own + SAVED
+    begins = [
+        *_wide(0xF8600000, saved + 4 * 3),  # swi   r3, r0, saved + 4 * 3
+        *_wide(0x30600000, saved),  # addik r3, r0, saved
+        _to_saved(4),
+        _to_saved(5),
+        0x94808005,  # mfs   r4, resr
+        0xA4840001,  # andi  r4, r4, 1        whether the instruction itself was missed
+    ]
+    finds_place = [
+        0x94808003,  # mfs   r4, rear         the address that was missed
+        *_wide(0x30A40000, -DDR_END & 0xFFFFFFFF),  # addik r5, r4, -DDR_END
+        *_wide(0x30800000, SIZE - DDR_END - 1),  # addik r4, r0, SIZE - DDR_END - 1
+        0x14852003,  # cmpu  r4, r5, r4       negative if it is not a peripheral's
+    ]
+    asks = [
+        *map(_to_saved, OTHERS),
+        0x94808003,  # mfs   r4, rear
+        _to_saved(4, ADDRESS),
+        BARRIER,
+        0x30800001,  # addik r4, r0, 1
+        _to_saved(4, ASKED),
+        0x30A00000 | LOOKS,  # addik r5, r0, LOOKS
+        _from_saved(4, ASKED),
+        0xBC040020,  # beqi  r4, 32           it was answered
+        _from_saved(4, LOOKING),
+        0xBC04000C,  # beqi  r4, 12
+        0x30A5FFFF,  # addik r5, r5, -1
+        0xBC25FFEC,  # bnei  r5, -20
+        *_wide(0xF8000000, own + BELL),  # swi   r0, r0, own + BELL
+        0xB800FFDC,  # bri   -36
+        BARRIER,
+        *map(_from_saved, (*OTHERS, 5, 4, 3)),
+        0xB6910000,  # rted  r17, 0           where Python says
         0x80000000,  # or    r0, r0, r0
     ]
+    to_nowhere = [
+        0x94808003,  # mfs   r4, rear
+        *_wide(0xA4840000, -PAGE & 0xFFFFFFFF),  # andi  r4, r4, -PAGE
+        0xA0840000 | SIZE_16M | VALID,  # ori   r4, r4, SIZE_16M | VALID
+        0x30A00000 | FOR_MISSES,  # addik r5, r0, FOR_MISSES
+        0x9405D002,  # mts   rtlbx, r5
+        *_wide(0x30A00000, nowhere | EX | WR),  # addik r5, r0, nowhere | EX | WR
+        0x9405D003,  # mts   rtlblo, r5
+        0x9404D004,  # mts   rtlbhi, r4
+        *map(_from_saved, (5, 4, 3)),
+        0xB6910000,  # rted  r17, 0           the access again
+        0x80000000,  # or    r0, r0, r0
+    ]
+    beyond = 4 * (len(asks) + 1)
+    return [
+        *begins,
+        0xBC240000 | beyond + 4 * (len(finds_place) + 1),  # bnei  r4, to_nowhere
+        *finds_place,
+        0xBC440000 | beyond,  # blti  r4, to_nowhere
+        *asks,
+        *to_nowhere,
+    ]
+
+
+OTHERS = [1, 2, *range(6, 32)]  # the registers that the handler does not use itself
+BARRIER = 0xB8220004  # mbar 1
+
+
+def _to_saved(register, index=None):
+    """swi register, r3, 4 * index"""
+    return 0xF8030000 | register << 21 | 4 * (register if index is None else index)
+
+
+def _from_saved(register, index=None):
+    """lwi register, r3, 4 * index"""
+    return 0xE8030000 | register << 21 | 4 * (register if index is None else index)

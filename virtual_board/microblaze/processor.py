@@ -1,12 +1,13 @@
 """What the I/O processor does: QEMU's MicroBlaze, its reset pin, its peripherals, and its sleep."""
 
 import math
+import os
 import select
 import time
 
 from ..memory import DDR_END, DDR_WINDOW
+from .accesses import Accesses
 from .idle import FIRST_LOOK, LONGEST_LOOK, find_wait
-from .one_core import OneCore
 from .qemu import Qemu
 
 # Seconds. QUIET: without a write before a program is looked at, so that requests in a row are never
@@ -16,10 +17,10 @@ from .qemu import Qemu
 # because on the board stand-in nobody tells of a request, and it waits for the look's end. WATCH:
 # between two looks at the words that a sleeping program waits for. TOLD: if Python tells of each
 # write to them, so that a look only finds what went past the board's arrays. IN_A_ROW: for which
-# stops that follow each other are served before anything else. MANY: after so many of these, each
-# within SETTLED of the one before, it and QEMU share a core.
+# accesses that follow each other are served before anything else. SOON: within which the next has
+# to be asked for.
 QUIET, RAN, SETTLED, LOOK, WATCH, TOLD, IN_A_ROW = 0.1, 0.02, 0.005, 1.0, 0.005, 1.0, 0.002
-MANY = 16
+SOON = 0.0001
 
 
 class Processor:
@@ -45,8 +46,7 @@ class Processor:
         self.last_write = self._last_served = 0.0
         self._ran = 0.0, 0.0  # last_write, and QEMU's time when that was seen
         self._steps, self._next_look = FIRST_LOOK, 0.0
-        self._stops = 0  # in a row
-        self._one_core = OneCore()
+        self._accesses = Accesses(memory, peripherals)
 
     def start(self):
         """Starts QEMU, if there is none, with the processor at its reset address. QemuError if that
@@ -59,13 +59,13 @@ class Processor:
         self._poll.register(self._qemu.connection, select.POLLIN)
         self._qemus_poll = select.poll()
         self._qemus_poll.register(self._qemu.connection, select.POLLIN)
-        for read, address, length in self._peripherals.watchpoints:
-            self._qemu.stub.watch(read, address, length)
+        self._qemu.stub.watch(False, memory.bell, 4)
+        for address, length in self._peripherals.watchpoints:
+            self._qemu.stub.watch(True, address, length)
 
     def end(self):
         """Ends QEMU."""
         self.waits_for = None
-        self._row_ends()
         if self._qemu is not None:
             self._poll.unregister(self._qemu.connection)
             self._qemu.end()
@@ -80,14 +80,14 @@ class Processor:
     def hold(self):
         """Stops the processor at its reset address. A QEMU that was killed or hangs is ended."""
         self.waits_for = None
-        self._row_ends()
-        self._memory.put_reset_code()
+        self._memory.put_reset_code(self._peripherals.readable)
         try:
             if self._qemu is not None:
                 self._qemu.stub.stop()
                 self._qemu.stub.reset()
         except OSError:
             self.end()
+        self._accesses.forget()
         self._peripherals.reset()
 
     def release(self):
@@ -123,33 +123,55 @@ class Processor:
 
     def hear(self, ready):
         """Handles what QEMU sent, if its descriptor is among those that are ready: an
-        acknowledgement, its end, or a stop of the processor; and stops that follow at once."""
+        acknowledgement, its end, or a stop of the processor; and accesses that follow at once."""
         if self._qemu is None or self._qemu.connection.fileno() not in ready:
             return
-        until = time.monotonic() + IN_A_ROW
         try:
-            while True:
-                if not self._qemu.stub.running:
-                    raise ConnectionError("a report of a processor that stands")
-                report = self._qemu.stub.report()
-                if report is not None:
-                    self._serve(report)
-                    self._stops += 1
-                    if self._stops == MANY:
-                        self._one_core.enter(self.pid)
-                    self._qemu.stub.go()
-                if self._is_wanted() or time.monotonic() > until or not self._qemus_poll.poll(1):
-                    return
+            if self._hear():
+                self._serve_row()
         except OSError:
             self.end()
 
-    def _row_ends(self):
-        self._stops = 0
-        self._one_core.leave()
+    def _hear(self):
+        """Reads what QEMU sent. Returns whether the processor had stopped; it goes on."""
+        stub = self._qemu.stub
+        if not stub.running:
+            raise ConnectionError("a report of a processor that stands")
+        report = stub.report()
+        if report is None:
+            return False
+        self._serve(report)
+        stub.go()
+        return True
 
-    def _serve(self, report):
-        """Lets the peripherals handle a stop. Returns whether it was at one of theirs."""
+    def _serve_row(self):
+        """Serves the accesses that follow each other, as long as each comes soon."""
+        if len(os.sched_getaffinity(0)) == 1:
+            return  # while this thread looks, QEMU could not run
+        now = time.monotonic()
+        until, soon = now + IN_A_ROW, now + SOON
+        self._accesses.look(True)
+        try:
+            while now < min(until, soon) and not self._is_wanted():
+                if self._qemus_poll.poll(0):
+                    self._hear()
+                elif self._serve():
+                    soon = now + SOON
+                now = time.monotonic()
+        finally:
+            self._accesses.look(False)
+
+    def _serve(self, report=b""):
+        """Lets the peripherals handle a stop, and makes the access that is asked for. Returns
+        whether there was one."""
         served = self._peripherals.serve(report)
+        if self._accesses.asked:
+            self._accesses.make()
+            # Other threads get a turn; and their lock is what puts the stores before and after it
+            # in order on every kind of processor.
+            self._qemus_poll.poll(0)
+            self._accesses.done()
+            served = True
         if served:
             self._last_served = time.monotonic()
         return served
@@ -184,8 +206,6 @@ class Processor:
                 self._next_look = 0.0
                 self.wake()
         started = time.monotonic()
-        if started - self._last_served >= SETTLED:
-            self._row_ends()
         if self.last_write != self._ran[0] and self._qemu is not None:
             self._ran = self.last_write, self._qemu.time_used()
         if self.waits_for is not None:
