@@ -123,6 +123,27 @@ def test_all_registers_and_the_carry_stay(machine):
     check(machine, lambda base: code, [("store", 0, 4)])
 
 
+def test_each_register_is_loaded_and_stored(machine):
+    code, how = [], []
+    for number in set(range(1, 32)) - {R5, 17}:
+        at, to = 4 * (number % 4), 4 * ((number + 1) % 4)
+        code += [b(0x3A, number, R5, at), b(0x08, number, number, number), b(0x3E, number, R5, to)]
+        how += [("load", at, 4), ("store", to, 4)]
+    check(machine, lambda base: code, how)
+
+
+def test_behind_a_branch_that_goes_far(machine):
+    """... whose prefix matters: without it, 0xC000 is a negative number."""
+
+    def code(base):
+        there, back = 0xC000, 4 * 15
+        come_back = wide(b(0x0C, R8, 0, 0), b(0x2E, 0, 0x08, back))  # r8: brai back
+        goes = [*wide(b(0x2E, 0, 0x18, 0), there), b(0x3A, R3, R5, 4), b(0x0C, R4, 0, 1)]
+        return [*come_back, *wide(b(0x3E, R8, 0, 0), there), *goes, a(0x20, R8, R4, 0)]
+
+    check(machine, code, [("load", 4, 4)])
+
+
 def test_a_program_that_is_not_looked_at_rings(machine):
     """It stands at its bell, and goes on when its access was made."""
     memory, accesses = machine.memories[0], machine.accesses[0]
