@@ -64,7 +64,7 @@ class Machine:
         """Runs a program to its end; returns whether it came there in time."""
         seen, stub, accesses = self.seen[number], self.qemus[number].stub, self.accesses[number]
         stub.stop()
-        accesses.look(True)
+        accesses.looking = True
         accesses.forget()
         self.peripherals[number].made.clear()
         program = program + put(1, DONE) + [STAY]
@@ -76,7 +76,6 @@ class Machine:
         def ended():
             while accesses.asked:
                 accesses.make()
-                accesses.done()
             return seen[DONE // 4] == 1
 
         return soon(ended, seconds, pause=0.001)

@@ -153,7 +153,7 @@ def test_a_program_that_is_not_looked_at_rings(machine):
     program = np.array([*put(9, PERIPHERAL), *put(1, DONE), STAY], np.uint32)
     machine.seen[0][: len(program)] = program
     machine.seen[0][DONE // 4] = 0
-    accesses.look(False)
+    accesses.looking = False
     accesses.forget()
     stub.reset()
     stub.go()
@@ -162,7 +162,6 @@ def test_a_program_that_is_not_looked_at_rings(machine):
         report = stub.report()
     assert re.search(rb";watch:0*%x;" % memory.bell, report) and accesses.asked
     accesses.make()
-    accesses.done()
     stub.go()
     assert soon(lambda: machine.seen[0][DONE // 4] == 1)
     assert machine.seen[0][PERIPHERAL // 4] == 9

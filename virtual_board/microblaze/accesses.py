@@ -1,6 +1,8 @@
 """The program's accesses to peripherals, which the handler of misses asks Python for (mmu.py): to
 decode the instruction, and to do what it does."""
 
+import threading
+
 from .instructions import IMM, branch_target, continues
 from .mmu import ADDRESS, ASKED, LOOKING
 
@@ -17,6 +19,8 @@ class Accesses:
     def __init__(self, memory, peripherals):
         self._saved, self._words = memory.saved, memory.words
         self._peripherals = peripherals
+        self._held = threading.Lock()
+        self._held.acquire()
         self._decoded = {}  # what _decode() returned, by address
 
     @property
@@ -24,8 +28,14 @@ class Accesses:
         """Whether the program waits for one."""
         return self._saved[ASKED]
 
-    def look(self, looking):
-        """Tells the handler whether this thread looks for what is asked."""
+    @property
+    def looking(self):
+        """Whether this thread looks for what is asked; the handler then waits for some time before
+        it rings."""
+        return self._saved[LOOKING]
+
+    @looking.setter
+    def looking(self, looking):
         self._saved[LOOKING] = looking
 
     def forget(self):
@@ -34,7 +44,7 @@ class Accesses:
         self._decoded.clear()
 
     def make(self):
-        """Makes the one that is asked for; done() has to follow."""
+        """Makes the one that is asked for, and lets the program go on."""
         saved = self._saved
         at = saved[AT]
         if at not in self._decoded:
@@ -50,10 +60,11 @@ class Accesses:
             if register:  # r0 stays 0
                 saved[register] = _swapped(value, size) if swaps else value
         saved[AT] = after
-
-    def done(self):
-        """Lets the program go on."""
-        self._saved[ASKED] = 0
+        # QEMU sees the answer before this word: a release and an acquisition keep them in order, on
+        # an ARM processor too
+        self._held.release()
+        self._held.acquire()
+        saved[ASKED] = 0
 
     def _decode(self, at):
         """(register, bytes, whether it stores, whether it swaps the bytes, address of the next

@@ -1,7 +1,6 @@
 """What the I/O processor does: QEMU's MicroBlaze, its reset pin, its peripherals, and its sleep."""
 
 import math
-import os
 import select
 import time
 
@@ -10,17 +9,25 @@ from .accesses import Accesses
 from .idle import FIRST_LOOK, LONGEST_LOOK, find_wait
 from .qemu import Qemu
 
-# Seconds. QUIET: without a write before a program is looked at, so that requests in a row are never
-# delayed. RAN: of the PC's processor that QEMU must have had since the write, because on a busy
-# machine it may not even have begun, and a look is slow. SETTLED: after it used a peripheral before
-# it is looked at. LOOK: that a look takes at most, which is half of a short request's timeout,
-# because on the board stand-in nobody tells of a request, and it waits for the look's end. WATCH:
-# between two looks at the words that a sleeping program waits for. TOLD: if Python tells of each
-# write to them, so that a look only finds what went past the board's arrays. IN_A_ROW: for which
-# accesses that follow each other are served before anything else. SOON: within which the next has
-# to be asked for.
-QUIET, RAN, SETTLED, LOOK, WATCH, TOLD, IN_A_ROW = 0.1, 0.02, 0.005, 1.0, 0.005, 1.0, 0.002
-SOON = 0.0001
+# When a program is looked at, to see whether it only waits; all in seconds.
+QUIET = 0.1  # without a write before, so that requests in a row are never delayed
+# of the PC's processor that QEMU must have had since the write: on a busy machine it may not even
+# have begun, and a look is slow
+RAN = 0.02
+SETTLED = 0.005  # without an access to a peripheral before
+# The most that a look takes: half of a short request's timeout, because on the board stand-in
+# nobody tells of a request, and it waits for the look's end.
+LOOK = 1.0
+WATCH = 0.005  # between two looks at the words that a sleeping program waits for,
+TOLD = 1.0  # and if Python tells of each write to them: it only finds what went past the arrays
+
+# Accesses in a row, which are served without a stop of QEMU; in seconds, too.
+ROW = 0.002  # before anything else has its turn
+SOON = 0.0005  # for the next access to come
+AT_ONCE = 0.00002  # for it to come before this thread gives way to others,
+GIVE_WAY = 0.000001  # for as long as Linux makes of this
+A_STOP = 0.0001  # what a stop takes: a row pays if its accesses take less
+MOST_STOPS = 64  # before another row is tried after some that did not pay
 
 
 class Processor:
@@ -47,6 +54,7 @@ class Processor:
         self._ran = 0.0, 0.0  # last_write, and QEMU's time when that was seen
         self._steps, self._next_look = FIRST_LOOK, 0.0
         self._accesses = Accesses(memory, peripherals)
+        self._stops = self._stops_before_row = 0
 
     def start(self):
         """Starts QEMU, if there is none, with the processor at its reset address. QemuError if that
@@ -57,8 +65,6 @@ class Processor:
         self._qemu = Qemu(memory)
         self.pid = self._qemu.pid
         self._poll.register(self._qemu.connection, select.POLLIN)
-        self._qemus_poll = select.poll()
-        self._qemus_poll.register(self._qemu.connection, select.POLLIN)
         self._qemu.stub.watch(False, memory.bell, 4)
         for address, length in self._peripherals.watchpoints:
             self._qemu.stub.watch(True, address, length)
@@ -126,40 +132,37 @@ class Processor:
         acknowledgement, its end, or a stop of the processor; and accesses that follow at once."""
         if self._qemu is None or self._qemu.connection.fileno() not in ready:
             return
+        stub = self._qemu.stub
         try:
-            if self._hear():
+            if not stub.running:
+                raise ConnectionError("a report of a processor that stands")
+            report = stub.report()
+            if report is not None:
+                self._serve(report)
+                self._stops += 1
+                self._accesses.looking = self._stops > self._stops_before_row
+                stub.go()
+            elif self._accesses.looking:  # QEMU has acknowledged that it goes on
                 self._serve_row()
         except OSError:
             self.end()
 
-    def _hear(self):
-        """Reads what QEMU sent. Returns whether the processor had stopped; it goes on."""
-        stub = self._qemu.stub
-        if not stub.running:
-            raise ConnectionError("a report of a processor that stands")
-        report = stub.report()
-        if report is None:
-            return False
-        self._serve(report)
-        stub.go()
-        return True
-
     def _serve_row(self):
-        """Serves the accesses that follow each other, as long as each comes soon."""
-        if len(os.sched_getaffinity(0)) == 1:
-            return  # while this thread looks, QEMU could not run
-        now = time.monotonic()
-        until, soon = now + IN_A_ROW, now + SOON
-        self._accesses.look(True)
-        try:
-            while now < min(until, soon) and not self._is_wanted():
-                if self._qemus_poll.poll(0):
-                    self._hear()
-                elif self._serve():
-                    soon = now + SOON
-                now = time.monotonic()
-        finally:
-            self._accesses.look(False)
+        """Serves accesses that follow each other, as long as each comes soon. If that is no faster
+        than stops are, as on a busy machine, more stops come before the next row."""
+        started = last = now = time.monotonic()
+        served = 0
+        while now < min(started + ROW, last + SOON) and not self._is_wanted():
+            if self._serve():
+                served, last = served + 1, now
+            elif now - last > AT_ONCE:
+                # another thread may wait for this core or for Python's lock, even QEMU's second
+                time.sleep(GIVE_WAY)
+            now = time.monotonic()
+        self._accesses.looking = False
+        pays = served * A_STOP > now - started
+        self._stops_before_row = 0 if pays else min(2 * self._stops_before_row + 1, MOST_STOPS)
+        self._stops = 0
 
     def _serve(self, report=b""):
         """Lets the peripherals handle a stop, and makes the access that is asked for. Returns
@@ -167,10 +170,6 @@ class Processor:
         served = self._peripherals.serve(report)
         if self._accesses.asked:
             self._accesses.make()
-            # Other threads get a turn; and their lock is what puts the stores before and after it
-            # in order on every kind of processor.
-            self._qemus_poll.poll(0)
-            self._accesses.done()
             served = True
         if served:
             self._last_served = time.monotonic()
