@@ -25,6 +25,7 @@ def base(board, monkeypatch):
 
 def test_it_shows_what_is_lit_and_plugged_in(base, board):
     base.leds[2].on()
+    base.rgbleds[4].off()  # pynq remembers what an earlier overlay's had
     base.rgbleds[5].write(3)
     board.switches[1].on()
     there = board.pmoda.plug(Led8()), board.pmodb.plug(Oled())
