@@ -5,10 +5,15 @@ import re
 
 import numpy as np
 import pytest
+from pynq import Overlay
+from pynq.lib.pmod import Pmod_TMP2
 
 from helpers.iops import DONE, RESULT, STAY, Machine, put, wide
+from helpers.kit import OVERLAY
 from helpers.waiting import soon
 from virtual_board.memory import DDR_WINDOW
+from virtual_board.microblaze import processor
+from virtual_board.pmods import Tmp2
 
 PERIPHERAL, MEMORY = 0x44A00000, DDR_WINDOW + 0x8000
 DATA = [0x8899AABB, 0xCCDDEEFF, 0x01234567, 0x76543210]
@@ -165,3 +170,15 @@ def test_a_program_that_is_not_looked_at_rings(machine):
     stub.go()
     assert soon(lambda: machine.seen[0][DONE // 4] == 1)
     assert machine.seen[0][PERIPHERAL // 4] == 9
+
+
+@pytest.mark.parametrize("row", [0, 0.05])
+def test_a_driver_is_served_in_rows_and_with_a_stop_for_each_access(board, monkeypatch, row):
+    monkeypatch.setattr(processor, "ROW", row)
+    monkeypatch.setattr(processor, "MOST_STOPS", 0)  # between two rows
+    overlay = Overlay(OVERLAY)
+    sensor = board.plug(Tmp2(celsius=30))
+    driver = Pmod_TMP2(overlay.iop1.mb_info)
+    assert driver.read() == 30
+    sensor.celsius = 21.5
+    assert driver.read() == 21.5
