@@ -1,5 +1,5 @@
 # The kit without a board, for a class on any PC or on a hub: `make image`. It lies here because
-# Binder looks for it in this place. Nothing in it is one processor's; tried on amd64 alone.
+# Binder looks for it in this place. It is made for any processor, and was tried on amd64 alone.
 ARG BASE=debian:13-slim
 
 FROM $BASE AS system

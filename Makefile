@@ -88,7 +88,7 @@ else
 		--in $(call quoted,$(CURDIR)) $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)
 endif
 
-board: ## a board that boots, emulated, with ssh and Jupyter: to try what you do with yours
+board: ## boots an emulated ARM board, with ssh and Jupyter, to rehearse an installation
 	$(PC_ONLY)
 	$(SETUP) kit arm
 	@exec $(BIN)python3 -m arm_board
@@ -139,7 +139,7 @@ $(SUITES:%=test-%):
 	$(if $(PARTS),$(SETUP) $(PARTS))
 	@$(RUN)
 
-test-slow: ## the tests that look into every corner: checks, set-up, faults, drivers, C
+test-slow: ## the slower tests: checks, set-up, faults, drivers, C
 test-slow: PARTS = kit
 test-slow: RUN = $(TWO_AT_ONCE) tests -m 'slow and not long and not deploy' $(chosen)
 

@@ -74,7 +74,7 @@ def sort_answer(text):
     except (RecursionError, ValueError):
         answer = None
     if not isinstance(answer, list):
-        raise ValueError(f"which is no list of notebooks, but {text[:100]!a}")
+        raise ValueError(f"which is not a list of notebooks, but {text[:100]!a}")
     wanted, left_out = {}, []
     for entry in answer[:MOST]:
         name, reason = entry if isinstance(entry, list) and len(entry) == 2 else (entry, None)

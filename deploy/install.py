@@ -135,7 +135,7 @@ def _bring(target, contents):
     for name in report["kept"]:
         print("kept, because it was changed here: " + printable(name))
     for name in report["beside"]:
-        print("the new edition of one of these:   " + printable(name))
+        print("its new version is beside it:      " + printable(name))
 
 
 def printable(name):

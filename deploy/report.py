@@ -4,7 +4,7 @@ python3 -m deploy.report collected [--execute]
 The folder has one folder for each student or board, as `make collect` makes it, with notebooks at
 any depth, or what a learning platform's download unpacks to. The verdicts are the stored outputs of
 the cells that call a check, which a student can forge. With --execute, they are those of a new run
-in a container (deploy/execute.py). What cannot be read is "not read", and why is said.
+in a container (deploy/execute.py). Of a notebook that cannot be read it prints "not read", and why.
 """
 
 import functools

@@ -99,8 +99,8 @@ def _locate_address(address):
         found = _holding(address, _look())
     if found is None:
         raise ValueError(
-            f"address is {address:#x}, which lies in no buffer that is allocated now; Linux itself"
-            f" may be there: {ADVICE}."
+            f"address {address:#x} is in no buffer that is allocated now, and Linux may be using"
+            f" it: {ADVICE}."
         )
     _check_dtype(found.dtype)
     return address, found.physical_address + found.nbytes - address, found

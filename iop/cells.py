@@ -7,7 +7,8 @@ pynq compiles the cell's C, loads the program, and calls its functions. install(
 - A compiler: on a board the image's, otherwise the kit's own.
 - The IOP's lock, and a mark in its memory. Without them pynq would wait for ever for the answer of
   a program that another notebook has replaced.
-- A function says so if a later run of its cell did not compile. Without that it would answer.
+- If a later run of a cell does not compile, its functions raise an error. Otherwise they would go
+  on running the old C.
 - Nothing in /tmp, where pynq would leave each cell's C and program. On a machine that a class
   shares, only the student who came first could replace these files.
 

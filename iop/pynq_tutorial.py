@@ -36,8 +36,8 @@ STATUS_REFUSED = 2
 START_TIMEOUT = 2.0  # seconds; the program needs a few microseconds
 SECONDS_A_WORD = 1e-6  # 100 cycles at 100 MHz; not yet measured on a board
 # Words in one request to the IOP, at most. If a process is killed, the IOP writes on into memory
-# that may be another's by then. So it writes no more than this, which takes a board 8 ms by the
-# count of the program's instructions.
+# that may be another's by then. So it writes no more than this. That is 2.375 instructions a word,
+# so 6 ms at least on a board, at 100 MHz.
 AT_ONCE = 1 << 18
 
 
@@ -68,7 +68,7 @@ class Pynq_Tutorial:
         self._lock = iop_lock(mb_info)
         with self._lock.threads, self._lock:
             anew = "make a new one with Pynq_Tutorial(overlay.iop1.mb_info)."
-            again = "start this one's with reset()."
+            again = "call reset() to load this object's program again."
             self._session = Session(LOADED, "this Pynq_Tutorial was made", anew, again)
             # before this process began to watch
             other = pynq_state.another(PYNQ, PL.bitfile_name)
@@ -110,7 +110,7 @@ class Pynq_Tutorial:
         length, data = integer("length", length), integer("data", data)
         address, room, owner = locate(buffer)
         if not 0 <= length <= room // 4:
-            raise ValueError(f"length is {length}, and there is room for 0 to {room // 4} words.")
+            raise ValueError(f"length is {length}, and has to be 0 to {room // 4} words here.")
         if not -(2**31) <= data < 2**32:
             raise ValueError(
                 f"data is {data}, which does not fit into 32 bits: give a value from {-(2**31)} to"
@@ -165,8 +165,8 @@ class Pynq_Tutorial:
     def _start(self):
         """Does what pynq's program() does, and marks the memory while the IOP is in reset.
 
-        Notebook 3 loads its program by hand, without the lock. If it does so after the mark was
-        made, the mark is gone; if before, the memory is not this program. Both are checked, so a
+        Notebook 3 loads its program by hand, without the lock. A load after the mark erases the
+        mark. A load before it leaves another program in memory, which the comparison finds. So a
         mailbox that a load has cleared is never taken for an answer."""
         microblaze, size = self._microblaze, len(self._program)
         with loading(), self._loading():

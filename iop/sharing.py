@@ -155,8 +155,8 @@ downloads = Downloads()
 
 
 def loading():
-    """The lock of this process for what pynq's own record of programs takes part in, which is not
-    made for two threads."""
+    """This process's lock for loading a program: pynq's record of what each IOP runs is not made
+    for two threads at once."""
     return _loading.setdefault(os.getpid(), threading.Lock())
 
 

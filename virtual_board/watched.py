@@ -68,7 +68,7 @@ class Registers(np.ndarray):
     """The registers of an IP on Linux's bus: each access tells the model behind them. Any thread
     may use it.
 
-    A part or another view of the array is the same registers, and a copy is none. copy(), tolist(),
+    A slice or a view of the array is still the registers. A copy is not. copy(), tolist(),
     arithmetic and printing read each register; numpy.array(registers) sees the words as the model
     left them, and the model does not see it.
 

@@ -27,13 +27,13 @@ START_PAGE = "0_start_here.ipynb"  # deploy/hub/ has it, too
 SERVERS = "jupyter-lab", "jupyterhub-singleuser"
 UNLISTED = "__pycache__", "*.pyc", "*.so", "*~", "bitstream", "checks", "images"
 COPY = (
-    "a copy that goes when the server ends: download what you change. If the disk is full, remove"
-    f" something there, in a terminal. A container needs a volume for the home, to which user"
-    f" {os.getuid()} may write, as in -v pynq_tutorial:"
+    "a temporary copy, which goes when the server ends: download what you change. If the disk is"
+    " full, remove something there, in a terminal. A container needs a volume for the home, to"
+    f" which user {os.getuid()} may write, as in -v pynq_tutorial:"
 )
 COPY_ON_A_PC = (
-    "a copy, which may go when the PC is switched off: download what you change. Then mend that,"
-    " and type make lab again."
+    "a temporary copy, which may be lost when the PC is switched off: download what you change."
+    " Then mend the reason, and type make lab again."
 )
 # Where Matplotlib has no list of fonts, it makes one, and says so in somebody's notebook.
 MATPLOTLIB = ".cache/matplotlib"
@@ -85,7 +85,7 @@ def lay_out(folder):
 
 def copy_for_now(parent, private, reason, kind):
     """Lays out a copy of the notebooks elsewhere, and says so; returns its folder."""
-    text = f"{parent} takes no notebooks ({reason}), so these are {kind}"
+    text = f"The notebooks could not be written to {parent} ({reason}), so you work in {kind}"
     say(text)
     folder = os.path.join(private or "", install.NAME)
     if not private or not lay_out(folder):

@@ -140,7 +140,7 @@ def write(microblaze, write_words):
             microblaze.reset()  # from here on a wrong request does no harm
             rule = "A length is looked at before the IOP is told anything."
             raises(ValueError, buffer.size + 1, f"a buffer of {buffer.size} words", rule)
-            rule = "A host that waits for ever helps nobody, nor does one that says all is well."
+            rule = "If the IOP does not answer in time, raise a TimeoutError: do not wait for ever."
             microblaze.write(STATUS, 0)
             raises(TimeoutError, 1, "a program that does not start", rule)
             microblaze.write(STATUS, STATUS_READY)

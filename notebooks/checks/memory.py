@@ -15,7 +15,7 @@ def tweak(words):
     rule = "Memory comes in pages of 4 KB, and the first word in a page takes all of it."
     case = Case(f"words = {shown(words)}", smallest, rule)
     number = whole(words)
-    case.holds(number is not None and number > 0, "that is no number of words")
+    case.holds(number is not None and number > 0, "that is not a whole number greater than 0")
     kb, kb_of_one_less = (-(-4 * size // PAGE) * PAGE // 1024 for size in (number, number - 1))
     case.holds(kb == 64, f"they are {4 * number} bytes, which take {kb} KB")
     case.holds(kb_of_one_less < 64, "they take 64 KB, but so does a buffer with one word less")
@@ -32,7 +32,7 @@ def change(frame, address):
     memory = Case(
         f"frame = {given}", "what allocate(...) returned", "A circuit cannot use another."
     )
-    memory.holds(is_buffer(frame), "it is no buffer that allocate() returned, or it was freed")
+    memory.holds(is_buffer(frame), "it is not a buffer from allocate(), or it was freed")
     rows, pixels = (frame.shape + (1,))[:2]
     bits = frame.nbytes * 8 // max(rows * pixels, 1)
     came = f"it has {rows} rows of {pixels} elements, {bits} bits each"
@@ -42,7 +42,7 @@ def change(frame, address):
     given = shown(address) if number is None else hex(number)
     rule = "Before it are 100 rows and 7 pixels. Addresses count bytes from physical_address on."
     case = Case(f"address = {given}", "the first byte of the pixel in row 100, column 7", rule)
-    case.holds(number is not None, "that is no whole number")
+    case.holds(number is not None, "that is not a whole number")
     inside = first <= number < first + frame.nbytes
     end = first + frame.nbytes - 1
     case.holds(inside, f"that is not in the frame, which lies from {first:#x} to {end:#x}")

@@ -64,7 +64,7 @@ def _fills(fill_in_blocks, words):
     case.holds(memory <= MEMORY, f"it took up to {memory:,} bytes of memory")
 
 
-@says("from the latencies and throughputs of two ways follows where one overtakes the other.")
+@says("your function finds the length from which on one way is faster than the other.")
 def write(break_even):
     slow, fast = sorted(random.uniform(1e6, 1e9) for _ in range(2))
     early, late = sorted(random.uniform(1e-6, 1e-4) for _ in range(2))

@@ -13,7 +13,7 @@ def tweak(iop, buffer, length):
     rule = "From an address there is room to the end of its buffer, and an address counts bytes."
     case = Case(tried, "the largest length that passes", rule)
     words = whole(length)
-    case.holds(words is not None, "that is no whole number")
+    case.holds(words is not None, "that is not a whole number")
     address = buffer.physical_address + 0x400
     try:
         iop.write_to_buffer(address, words, 1)

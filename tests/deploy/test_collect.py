@@ -148,7 +148,7 @@ def test_whatever_boards_answer_nothing_leaves_their_folders(a_class):
     "answer", ["", '{"a.ipynb": 1}', "5", "NaN", "[" * 100000, '["a"]\n["b"]', "\x1b[2J"]
 )
 def test_an_answer_that_is_no_list(answer):
-    with pytest.raises(ValueError, match="^which is no list of notebooks, but ['\"]") as said:
+    with pytest.raises(ValueError, match="^which is not a list of notebooks, but ['\"]") as said:
         collect.sort_answer(answer)
     assert str(said.value).isprintable() and len(str(said.value)) < 500
 

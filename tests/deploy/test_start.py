@@ -67,9 +67,9 @@ REFUSED = [
 def test_a_home_that_takes_no_notebooks(tmp_path, state, size, why):
     run = start(tmp_path, state, size)
     copy = tmp_path / "tmp" / f"pynq_tutorial-{os.getuid()}"
-    assert why in run.stderr and "these are a copy" in run.stderr
+    assert why in run.stderr and "you work in a temporary copy" in run.stderr
     assert run.stdout.startswith(f"{copy}/pynq_tutorial\n") and run.stdout.endswith("writes\n")
-    assert "these are a copy" in (copy / "pynq_tutorial/READ_ME_FIRST.txt").read_text()
+    assert "you work in a temporary copy" in (copy / "pynq_tutorial/READ_ME_FIRST.txt").read_text()
     assert stat.S_IMODE(copy.stat().st_mode) == 0o700
 
 
@@ -155,7 +155,11 @@ def test_on_a_pc_solutions_may_be_left_out(tmp_path):
 def test_a_clone_that_takes_no_notebooks(tmp_path, state, size, why):
     run, folder = lab(tmp_path, state, size)
     assert folder == f"{tmp_path}/tmp/pynq_tutorial-{os.getuid()}/pynq_tutorial"
-    assert why in run.stderr and "these are a copy" in run.stderr and "make lab" in run.stderr
+    assert (
+        why in run.stderr
+        and "you work in a temporary copy" in run.stderr
+        and "make lab" in run.stderr
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A class: the hub as README.md of deploy/hub/ has it started, and twenty users of this machine
+"""A class: the hub as docs/instructors.md has it started, and twenty users of this machine
 (machine.sh)."""
 
 import contextlib

@@ -97,7 +97,7 @@ def test_a_second_buffer_where_the_first_one_was(iop):
     assert second.physical_address == address
     iop.write_to_buffer(address, 10, 5)
     assert second.tolist() == list(range(5, 15))
-    with pytest.raises(ValueError, match="length is 11, and there is room for 0 to 10 words"):
+    with pytest.raises(ValueError, match="length is 11, and has to be 0 to 10 words here"):
         iop.write_to_buffer(address, 11, 5)
     assert not found(address + 40)
 

@@ -170,7 +170,7 @@ def test_it_ends_the_kits_program_and_is_ended_by_it(overlay, iop, buffer, cell)
     for _ in range(2):  # another cell may come before, which pynq knows by its folder
         c = cell(ONE)
         assert c.one() == 1
-        with pytest.raises(RuntimeError, match=r"another program now: start this one's with reset"):
+        with pytest.raises(RuntimeError, match=r"another program now: call reset"):
             iop.write_to_buffer(buffer, 10, 1)
     with pytest.raises(RuntimeError, match="to end that program, load the overlay again"):
         Pynq_Tutorial(overlay.iop1.mb_info)

@@ -16,7 +16,12 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 UNIT_TESTS = ["iop/test_write_to_buffer.py"]
 # A stock image has the compiler; an emulated ARM has none.
-NEED_COMPILER = "4_firmware.ipynb", "7_pins.ipynb", "8_c_in_a_cell.ipynb"
+NEED_COMPILER = (
+    "4_firmware.ipynb",
+    "7_pins.ipynb",
+    "8_c_in_a_cell.ipynb",
+    "9_leds_and_buttons.ipynb",
+)
 # A stock image has its class; the stand-in has no LEDs and no interrupts of Linux's.
 NEEDS_BASE = "9_leds_and_buttons.ipynb"
 # Cells with these tags run, but their outputs are not compared.

@@ -288,7 +288,7 @@ VALUES = [
     (memory.change, "frame, start + (7 * 480 + 100) * 2", "row 5, column 260"),  # by columns
     (memory.change, f"frame, {PIXEL} + 1", "second byte"),
     (memory.change, "frame, start + 480 * 640 * 2", "that is not in the frame"),
-    (memory.change, "frame, 0.5", "that is no whole number"),
+    (memory.change, "frame, 0.5", "that is not a whole number"),
     (memory.change, "xlnk.cma_array((640, 480), 'u2'), 0", "640 rows of 480 elements, 16 bits"),
     (memory.change, "xlnk.cma_array((480, 640), 'u4'), 0", "32 bits each"),
     (memory.change, f"frame.copy(), {PIXEL}", "no buffer that allocate"),

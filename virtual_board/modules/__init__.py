@@ -1,7 +1,7 @@
-"""What can be plugged into a connector: a file for each module or family. Its first line names the
-data sheet.
+"""What can be plugged into a connector: a file for each module or family. If it has a data sheet,
+the first line names that.
 
-To add one, write a file like tmp2.py, and add its class here and to virtual_board/pmods.py."""
+To add one, write a file like tmp2.py, and add its class here, to the imports and to __all__."""
 
 from .als import Als
 from .analog import (

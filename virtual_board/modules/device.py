@@ -11,8 +11,8 @@ MOST_VOLTS = 3.3  # reference manuals of the boards: an analog pin takes 0 to 3.
 
 
 class PmodDevice:
-    """A module in a connector that uses no bus. Its pins are numbered as in pynq; a Pmod's are 0 to
-    3 in the upper row, from right to left, and 4 to 7 in the lower.
+    """The base class of every module; one without a bus derives from it directly. Pins are numbered
+    as in pynq; a Pmod's are 0 to 3 in the upper row, from right to left, and 4 to 7 in the lower.
 
     capture_period: ticks of 10 ns between the rising edges that it sends to the capture input of a
         timer; 0: none
