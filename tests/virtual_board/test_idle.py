@@ -46,7 +46,7 @@ def test_it_wakes_for_a_request_and_sleeps_again(iop, board, buffer):
 
 
 def test_a_write_past_pynq_at_the_last_moment(iop, board, buffer, monkeypatch):
-    """Nobody tells the idle watch of it, as on the board stand-in, and it comes just before the
+    """Nobody tells the owner of it, as on the board stand-in, and it comes just before the
     processor falls asleep."""
 
     def find_and_be_late(*arguments):

@@ -93,5 +93,5 @@ def test_an_interrupt_at_any_line(notebook, action, remedy, least):
         places.add(place)
         assert notebook.is_well_after(*remedy), "interrupted at " + place
     assert len(places) >= least
-    assert len(qemus()) == 1 and [t.name for t in threading.enumerate()].count("idle watch") == 1
+    assert len(qemus()) == 1 and [t.name for t in threading.enumerate()].count("microblaze") == 1
     assert sleeps_within(notebook.board)

@@ -78,7 +78,7 @@ class MicroBlaze:
         self._poll = select.poll()
         self._poll.register(self._bell, select.POLLIN)
         self._processor = Processor(memory, peripherals, self._poll, self._is_wanted)
-        self._owner = threading.Thread(target=self._own, name="idle watch", daemon=True)
+        self._owner = threading.Thread(target=self._own, name="microblaze", daemon=True)
         self._owner.start()
 
     @property

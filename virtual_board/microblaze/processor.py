@@ -31,11 +31,16 @@ MOST_STOPS = 64  # before another row is tried after some that did not pay
 
 
 class Processor:
-    """A program that only waits is put to sleep (idle.py): its processor stands still until Python
-    writes to its memory, or a word that it waits for changes in another way.
+    """The processor, which is in one of these states:
 
-    Only one thread calls the methods, save for kill(). If QEMU is killed or hangs, it counts as
-    gone until hold() starts another.
+    - in reset, from hold() to release(): it stands still.
+    - runs.
+    - waits for an access to a peripheral, which hear() makes; then it runs again.
+    - asleep: watch() has seen that its program only waits (idle.py). It stands still until Python
+      writes to its memory, or a word that it waits for changes in another way.
+    - gone: there was no release() yet, or QEMU was killed or hung. release() starts another.
+
+    Only one thread calls the methods, save for kill().
 
     Args:
         memory, peripherals: As for a MicroBlaze.
@@ -214,19 +219,22 @@ class Processor:
                 self.wake()
         elif started - self.last_write < QUIET:
             self._steps, self._next_look = FIRST_LOOK, 0.0
-        elif (
-            self._qemu is not None
-            and self._qemu.stub.running
-            and started >= self._next_look
-            and started - self._last_served >= SETTLED
-            and self._qemu.time_used() - self._ran[1] >= RAN
-        ):
+        elif started >= self._next_look and self._may_wait(started):
             self._look()
             # A program that is not proven to wait is looked at longer and less often: nine tenths
             # of the time it runs.
             if self.waits_for is None:
                 self._steps = min(4 * self._steps, LONGEST_LOOK)
             self._next_look = time.monotonic() + 9 * (time.monotonic() - started)
+
+    def _may_wait(self, now):
+        """Whether the program has had the time to come to a point where it only waits."""
+        return (
+            self._qemu is not None
+            and self._qemu.stub.running
+            and now - self._last_served >= SETTLED
+            and self._qemu.time_used() - self._ran[1] >= RAN
+        )
 
     @property
     def _is_told(self):
