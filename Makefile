@@ -280,7 +280,7 @@ requirements: ## pins every version and hash: from requirements/*.in the .txt fi
 	@for part in deploy browser lint; do \
 		$(LOCK) -o requirements/$$part.txt requirements/$$part.in || exit; done
 	@sed -n '/^pydantic/d; s/^\([a-z0-9].*\) \\$$/\1/p' requirements.txt | \
-		$(LOCK) --constraint - -o requirements/hub.txt requirements/hub.in
+		$(LOCK) --override requirements/hub.in --constraint - -o requirements/hub.txt requirements/hub.in
 	@uv=$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements/uv.txt) && \
 		echo "$$uv" | $(LOCK) -o requirements/uv.txt -
 

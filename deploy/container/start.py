@@ -37,6 +37,8 @@ COPY_ON_A_PC = (
 )
 # Where Matplotlib has no list of fonts, it makes one, and says so in somebody's notebook.
 MATPLOTLIB = ".cache/matplotlib"
+# where setup.sh and the Dockerfile have made it for all
+LISTS_OF_FONTS = [os.path.join(install.KIT, ".hub/share/matplotlib"), f"/etc/skel/{MATPLOTLIB}"]
 NEEDED = 1 << 20  # bytes that Jupyter may write into a home before anybody saves anything
 # a socket by which a hub's kernels are reached
 SOCKET = ".local/share/jupyter/runtime/kernel-00000000-0000-0000-0000-000000000000-ipc-5"
@@ -127,9 +129,11 @@ def make_ready(home):
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kit's kernel, whatever is in the home
     fonts = os.path.join(os.environ["HOME"], MATPLOTLIB)
     if not os.path.exists(fonts):
-        try:
-            shutil.copytree(os.path.join("/etc/skel", MATPLOTLIB), fonts)
-        except OSError:
+        for made in filter(os.path.isdir, LISTS_OF_FONTS):
+            with suppress(OSError):
+                shutil.copytree(made, fonts)
+                break
+        else:
             make_list = [sys.executable, "-c", "import matplotlib.font_manager"]
             subprocess.call(make_list, stderr=subprocess.DEVNULL)
     os.chdir(folder)
