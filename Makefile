@@ -79,7 +79,7 @@ LAB =
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-lab: ## JupyterLab on your own copy of the notebooks, in pynq_tutorial/; ANSWERS=no as below
+lab: ## JupyterLab on your own copy of the notebooks; ANSWERS=no as below; LAB=--no-browser
 	$(SETUP)
 ifdef BOARD_HERE
 	@echo "This board's own Jupyter serves the notebooks: open http://$$(hostname):9090 in a browser."
@@ -166,11 +166,11 @@ test-deploy: ## the installer when it is killed, over SSH, in a classroom; the P
 test-deploy: PARTS = kit deploy
 test-deploy: RUN = $(PYTEST) tests -m deploy --timeout=1200 -v $(chosen)
 
-test-board: ## the kit on a stand-in for a board, under each image's pynq, and on ARM; ONLY=3.0.1
+test-board: ## the stand-in for a board, with each image's pynq, and with ARM's Python; ONLY=3.0.1
 test-board: PARTS = kit board
 test-board: RUN = $(PYTEST) -c tests/board/pytest.ini tests/board -n 4 --dist worksteal $(chosen)
 
-test-arm: ## a board that boots under an emulator: installer, notebooks, power cuts; needs Debian
+test-arm: ## what make board boots: installer, notebooks, power cuts; needs Debian
 test-arm: PARTS = kit deploy arm
 test-arm: RUN = $(PYTEST) -c tests/arm/pytest.ini tests/arm $(chosen)
 
