@@ -137,7 +137,7 @@ def test_whatever_boards_answer_nothing_leaves_their_folders(a_class):
     assert len(lines) == len(answers), lines
     for reason, answers in REFUSED.items():
         assert len([line for line in lines if re.search(reason, line)]) == len(answers), reason
-    assert "no_list answered which notebooks were changed, which is no list of notebooks" in said
+    assert "no_list answered which notebooks were changed, which is not a list of notebooks" in said
     assert "left out many/99000 more: of a board, at most 1000 are brought" in said
     assert "2 notebooks brought from 2 boards, " in said and "; failed: endless, no_list." in said
     assert [path.name for path in a_class.folder.glob("pc/**/*secret*")] == []

@@ -280,8 +280,8 @@ VALUES = [
     (memory.tweak, "16384", "take 64 KB, but so does a buffer with one word less"),
     (memory.tweak, "15360", "they are 61440 bytes, which take 60 KB"),
     (memory.tweak, "65536", "which take 256 KB"),
-    (memory.tweak, "15360.5", "no number of words"),
-    (memory.tweak, "'15361'", "no number of words"),
+    (memory.tweak, "15360.5", "not a whole number greater than 0"),
+    (memory.tweak, "'15361'", "not a whole number greater than 0"),
     (memory.change, f"frame, {PIXEL}", RIGHT),
     (memory.change, f"frame, ({PIXEL}) / 1", RIGHT),
     (memory.change, "frame, start + 100 * 640 + 7", "row 50, column 3"),  # counted in pixels
@@ -291,7 +291,7 @@ VALUES = [
     (memory.change, "frame, 0.5", "that is not a whole number"),
     (memory.change, "xlnk.cma_array((640, 480), 'u2'), 0", "640 rows of 480 elements, 16 bits"),
     (memory.change, "xlnk.cma_array((480, 640), 'u4'), 0", "32 bits each"),
-    (memory.change, f"frame.copy(), {PIXEL}", "no buffer that allocate"),
+    (memory.change, f"frame.copy(), {PIXEL}", "not a buffer from allocate"),
     (memory.change, f"freed(frame), {PIXEL}", "or it was freed"),
     (iop_example.tweak, "iop, written(buffer, 100, 2**32 - 500)", RIGHT),
     (iop_example.tweak, "iop, written(buffer, 99, -500)", "word 99 is 0. Expected: -401 there"),
@@ -322,8 +322,8 @@ VALUES = [
     (mailbox.tweak, "microblaze, freed(buffer), (address + 80, 3, 7)", "buffer: it was freed"),
     (safety.tweak, "iop, buffer_of_1024, 1024 - 0x400 / 4", RIGHT),
     (safety.tweak, "iop, buffer_of_1024, 700", "it passes, but so does 701"),
-    (safety.tweak, "iop, buffer_of_1024, 1024", "room for 0 to 768 words"),
-    (safety.tweak, "iop, buffer_of_1024, '768'", "no whole number"),
+    (safety.tweak, "iop, buffer_of_1024, 1024", "has to be 0 to 768 words here"),
+    (safety.tweak, "iop, buffer_of_1024, '768'", "not a whole number"),
 ]
 
 
