@@ -172,7 +172,9 @@ test-board: RUN = $(PYTEST) -c tests/board/pytest.ini tests/board -n 4 --dist wo
 
 test-arm: ## a board that boots under an emulator: installer, notebooks, power cuts; needs Debian
 test-arm: PARTS = kit deploy arm
-test-arm: RUN = $(PYTEST) -c tests/arm/pytest.ini tests/arm $(chosen)
+# Each of two has a board. The files begin in their order, and the first takes longest.
+test-arm: RUN = $(PYTEST) -c tests/arm/pytest.ini tests/arm -n 2 --dist loadfile \
+	--no-loadscope-reorder $(chosen)
 
 test-long: ## what takes too long for CI: ten thousand requests, interrupts at each line
 test-long: PARTS = kit
