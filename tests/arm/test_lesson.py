@@ -61,7 +61,9 @@ def test_two_kernels_on_one_iop(said):
     """Linux's lock on /dev/mem keeps their requests apart."""
     for command in TWO_AT_ONCE:
         served, errors, wrong = json.loads(said(command)[-1])
-        assert served > 5 and not wrong and not errors, said(command)
+        assert served > 5 and not wrong, said(command)
+        # Either may begin just before the other one downloads the overlay.
+        assert all("An overlay was downloaded" in error for error in errors), errors
 
 
 def test_a_download_by_another_notebook_is_seen(said):
