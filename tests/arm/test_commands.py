@@ -1,7 +1,7 @@
 """What an instructor types on a PC, and on the board itself."""
 
 import pytest
-from remote import HOST, KIT, answered
+from remote import HOST, KIT, NOTEBOOKS, answered
 
 from deploy import EDITION
 from helpers.kit import make
@@ -54,3 +54,13 @@ def test_classroom_collect_and_report(board, installed, inventory, folder):
 def test_doctor(board, installed):
     said = board.output(f"cd {KIT} && echo xilinx | sudo -S -p '' make doctor")
     assert {line.split()[0] for line in said.splitlines()} == {"ok"}, said
+
+
+def test_uninstall(board, installed):
+    """A file that a student wrote stays."""
+    board.as_root(f"echo '{OWN}' > own.py")
+    said = answered(["make", "uninstall", f"HOST={HOST}", board.option])
+    assert "kept, because it is not as it was installed: own.py" in said
+    assert board.output(f"find {NOTEBOOKS} -type f") == f"{NOTEBOOKS}/own.py"
+    board.as_root("rm own.py")
+    board.as_root("make install", KIT)
