@@ -1,4 +1,4 @@
-"""`board` is one that make board has started, with a kit on it; all tests share it."""
+"""`board` is one that make board has started, with a kit on it; all tests of a process share it."""
 
 import pytest
 from launcher import Launcher
