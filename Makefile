@@ -97,7 +97,8 @@ run: ## the IOP example in the terminal
 	$(SETUP)
 	@$(BIN)python3 -m deploy.run $(NOTEBOOKS)/2_iop_example.ipynb
 
-# The user's own start-up files and settings are for make lab.
+# The user's own start-up files and settings are for make lab. A kernel of a slow board's needs more
+# than nbconvert's 60 s to start.
 run executed: export JUPYTER_CONFIG_DIR = $(CURDIR)/.venv/etc/jupyter
 
 executed: ## every notebook, executed here and now, into executed/
@@ -105,6 +106,7 @@ executed: ## every notebook, executed here and now, into executed/
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && trap 'exit 130' HUP INT TERM && \
 		cp -R $(NOTEBOOKS) $(LINKED) "$$copy" && rm -rf "$$copy/$(notdir $(NOTEBOOKS))/my_firmware" && \
 		IPYTHONDIR="$$copy/ipython" $(BIN)python3 -m nbconvert --to notebook --execute \
+			--ExecutePreprocessor.startup_timeout=300 \
 			--allow-errors --output-dir executed "$$copy/$(notdir $(NOTEBOOKS))"/[0-9]_*.ipynb
 
 lint: ## ruff and shellcheck, as CI runs them
@@ -172,7 +174,9 @@ test-board: RUN = $(PYTEST) -c tests/board/pytest.ini tests/board -n 4 --dist wo
 
 test-arm: ## what make board boots: installer, notebooks, power cuts; needs Debian
 test-arm: PARTS = kit deploy arm
-test-arm: RUN = $(PYTEST) -c tests/arm/pytest.ini tests/arm $(chosen)
+# Each of two has a board. The files begin in their order, and the first takes longest.
+test-arm: RUN = $(PYTEST) -c tests/arm/pytest.ini tests/arm -n 2 --dist loadfile \
+	--no-loadscope-reorder $(chosen)
 
 test-long: ## what takes too long for CI: ten thousand requests, interrupts at each line
 test-long: PARTS = kit

@@ -1,6 +1,7 @@
 """A board that is switched on: the machine, its fabric, and what it prints."""
 
 import collections
+import fcntl
 import re
 import threading
 from pathlib import Path
@@ -29,21 +30,27 @@ class Board:
     state: "starting", "ready", or why it has ended: "poweroff", "ended\""""
 
     def __init__(self, files, card=None, show=lambda line: None):
-        wanted = {machine.SSH: 2222, machine.JUPYTER: 9090}
-        self.ports = {there: machine.free_port(here) for there, here in wanted.items()}
         self.state, self._show = "starting", show
         self._changed = threading.Condition()
         self._console = collections.deque(maxlen=KEPT)
         self.fabric = Fabric(read_hwh(str(HWH)).overlay, {"pmoda": Tmp2()})
         try:
-            self.machine = machine.Machine(
-                self.fabric.memory.file, files, card or files / "card.img", bool(card), self.ports
-            )
+            self.machine = self._switch_on(files, card)
         except BaseException:
             self.fabric.close()
             raise
         for work in self._serve, self._listen:
             threading.Thread(target=work, daemon=True).start()
+
+    def _switch_on(self, files, card):
+        wanted = {machine.SSH: 2222, machine.JUPYTER: 9090}
+        with open(files / "ports.lock", "w") as lock:
+            # One at a time: a port stays free until QEMU has it.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.ports = {there: machine.free_port(here) for there, here in wanted.items()}
+            return machine.Machine(
+                self.fabric.memory.file, files, card or files / "card.img", bool(card), self.ports
+            )
 
     def _serve(self):
         while True:

@@ -53,6 +53,12 @@ def base_overlay(root="/"):
     return pynq_package(root, "overlays/base/base.bit")
 
 
+def has(python, package):
+    """Whether this Python has a package. Importing it would tell as well, and take far longer."""
+    look = f"import importlib.util as i, sys; sys.exit(i.find_spec('{package}') is None)"
+    return output(python, "-c", look) is not None
+
+
 def output(*command):
     """The output of a command, or None if there is no such command or it fails."""
     options = {"stderr": subprocess.STDOUT, "universal_newlines": True}

@@ -162,7 +162,7 @@ def uninstall(root="/"):
 def add_nbval(python):
     """Installs nbval into the image's Python, for `make test` to re-execute the notebooks, and
     changes no other package."""
-    if image.output(python, "-c", "import nbval") is not None:
+    if image.has(python, "nbval"):
         return
     pins = re.findall(r"^[\w.-]+==\S+$", image.output(python, "-m", "pip", "freeze") or "", re.M)
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:

@@ -14,6 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 CELL_TIMEOUT = 120  # seconds
+STARTS_WITHIN = 300  # a kernel of a slow board's
 
 
 class PrintingClient(NotebookClient):
@@ -39,7 +40,8 @@ def main(path):
     notebook = nbformat.read(path, as_version=4)
     folder = os.path.dirname(os.path.abspath(path))
     resources = {"metadata": {"path": folder}}
-    client = PrintingClient(notebook, timeout=CELL_TIMEOUT, resources=resources)
+    limits = dict(timeout=CELL_TIMEOUT, startup_timeout=STARTS_WITHIN)
+    client = PrintingClient(notebook, resources=resources, **limits)
     try:
         with tempfile.TemporaryDirectory() as profile:  # not the user's: that is for make lab
             os.environ["IPYTHONDIR"] = profile

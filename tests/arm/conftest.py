@@ -1,13 +1,11 @@
-"""`board` is one that make board has started, with a kit on it; all tests share it."""
-
-import tempfile
-from pathlib import Path
+"""`board` is one that make board has started, with a kit on it; all tests of a process share it."""
 
 import pytest
 from launcher import Launcher
 from remote import HOST, Remote, answered
 
 from arm_board import BoardError, build
+from helpers.temporary import temporary
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +28,8 @@ def launcher(files):
 
 @pytest.fixture(scope="session")
 def folder():
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
+    with temporary() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import sys
 import threading
 
 from helpers.kit import ROOT
+from helpers.waiting import soon
 
 STARTS_WITHIN = 1200  # seconds
 
@@ -40,6 +41,11 @@ class Launcher:
         (ssh,) = re.findall(r"ssh -p (\d+) xilinx@127.0.0.1\n", self.said)
         (jupyter,) = re.findall(r"http://127.0.0.1:(\d+)", self.said)
         return int(ssh), int(jupyter)
+
+    def wait_for_linux(self):
+        """Waits until its kernel is up."""
+        assert soon(lambda: "Linux 6" in self.said or self._ready.is_set(), STARTS_WITHIN)
+        assert self.process.poll() is None, self.said
 
     def end(self, how=signal.SIGTERM):
         self.process.send_signal(how)

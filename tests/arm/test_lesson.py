@@ -1,55 +1,72 @@
-"""The lesson and pynq's own classes on a real ARM kernel: /dev/mem, sysfs, UIO, contiguous
-memory."""
+"""The lesson and pynq's own classes on a real ARM kernel: /dev/mem, sysfs, UIO, contiguous memory.
+One process of the board's imports pynq, and all programs are forks of it (programs/in_turn.py)."""
 
 import json
 
-from remote import OF_THE_STAND_IN
+import pytest
 
 from helpers.freed import REFUSED, SERVED
 
-
-def test_the_lesson_in_its_own_order(board, installed):
-    assert "edition" in installed
-    board.python("example.py")
-
-
-def test_it_is_a_board_for_pynq_and_32_bits(board):
-    said = board.as_root(
-        "python3 -c 'import pynq, struct; from pynq import Device;"
-        ' print(pynq.__version__, type(Device.active_device).__name__, struct.calcsize("P"))\''
-    )
-    assert said.splitlines()[-1] == "3.1.2 EmbeddedDevice 4"
-
-
-def test_a_freed_buffer_is_refused(board, installed):
-    said = board.python("freed.py", "pynq").splitlines()
-    assert said[-3:-1] == [SERVED, REFUSED] and said[-1].endswith("True 0"), said
+TWO_AT_ONCE = ["ask.py 1 5", "ask.py 2 5"]
+STEPS = [
+    ["example.py"],
+    ["which.py"],
+    ["freed.py pynq"],
+    ["thermometer.py"],
+    ["interrupt.py"],
+    TWO_AT_ONCE,
+    ["downloaded.py"],
+    ["base.py"],
+]
 
 
-def test_a_module_by_pynqs_own_driver(board, installed):
+@pytest.fixture(scope="module")
+def said(board, installed):
+    """A function that takes a command, and returns the lines that it has printed. AssertionError
+    with these if it failed."""
+    ran = json.loads(board.python("in_turn.py", json.dumps(STEPS)).splitlines()[-1])
+
+    def said_by(command):
+        lines, status = ran[command]
+        assert status == 0, lines
+        return lines
+
+    return said_by
+
+
+def test_the_lesson_in_its_own_order(said):
+    said("example.py")
+
+
+def test_it_is_a_board_for_pynq_and_32_bits(said):
+    assert said("which.py")[-1] == "3.1.2 EmbeddedDevice 4"
+
+
+def test_a_freed_buffer_is_refused(said):
+    lines = said("freed.py pynq")
+    assert lines[-3:-1] == [SERVED, REFUSED] and lines[-1].endswith("True 0"), lines
+
+
+def test_a_module_by_pynqs_own_driver(said):
     """Through both overlays; the IOP's I2C is the fabric's."""
-    assert board.python("thermometer.py").splitlines()[-2:] == 2 * ["[21.5, 21.5, 21.5]"]
+    assert said("thermometer.py")[-2:] == 2 * ["[21.5, 21.5, 21.5]"]
 
 
-def test_an_interrupt_wakes_asyncio(board, installed):
+def test_an_interrupt_wakes_asyncio(said):
     """It goes from an IOP's pin through the ARM's interrupt controller and UIO."""
-    said = board.python("interrupt.py")
-    assert said.splitlines()[-4:] == 4 * ["woke 1"], said
+    assert said("interrupt.py")[-4:] == 4 * ["woke 1"]
 
 
-def test_two_kernels_on_one_iop(board, installed):
+def test_two_kernels_on_one_iop(said):
     """Linux's lock on /dev/mem keeps their requests apart."""
-    ask = f"PYTHONPATH=. python3 {OF_THE_STAND_IN}/ask.py"
-    both = f"{ask} 1 5 >/tmp/first & {ask} 2 5 >/tmp/second & wait; cat /tmp/first /tmp/second"
-    said = board.as_root("{ " + both + "; }")
-    results = [json.loads(line) for line in said.splitlines() if line[0] == "["]
-    assert len(results) == 2
-    for served, errors, wrong in results:
-        assert served > 5 and not wrong and not errors, results
+    for command in TWO_AT_ONCE:
+        served, errors, wrong = json.loads(said(command)[-1])
+        assert served > 5 and not wrong, said(command)
+        # Either may begin just before the other one downloads the overlay.
+        assert all("An overlay was downloaded" in error for error in errors), errors
 
 
-def test_a_download_by_another_notebook_is_seen(board, installed):
-    """Linux reports it, by inotify on the real sysfs."""
-    said = board.python("downloaded.py").splitlines()[-1]
-    assert said.startswith("An overlay was downloaded"), said
-    board.python("base.py")
+def test_a_download_by_another_notebook_is_seen(said):
+    """Linux reports it, by inotify on the real sysfs; and the base overlay is what it was."""
+    assert said("downloaded.py")[-1].startswith("An overlay was downloaded")
+    said("base.py")

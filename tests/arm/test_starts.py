@@ -1,4 +1,4 @@
-"""How a board starts and ends: twice at once, restarted, and with the power cut in the middle of an
+"""How a board starts and ends: restarted, killed, and with the power cut in the middle of an
 installation."""
 
 import os
@@ -12,6 +12,7 @@ from arm_board import machine
 from arm_board.board import Board
 from arm_board.machine import SSH
 from helpers import processes
+from helpers.kit import run_python
 from helpers.waiting import soon
 
 OWN = "# what a student wrote\n"
@@ -33,7 +34,7 @@ def test_restart(board, installed):
     board.python("example.py")
 
 
-def test_a_power_cut_in_an_installation(board, files, folder):
+def test_a_power_cut_in_an_installation(launcher, board, files, folder):
     """The file system is checked at the next start, no file of a student's is lost, and the same
     command completes the installation."""
     card = folder / "card.img"
@@ -41,6 +42,7 @@ def test_a_power_cut_in_an_installation(board, files, folder):
     own = f"{NOTEBOOKS}/2_iop_example.ipynb", f"{NOTEBOOKS}/own.py"
     first = Board(files, card)
     try:
+        assert first.ports[SSH] != launcher.wait()[0]
         there = Remote(first.ports[SSH], folder)
         assert soon(there.answers, 900, 1)
         there.allow_key()
@@ -75,24 +77,34 @@ def test_a_power_cut_in_an_installation(board, files, folder):
         card.unlink()
 
 
-def test_two_at_once_and_nothing_is_left(launcher, files):
-    """Of a board whose launcher is killed, no process stays; the other one goes on."""
+def test_nothing_is_left_of_a_killed_one(launcher, board):
+    """Of a board whose launcher is killed, no process stays; another one goes on."""
     second = Launcher()
     try:
-        assert second.wait()[0] != launcher.wait()[0]
+        second.wait_for_linux()
         started = processes.children(second.process.pid)
-        assert len(started) >= 1
+        assert any(map(is_the_arm, started))
     finally:
         second.end(signal.SIGKILL)
     assert all(processes.soon(pid, "XZ") for pid in started)
     assert launcher.process.poll() is None
 
 
+def test_nothing_is_left_of_a_killed_run():
+    """The tests' folder goes with their process."""
+    killed = (
+        "import os; from helpers.temporary import temporary; made = temporary();"
+        " print(made.__enter__(), flush=True); os.kill(os.getpid(), 9)"
+    )
+    folder = run_python(killed, env=dict(os.environ, PYTHONPATH="tests")).stdout.strip()
+    assert folder.startswith("/") and soon(lambda: not os.path.exists(folder))
+
+
 def test_a_machine_that_ends_is_told(files):
     """As when Linux kills QEMU because memory runs out."""
     launcher = Launcher()
     try:
-        assert soon(lambda: "Linux 6" in launcher.said or launcher.process.poll() is not None, 900)
+        launcher.wait_for_linux()
         (pid,) = [pid for pid in processes.children(launcher.process.pid) if is_the_arm(pid)]
         os.kill(pid, signal.SIGKILL)
         assert launcher.process.wait(60) == 1

@@ -62,7 +62,7 @@ def main(image_root="/"):
         sys.exit(f"There is no tutorial in {target}, whose notebooks are tested: sudo make install")
     if os.geteuid() != 0 and image_root == "/":
         sys.exit("pynq needs root on a board: sudo make test")
-    if image.output(python, "-c", "import nbval") is None:
+    if not image.has(python, "nbval"):
         sys.exit(
             f"There is no nbval in {python}, which compares the notebooks' outputs: sudo make"
             " install gets it, over the network"
@@ -81,7 +81,7 @@ def main(image_root="/"):
         for name in NEED_COMPILER:
             print(f"left out: {name}, because there is no mb-gcc on this image's PATH")
             executed.pop(name, None)
-    if image.output(python, "-c", "from pynq.overlays.base import BaseOverlay") is None:
+    if image.pynq_package(image_root, "overlays/base/base.py") is None:
         print(f"left out: {NEEDS_BASE}, because this image has no pynq.overlays.base")
         executed.pop(NEEDS_BASE, None)
     sys.stdout.flush()
