@@ -6,6 +6,7 @@ docs/instructors.md shows. As it is, it lets nobody in: it asks for a password o
 for a group that you make by hand, and it listens to this machine alone.
 """
 
+import asyncio
 import glob
 import os
 import pwd
@@ -82,8 +83,25 @@ c.Spawner.post_stop_hook = remove_private_folder
 # open to all its users, of whom any could read what a kernel prints; and kernels that start at the
 # same time would take one another's.
 c.Spawner.args = ["--KernelManager.transport=ipc"]
-# A whole class that comes in at once takes its time on a small machine.
+# A whole class that comes in at once takes its time on a small machine. Servers start a few at a
+# time: the first students need not wait until there is time for all, and the last wait no longer.
 c.Spawner.start_timeout = c.Spawner.http_timeout = 180
+starting = asyncio.Semaphore(2 * (os.cpu_count() or 1))
+
+
+async def wait_for_turn(spawner):
+    await starting.acquire()
+    spawner.turn = asyncio.create_task(end_turn(spawner))
+
+
+async def end_turn(spawner):
+    """When the hub has seen that the server answers, or has given it up."""
+    while spawner.pending == "spawn":
+        await asyncio.sleep(0.1)
+    starting.release()
+
+
+c.Spawner.pre_spawn_hook = wait_for_turn
 # seconds until the hub sees that a server was killed, and starts another one
 c.Spawner.poll_interval = 10
 
