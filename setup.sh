@@ -227,8 +227,8 @@ furnish_hub() {  # .venv's packages, settings and kernel, and the hub's proxy
         ln -s "$here/.venv/share/jupyter/$name" .hub/share/jupyter/$name
     done
     run .venv/bin/python -m ipykernel install --prefix .hub
-    # What each student's server and kernel would otherwise make at their first start. Students cannot
-    # write what Python compiles.
+    # What each student's server and kernel would otherwise make at their first start. Students
+    # cannot write what Python compiles.
     MPLCONFIGDIR=$here/.hub/share/matplotlib MPLBACKEND=agg .venv/bin/python \
         -c 'import matplotlib.font_manager' >/dev/null 2>&1 || true
     .venv/bin/python -m compileall -qq -j 0 .venv/lib .hub/lib virtual_board deploy \

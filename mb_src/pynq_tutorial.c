@@ -14,7 +14,7 @@ static int in_ddr(unsigned address, unsigned length)
 int main(void)
 {
    MAILBOX_DATA(BUFFER_ADDR) = 0;       /* what an earlier program may have left is no request */
-   MAILBOX_DATA(STATUS) = STATUS_READY; /* a host has to wait for this: an earlier request is lost */
+   MAILBOX_DATA(STATUS) = STATUS_READY; /* wait for this: an earlier request is lost */
 
    while (1) {
       unsigned address, length, data, i;
