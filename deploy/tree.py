@@ -272,6 +272,11 @@ class _Folder:
     def exchange(self, name, expected, ready):
         """Removes a file, and has another one take its place, if there is one.
 
+        What a cut leaves, and what clean() does with it at the next run:
+        - the old file in place, the new one under a name that ends in COMING: removes the new one
+        - the old one under a name that ends in LEAVING, nothing in place: gives it its name back
+        - the new one in place, the old one still LEAVING: removes the old one, if it is the kit's
+
         Args:
             name: its relative path
             expected: its SHA-256, or None if nothing is there
