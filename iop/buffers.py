@@ -183,13 +183,13 @@ class _Freed:
         _free_bo(*pointer)
 
 
-def to_memory(owner, offset, size):
+def flush(owner, offset, size):
     """Writes bytes of an allocated buffer from the CPU's cache to DDR, where the IOP sees them."""
     if not owner.coherent:
         _synchronise(owner, owner.device.flush, "XCL_BO_SYNC_BO_TO_DEVICE", offset, size)
 
 
-def from_memory(owner, offset, size):
+def invalidate(owner, offset, size):
     """Drops bytes of an allocated buffer from the CPU's cache, so that Python sees DDR's."""
     if not owner.coherent:
         _synchronise(owner, owner.device.invalidate, "XCL_BO_SYNC_BO_FROM_DEVICE", offset, size)

@@ -33,7 +33,7 @@ from pynq.lib.pynqmicroblaze.rpc import FuncDefVisitor, MicroblazeFunction
 from pynq.lib.pynqmicroblaze.streams import InterruptMBStream
 
 from . import firmware
-from .sharing import Session, check_iop, iop_lock, loading, wait
+from .sharing import Session, check_iop, iop_lock, loading_lock, wait
 
 # The address of the mark. pynq's linker script leaves it free, between vectors and program.
 MARK = 0x4C
@@ -89,7 +89,7 @@ class Loaded(PynqMicroblaze):
         if not force:  # pynq forces it if the IOP runs the program of an earlier cell
             check_iop(mb_info)
         self.lock = iop_lock(mb_info)
-        with self.lock.threads, self.lock, loading():
+        with self.lock.threads, self.lock, loading_lock():
             back = "to have this function back, " + RUN_AGAIN
             self.session = Session(MARK, "this function was compiled", RUN_AGAIN, back)
             super().__init__(mb_info, mb_program, force=True)

@@ -13,9 +13,9 @@ from pynq import PL, Device
 from pynq.lib import PynqMicroblaze
 
 from . import cells, pynq_state
-from .buffers import FREED, from_memory, integer, is_allocated, locate, to_memory
+from .buffers import FREED, flush, integer, invalidate, is_allocated, locate
 from .firmware import PROGRAM, read_program
-from .sharing import Session, check_iop, iop_lock, loading, wait
+from .sharing import Session, check_iop, iop_lock, loading_lock, wait
 
 PYNQ = os.path.dirname(pynq.__file__)
 # Now, because every notebook downloads the overlay next, and may begin a cell with %%microblaze.
@@ -79,7 +79,7 @@ class Pynq_Tutorial:
                 )
             # Not the names of the interrupt: pynq would then wait for one in a thread of its own.
             names = {name: mb_info[name] for name in ("ip_name", "rst_name")}
-            with loading(), self._loading():
+            with loading_lock(), self._explaining_failures():
                 self._microblaze = PynqMicroblaze(names, program, force=True)
             self._memory = self._microblaze.mmio.array
             self._loaded = zlib.crc32(f"{PL.timestamp} {self._program}".encode()) or 1
@@ -128,12 +128,12 @@ class Pynq_Tutorial:
             # A cacheable buffer's cache: what Python wrote goes to DDR before the IOP writes,
             # and what the IOP wrote is fetched before Python reads.
             offset = address - owner.physical_address
-            to_memory(owner, offset, 4 * length)
+            flush(owner, offset, 4 * length)
             end = time.monotonic() + timeout
             for done in range(0, length, AT_ONCE):
                 words, first = min(AT_ONCE, length - done), (data + done) % 2**32
                 self._request(address + 4 * done, words, first, timeout, end)
-            from_memory(owner, offset, 4 * length)
+            invalidate(owner, offset, 4 * length)
 
     def read_mailbox(self, word):
         """A word of the mailbox, by its number. Words 4 to 1022 are free for results of a program
@@ -152,7 +152,7 @@ class Pynq_Tutorial:
             self._start()
 
     @contextmanager
-    def _loading(self):
+    def _explaining_failures(self):
         try:
             yield
         except Exception:
@@ -169,7 +169,7 @@ class Pynq_Tutorial:
         mark. A load before it leaves another program in memory, which the comparison finds. So a
         mailbox that a load has cleared is never taken for an answer."""
         microblaze, size = self._microblaze, len(self._program)
-        with loading(), self._loading():
+        with loading_lock(), self._explaining_failures():
             microblaze.reset()
             # clears all of the mailbox, too
             PL.load_ip_data(microblaze.ip_name, microblaze.mb_program, zero=True)

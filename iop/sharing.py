@@ -35,7 +35,7 @@ F_OFD_SETLK = 37  # linux/fcntl.h; Python has its name from 3.9 on
 IOP_BYTES = 0x10000  # of every IOP's memory, as Linux sees it
 
 _locks = weakref.WeakValueDictionary()  # this process's IopLocks, by file and address
-_loading = {}  # by process, because a forked child has a lock of its own: that of loading()
+_loading_locks = {}  # by process, because a forked child has a lock of its own
 
 
 def wait(condition, end=float("inf"), meanwhile=lambda: None):
@@ -154,10 +154,10 @@ class Downloads:
 downloads = Downloads()
 
 
-def loading():
+def loading_lock():
     """This process's lock for loading a program: pynq's record of what each IOP runs is not made
     for two threads at once."""
-    return _loading.setdefault(os.getpid(), threading.Lock())
+    return _loading_locks.setdefault(os.getpid(), threading.Lock())
 
 
 def _watch():
