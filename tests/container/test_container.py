@@ -60,7 +60,7 @@ def test_work_survives_a_newer_image(image, volume, options, tmp_path):
         podman("rmi", IMAGE + ":before", IMAGE + ":newer")
     assert "edition 99.0.0; 0 files new, 1 replaced, 0 removed." in said
     assert "changed here: 2_iop_example.ipynb" in said
-    assert "one of these:   2_iop_example-new-edition.ipynb" in said
+    assert "is beside it:      2_iop_example-new-edition.ipynb" in said
     assert said.endswith(" \nmine\nconf\n1_memory.ipynb\n2_iop_example-new-edition.ipynb\n"), said
 
 
