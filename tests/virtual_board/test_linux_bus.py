@@ -8,7 +8,7 @@ import pytest
 from pynq import GPIO, MMIO, Interrupt, Overlay, allocate
 
 from helpers import overlays
-from helpers.drivers import wakes
+from helpers.drivers import in_a_loop, wakes
 from helpers.waiting import soon
 from virtual_board.hwh_writer import SYSTEM, Hwh
 from virtual_board.ip import Gpio, Intc
@@ -43,7 +43,7 @@ def test_buttons_and_switches(parts, board):
     board.switches[1].on()
     assert fingers.read() == 0b0100 and both.read(8) == 0b10
     fingers.setdirection("in")
-    fingers[2].wait_for_value(1)
+    in_a_loop(fingers[2].wait_for_value_async(1))
     assert repr(board.buttons[2]) == "BTN2 is pressed" and board.buttons[2].is_pressed
     assert repr(board.switches) == "SW0 is off, SW1 is on"
     parts.download()  # the finger is still there
