@@ -17,7 +17,7 @@ class Peripherals:
     speaks with QEMU may call methods; any thread may look at a peripheral's state, such as
     peripherals["timer"].pwm.
 
-    The program asks for each access, save for reads of the pages that `readable` has. There it is
+    The program asks for each access, except reads of the pages that `readable` has. There it is
     stopped after those that do something, by `watchpoints`. That takes longer, but a program that
     looks at other registers again and again may run, and sleep.
 
@@ -28,7 +28,7 @@ class Peripherals:
         raised: A function that takes the level of the interrupt line to Linux.
 
     readable: addresses of 64 KB each, where the program need not ask to read
-    watchpoints: [(address, bytes) of what the program is stopped after a read of, ...]
+    watchpoints: addresses of the registers there, after a read of which it is stopped
     serving: whether a program uses a peripheral, or something is plugged in that it will use; any
         thread may read it, and the board sets it when it plugs something in"""
 
@@ -54,7 +54,7 @@ class Peripherals:
             made = self._models[name] = model.of(ip, words, self)
             if isinstance(made, Gpio) and self.is_switched(ip):
                 self._of_pins.append(made)
-            self._serve(ip, made)
+            self._connect(ip, made)
             (self._reset_with_iop if ip.reset_with_iop else self._keep_state).append(made)
         # first, because a GPIO that is reset asks which pins are its own
         self._reset_with_iop.sort(key=lambda model: not isinstance(model, IoSwitch))
@@ -194,7 +194,7 @@ class Peripherals:
             gpio.refresh()
         self.pwm_changed()
 
-    def _serve(self, ip, model):
+    def _connect(self, ip, model):
         """Has a model told what it wants to know."""
 
         def on_write(offset):
@@ -208,12 +208,12 @@ class Peripherals:
             self._reads[model.base + offset] = functools.partial(model.was_read, offset)
         if not model.ASKS_TO_READ and not ip.base % PAGE and ip.size >= PAGE:
             self.readable.append(ip.base)
-            self.watchpoints += [(model.base + offset, 4) for offset in model.READ]
+            self.watchpoints += [model.base + offset for offset in model.READ]
 
     def _find_memory(self):
         """Notes where there is no model, but memory."""
         nothing, start = "the virtual board has nothing but memory", DDR_END
-        for ip in sorted(self.described.ips, key=lambda ip: ip.base):
+        for ip in self.described.ips:  # in the order of their addresses
             end = ip.base + ip.size
             self._note(start, ip.base, nothing)
             there = f"the overlay has {ip.name} ({ip.vlnv}), and {nothing}"

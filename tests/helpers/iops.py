@@ -60,11 +60,11 @@ class Machine:
             self.peripherals.append(Memory(memory.words))
             self.accesses.append(Accesses(memory, self.peripherals[-1]))
 
-    def run(self, number, program, seconds=5):
-        """Runs a program to its end; returns whether it came there in time."""
+    def start(self, number, program, looking=True):
+        """Starts a program, which sets DONE in the end."""
         seen, stub, accesses = self.seen[number], self.qemus[number].stub, self.accesses[number]
         stub.stop()
-        accesses.looking = True
+        accesses.looking = looking
         accesses.forget()
         self.peripherals[number].made.clear()
         program = program + put(1, DONE) + [STAY]
@@ -72,6 +72,11 @@ class Machine:
         seen[: len(program)] = program
         stub.reset()
         stub.go()
+
+    def run(self, number, program, seconds=5):
+        """Runs a program to its end; returns whether it came there in time."""
+        self.start(number, program)
+        seen, accesses = self.seen[number], self.accesses[number]
 
         def ended():
             while accesses.asked:

@@ -7,7 +7,6 @@ from helpers.iops import BRAMS, PART, RESULT, Machine, put, wide
 from virtual_board.memory import DDR_WINDOW
 from virtual_board.microblaze import mmu
 
-NOP = 0x80000000  # or r0, r0, r0
 # where the second IOP's memory, peripherals and reset code are in the file
 OF_THE_OTHER = [BRAMS[1], PART + mmu.PERIPHERALS, PART + mmu.OWN_CODE + mmu.MISS]
 # its own reset code, which it runs until it jumps to the program

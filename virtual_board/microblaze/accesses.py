@@ -72,7 +72,7 @@ class Accesses:
         that was missed: the one at this address, or with its prefix, or with its branch."""
         prefix, branch = None, None
         instruction = int(self._words[at // 4])
-        while instruction >> 26 == IMM or continues(instruction):
+        while continues(instruction):
             if instruction >> 26 == IMM:
                 prefix = instruction & 0xFFFF
             else:

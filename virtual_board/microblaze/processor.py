@@ -40,7 +40,7 @@ class Processor:
       writes to its memory, or a word that it waits for changes in another way.
     - gone: there was no release() yet, or QEMU was killed or hung. release() starts another.
 
-    Only one thread calls the methods, save for kill().
+    Only one thread calls the methods, except kill().
 
     Args:
         memory, peripherals: As for a MicroBlaze.
@@ -71,8 +71,8 @@ class Processor:
         self.pid = self._qemu.pid
         self._poll.register(self._qemu.connection, select.POLLIN)
         self._qemu.stub.watch(False, memory.bell, 4)
-        for address, length in self._peripherals.watchpoints:
-            self._qemu.stub.watch(True, address, length)
+        for address in self._peripherals.watchpoints:
+            self._qemu.stub.watch(True, address, 4)
 
     def end(self):
         """Ends QEMU."""
@@ -153,12 +153,12 @@ class Processor:
             self.end()
 
     def _serve_row(self):
-        """Serves accesses that follow each other, as long as each comes soon. If that is no faster
-        than stops are, as on a busy machine, more stops come before the next row."""
+        """Serves accesses that follow each other, as long as each comes soon. Where stops are as
+        fast, as on a busy machine, more of them come before the next row."""
         started = last = now = time.monotonic()
         served = 0
         while now < min(started + ROW, last + SOON) and not self._is_wanted():
-            if self._serve():
+            if self._make_access():
                 served, last = served + 1, now
             elif now - last > AT_ONCE:
                 # another thread may wait for this core or for Python's lock, even QEMU's second
@@ -169,16 +169,21 @@ class Processor:
         self._stops_before_row = 0 if pays else min(2 * self._stops_before_row + 1, MOST_STOPS)
         self._stops = 0
 
-    def _serve(self, report=b""):
+    def _serve(self, report):
         """Lets the peripherals handle a stop, and makes the access that is asked for. Returns
         whether there was one."""
         served = self._peripherals.serve(report)
-        if self._accesses.asked:
-            self._accesses.make()
-            served = True
         if served:
             self._last_served = time.monotonic()
-        return served
+        return self._make_access() or served
+
+    def _make_access(self):
+        """Makes the access that is asked for. Returns whether one is."""
+        if not self._accesses.asked:
+            return False
+        self._accesses.make()
+        self._last_served = time.monotonic()
+        return True
 
     def standing(self, function):
         """Calls a function between two instructions, after the access before them was served; also
