@@ -1,5 +1,5 @@
-"""The board's own Jupyter, as a browser speaks with it: a login, the folder of notebooks, and cells
-in a kernel of the board's."""
+"""The board's own Jupyter, as a browser speaks with it, before and after a restart: a login, the
+folder of notebooks, and cells in a kernel of the board's."""
 
 import json
 import uuid
@@ -7,8 +7,13 @@ import uuid
 import pytest
 import requests
 import websocket
+from launcher import STARTS_WITHIN
 from remote import LIMIT, NOTEBOOKS
 
+from helpers.waiting import soon
+
+OWN = "# what a student wrote"
+READY = "arm board: ready"
 LESSON = """
 import os
 os.chdir({folder!r})
@@ -36,6 +41,16 @@ def jupyter(launcher, board):
 def test_nobody_gets_in_without_the_password(jupyter):
     address = jupyter[1]
     assert requests.get(address + "/api/contents", timeout=LIMIT).status_code == 403
+
+
+def test_restart(launcher, board, installed):
+    """Linux comes up anew, the card is as it was left, and the fabric is empty until boot.py."""
+    board.as_root(f"echo '{OWN}' > own.py")
+    starts = launcher.said.count(READY)
+    board.run("echo xilinx | sudo -S -p '' reboot")
+    assert soon(lambda: launcher.said.count(READY) > starts, STARTS_WITHIN, 1), launcher.said
+    assert "boot.py failed" not in launcher.said
+    assert board.as_root("cat own.py; rm own.py") == OWN
 
 
 def test_the_lesson_in_a_kernel(jupyter, installed):

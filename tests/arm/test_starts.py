@@ -1,5 +1,4 @@
-"""How a board starts and ends: restarted, killed, and with the power cut in the middle of an
-installation."""
+"""How a board starts and ends: killed, and with the power cut in the middle of an installation."""
 
 import os
 import signal
@@ -16,22 +15,6 @@ from helpers.kit import run_python
 from helpers.waiting import soon
 
 OWN = "# what a student wrote\n"
-
-
-def test_restart(board, installed):
-    """Linux comes up anew, the card is as it was left, and the fabric is empty until boot.py."""
-    boot = "cat /proc/sys/kernel/random/boot_id"
-    before = board.output(boot)
-    board.as_root(f"echo '{OWN}' > own.py")
-    board.run("echo xilinx | sudo -S -p '' reboot")
-
-    def is_up_again():
-        done = board.run(boot, timeout=60)
-        return done.returncode == 0 and done.stdout.strip() != before
-
-    assert soon(is_up_again, 900, 1)
-    assert board.as_root("cat own.py; rm own.py") == OWN.strip()
-    board.python("example.py")
 
 
 def test_a_power_cut_in_an_installation(launcher, board, files, folder):

@@ -9,6 +9,7 @@ import pytest
 
 from board import NAME
 from helpers.base_overlay import STOCK
+from helpers.two_notebooks import ALLOWED
 from iop import firmware
 
 SECONDS = 3.0  # of each pair, at least
@@ -21,15 +22,6 @@ PAIRS = {  # what the first does, and the second meanwhile, again and again
     "a cell and the program": ("calls.py", "kernels.py anew"),
 }
 ON_ARM = "two that ask", "the base overlay"
-# What a request may end with in place of an answer. And pynq's downloads write the same file of
-# /lib/firmware, of which the FPGA manager refuses one half, and remove and read the same state
-# file.
-ALLOWED = re.compile(
-    "RuntimeError: (An overlay was downloaded|The overlay that is downloaded now has no|"
-    "The IOP runs another|Overlay not currently loaded|The program of this function was stopped|"
-    r"iop1 runs )|TimeoutError: The IOP|OSError: \[Errno 22\]|FileNotFoundError: \[Errno 2\]|"
-    "JSONDecodeError: Expecting value"
-)
 
 
 def finished(process):

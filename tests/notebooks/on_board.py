@@ -79,11 +79,11 @@ def main(image_root="/"):
             sys.exit(f"{target} is of another edition than {ROOT}: sudo make install")
     if firmware.compiler() is None:
         for name in NEED_COMPILER:
-            print(f"left out: {name}, because there is no mb-gcc on this image's PATH")
-            executed.pop(name, None)
+            if executed.pop(name, None):
+                print(f"left out: {name}, because there is no mb-gcc on this image's PATH")
     if image.pynq_package(image_root, "overlays/base/base.py") is None:
-        print(f"left out: {NEEDS_BASE}, because this image has no pynq.overlays.base")
-        executed.pop(NEEDS_BASE, None)
+        if executed.pop(NEEDS_BASE, None):
+            print(f"left out: {NEEDS_BASE}, because this image has no pynq.overlays.base")
     sys.stdout.flush()
     # a copy: notebook 4 writes files, and students have theirs
     with tempfile.TemporaryDirectory() as folder:
