@@ -12,6 +12,7 @@ from helpers.kit import ROOT
 
 HERE = Path(__file__).resolve().parent / "programs"
 HOST = "xilinx@127.0.0.1"
+OWN = "# what a student wrote"
 LIMIT = 1800  # seconds for a command on a board whose PC is busy
 NOTEBOOKS = "/home/xilinx/jupyter_notebooks/pynq_tutorial"
 KIT = "/home/xilinx/kit"  # a checkout on the board, for its own `make install` and the like

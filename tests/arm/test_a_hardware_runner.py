@@ -16,6 +16,7 @@ def test_hardware_runner(board, installed):
     assert "skipped: 5_performance.ipynb, which is not as it was installed" in said, said
     left_out = re.findall("left out: (.)_", said)
     assert left_out == ["4", "7", "8", "9"], said
+    board.python("base.py")
 
 
 def test_executed(board, installed):

@@ -1,7 +1,7 @@
 """What an instructor types on a PC, and on the board itself."""
 
 import pytest
-from remote import HOST, KIT, NOTEBOOKS, answered
+from remote import HOST, KIT, NOTEBOOKS, OWN, answered
 
 from deploy import EDITION
 from helpers.kit import make
@@ -16,7 +16,6 @@ boards:
     ansible_ssh_common_args: -F {config}
     ansible_ssh_use_tty: false
 """
-OWN = "what a student wrote"
 
 
 @pytest.fixture

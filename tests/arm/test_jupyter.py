@@ -8,11 +8,10 @@ import pytest
 import requests
 import websocket
 from launcher import STARTS_WITHIN
-from remote import LIMIT, NOTEBOOKS
+from remote import LIMIT, NOTEBOOKS, OWN
 
 from helpers.waiting import soon
 
-OWN = "# what a student wrote"
 READY = "arm board: ready"
 LESSON = """
 import os

@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 from launcher import Launcher
-from remote import HOST, KIT, NOTEBOOKS, Remote
+from remote import HOST, KIT, NOTEBOOKS, OWN, Remote
 
 from arm_board import machine
 from arm_board.board import Board
@@ -13,8 +13,6 @@ from arm_board.machine import SSH
 from helpers import processes
 from helpers.kit import run_python
 from helpers.waiting import soon
-
-OWN = "# what a student wrote\n"
 
 
 def test_a_power_cut_in_an_installation(launcher, board, files, folder):
@@ -51,7 +49,7 @@ def test_a_power_cut_in_an_installation(launcher, board, files, folder):
         assert soon(there.answers, 900, 1)
         assert [line for line in lines if line.startswith("e2fsck: ")], lines
         for path in own:
-            assert there.output(f"cat {path}") == OWN.strip()
+            assert there.output(f"cat {path}") == OWN
         there.as_root("make install", KIT)
         assert "nothing to change" in there.as_root("make install", KIT)
         there.python("example.py")
