@@ -96,6 +96,7 @@ class Loaded(PynqMicroblaze):
         Loaded.last = self
 
     def run(self):
+        self.reset()  # another notebook may have let it run, before its program was whole
         self.session.mark(self.mmio.array, int.from_bytes(os.urandom(4), "little") | 1)
         super().run()
 

@@ -29,7 +29,9 @@ ARRAY_LENGTH = MAILBOX + 4
 INIT_DATA = MAILBOX + 8
 STATUS = MAILBOX + 12
 MAILBOX_WORDS = "BUFFER_ADDR", "ARRAY_LENGTH", "INIT_DATA", "STATUS"  # their names, in order
-LOADED = MAILBOX + 0xFFC  # the last word of the page takes the mark
+# The word before the mailbox takes the mark: the stack begins below it (mb_src/iop.ld), and pynq,
+# which loads a program word by word, clears it before any word of the mailbox.
+LOADED = MAILBOX - 4
 STATUS_READY = 1
 STATUS_REFUSED = 2
 
@@ -136,7 +138,7 @@ class Pynq_Tutorial:
             invalidate(owner, offset, 4 * length)
 
     def read_mailbox(self, word):
-        """A word of the mailbox, by its number. Words 4 to 1022 are free for results of a program
+        """A word of the mailbox, by its number. Words 4 to 1023 are free for results of a program
         of your own."""
         return self._session.words[MAILBOX // 4 + word]
 
@@ -167,7 +169,8 @@ class Pynq_Tutorial:
 
         Notebook 3 loads its program by hand, without the lock. A load after the mark erases the
         mark. A load before it leaves another program in memory, which the comparison finds. So a
-        mailbox that a load has cleared is never taken for an answer."""
+        mailbox that a load has cleared is never taken for an answer. Nor is what a program says
+        that such a notebook has let run meanwhile: it is held again, and STATUS cleared."""
         microblaze, size = self._microblaze, len(self._program)
         with loading_lock(), self._explaining_failures():
             microblaze.reset()
@@ -175,6 +178,8 @@ class Pynq_Tutorial:
             PL.load_ip_data(microblaze.ip_name, microblaze.mb_program, zero=True)
             self._session.mark(self._memory, self._loaded)
             ours = self._memory[: -(-size // 4)].tobytes()[:size] == self._program
+            microblaze.reset()
+            self._memory[STATUS // 4] = 0
             microblaze.run()
         words = self._session.words
         if not wait(lambda: words[STATUS // 4] == STATUS_READY, time.monotonic() + START_TIMEOUT):
@@ -217,7 +222,7 @@ class Pynq_Tutorial:
             self._stop()
             raise
         # A BUFFER_ADDR of 0 is not an answer if somebody downloaded an overlay or loaded a program
-        # meanwhile. Both clear the mailbox from its first word to its last.
+        # meanwhile. Both clear the mailbox, and the mark before it.
         status = words[STATUS // 4]
         session.check_overlay()
         if not answered:

@@ -37,6 +37,7 @@ from virtual_board.connector import wiring_of
 from virtual_board.memory import DDR_SIZE, PAGE
 from virtual_board.microblaze.mmu import FILE_SIZE, IopMemory
 from virtual_board.microblaze.owner import MicroBlaze
+from virtual_board.microblaze.qemu import cpu_seconds
 from virtual_board.peripherals import Peripherals
 from virtual_board.pmods import Tmp2
 
@@ -50,6 +51,9 @@ CLOCKS = {0x100: 26 << 12, 0x108: 20 << 12, 0x120: 2 << 8}
 SYNC_WORD = b"\x66\x55\x99\xaa"
 GPIO_CHIP = 906  # the number that Linux gives a Zynq's first GPIO
 IOP_RESET = GPIO_CHIP + 54  # EMIO pin 0, the first IOP's: active high; the others' follow
+# of the PC's processor, which is ten times what QEMU takes to begin a program. On a board it has
+# begun when the write to the pin returns, and the kit does not ask whether it begins once more.
+BEGINS = 0.005  # seconds
 POOL_SIZE = 128 << 20
 LEFTOVER = b"\xa5"  # what memory is full of when it is handed out: Linux does not clear it
 ALLOCATE, FREE, AVAILABLE = range(3)  # board.c has the same
@@ -207,7 +211,11 @@ class Fabric:
         with self._lock:
             self.pins[number][1] = value
             if 0 <= number - IOP_RESET < len(self.microblazes):
-                self.microblazes[number - IOP_RESET].reset(active=value == "1")
+                microblaze = self.microblazes[number - IOP_RESET]
+                microblaze.reset(active=value == "1")
+                if value == "0":
+                    before = cpu_seconds(microblaze.pid)
+                    soon(lambda: cpu_seconds(microblaze.pid) - before > BEGINS, 1, pause=0.001)
 
 
 MANAGER, GPIO = "/sys/class/fpga_manager/fpga0/", "/sys/class/gpio/"

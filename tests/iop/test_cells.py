@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from pynq import Overlay, allocate
+from pynq import PL, Overlay, allocate
 from pynq.lib import MicroblazeRPC
 from pynq.lib.pynqmicroblaze.rpc import MicroblazeError
 
@@ -297,6 +297,18 @@ def test_a_program_that_is_replaced_while_it_is_waited_for(board, cell):
     with pytest.raises(RuntimeError, match="runs another program now"):
         c.never([1])
     timer.join()
+
+
+def test_a_program_that_another_notebook_lets_run_before_it_is_whole(board, cell, monkeypatch):
+    """As pynq's GPIO does when a PynqMicroblaze is made."""
+    load = PL.load_ip_data
+
+    def run_and_load(*program, **zero):
+        board.microblaze.reset(active=False)
+        load(*program, **zero)
+
+    monkeypatch.setattr(PL, "load_ip_data", run_and_load)
+    assert cell(ONE).one() == 1
 
 
 WRONG = [

@@ -83,6 +83,13 @@ def test_reset_wakes_it(iop, by_hand, board, buffer):
     assert not board.microblaze.is_asleep
 
 
+def test_it_sleeps_again_after_a_reset_that_had_ended_already(by_hand, board):
+    assert sleeps_within(board)
+    by_hand.run()
+    assert not board.microblaze.is_asleep
+    assert sleeps_within(board)
+
+
 def test_a_program_that_polls_ddr_sleeps_and_wakes(load, board):
     flag = allocate((4,), "u4")
     address = flag.physical_address | 0x20000000

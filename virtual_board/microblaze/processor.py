@@ -104,6 +104,7 @@ class Processor:
     def release(self):
         """Lets it run from its reset address, in a new QEMU if there is none."""
         self.start()
+        self.waits_for = None
         self._go()
 
     def wake(self):
