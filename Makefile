@@ -145,7 +145,7 @@ test-slow: ## the slower tests: checks, set-up, faults, drivers, C
 test-slow: PARTS = kit
 test-slow: RUN = $(TWO_AT_ONCE) tests -m 'slow and not long and not deploy' $(chosen)
 
-test-images: ## the virtual board under other Pythons, and pynq 3.0.1; ONLY=3.12
+test-images: ## the virtual board under other Pythons; ONLY=3.12
 test-images: RUN = PYTHONPATH=tests python3 -m systems.images $(ONLY)
 
 test-systems: ## `make test` in a fresh clone on bare Debian 12, 13 and sid; ONLY=trixie

@@ -1,3 +1,3 @@
-"""Brings the tutorial to boards: to one, to a classroom of them, or by `pynq get-notebooks`."""
+"""Brings the tutorial to boards, PCs, containers and hubs; collects and reports a class's work."""
 
 EDITION = "2.0.0"

@@ -1,8 +1,8 @@
 """Prints the notebooks that were changed since they were installed: python3 changed.py FOLDER BYTES
 
 The answer is a list in JSON: the relative path of each notebook, or [path, reason] for what cannot
-be brought, as if it has more bytes. `make collect` runs this on the boards. Needs only Python 3.6,
-and changes nothing.
+be brought, such as a file of more than BYTES. `make collect` runs this on the boards. Needs only
+Python 3.6, and changes nothing.
 """
 
 import hashlib

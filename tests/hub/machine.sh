@@ -31,7 +31,7 @@ mount -t proc proc "$root/proc"
 for folder in dev/shm tmp var/tmp; do chmod 1777 "$root/$folder"; done
 mkdir -p "$root$kit"
 mount --bind "$kit" "$root$kit"
-# As after XDG_CACHE_HOME=/var/cache make compiler, which README.md has for a hub
+# As after XDG_CACHE_HOME=/var/cache make compiler, which docs/instructors.md has for a hub
 mkdir -p "$root/var/cache/pynq-tutorial"
 if [ -d "$compiler" ]; then mount --bind "$compiler" "$root/var/cache/pynq-tutorial"; fi
 # Students get to the kit and its Python, wherever these lie.

@@ -16,14 +16,14 @@ from pynq import Overlay, allocate
 from helpers import waiting
 from helpers.kit import OVERLAY, ROOT, run_python
 from helpers.processes import PROGRAM_THAT, qemus, sleeps_within, soon
-from iop.pynq_tutorial import Pynq_Tutorial
+from iop.pynq_tutorial import LOADED, Pynq_Tutorial
 from virtual_board.microblaze import qemu
 from virtual_board.microblaze.qemu import QemuError
 
 pytestmark = pytest.mark.slow
 
 STAY = 0xB8000000  # bri 0: the processor goes on the spot
-MAILBOX, LOADED = 0xF000 // 4, 0xFFFC // 4  # words; the last one says which program was loaded
+MAILBOX = 0xF000 // 4  # words
 
 
 def serves(iop=None):
@@ -94,13 +94,13 @@ def test_garbage_in_every_word_of_the_mailbox(iop, board):
     """Whatever is asked for lies beyond DDR or across words, so that the program has to refuse
     it."""
     random = np.random.default_rng(4)
-    mailbox = board.iop.memory.words[MAILBOX:LOADED]
+    mailbox = board.iop.memory.words[MAILBOX : 0x10000 // 4]
     for _ in range(20):
         mailbox[1:] = random.integers(0, 2**32, len(mailbox) - 1, dtype="u4")
         mailbox[0] = random.integers(1, 2**31) | (random.choice([1, 2, 0x20000000, 0x80000000]))
         assert waiting.soon(lambda: mailbox[0] == 0, pause=0.001)
     serves(iop)
-    board.iop.memory.words[LOADED] ^= 1
+    board.iop.memory.words[LOADED // 4] ^= 1
     with pytest.raises(RuntimeError, match=r"runs another program now.*reset\(\)"):
         serves(iop)
     iop.reset()

@@ -10,4 +10,4 @@
     gdb.py           the client of QEMU's GDB stub
     qemu.py          QEMU as a process
 
-Only qemu.py and gdb.py can be imported without numpy, as `make doctor` does."""
+`make doctor` imports qemu.py and gdb.py where there is no numpy."""

@@ -44,9 +44,9 @@ class PmodDevice:
 
         Args:
             levels, driven: As of pins().
-            seconds: time.monotonic() of the PC. A write takes some 0.1 ms here, and much less than
-                a microsecond on a board: the order and the number of writes are true, times between
-                them are not."""
+            seconds: time.monotonic() of the PC. A write takes some 10 us here, more on a busy PC,
+                and much less than a microsecond on a board: the order and the number of writes are
+                true, times between them are not."""
 
     def pwm(self, pin, period, high):
         """A timer of the IOP now sends this signal to a pin. period, high: how long it is, and how
@@ -72,7 +72,7 @@ class PmodDevice:
         self._tell_the_board()
 
     def drive_volts(self, pin, volts):
-        """Applies a voltage of 0 to 3.3 to an analog pin, named as "A0". Any thread may call it.
+        """Applies a voltage of 0 to 3.3 to an analog pin, named like "A0". Any thread may call it.
         ValueError for another pin or voltage."""
         if self._wiring is not None and pin not in self._wiring.volts or not isinstance(pin, str):
             raise ValueError(f'pin is {pin!r}: name an analog pin of the connector, as "A0".')
