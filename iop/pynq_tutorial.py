@@ -169,8 +169,8 @@ class Pynq_Tutorial:
 
         Notebook 3 loads its program by hand, without the lock. A load after the mark erases the
         mark. A load before it leaves another program in memory, which the comparison finds. So a
-        mailbox that a load has cleared is never taken for an answer. Nor is what a program says
-        that such a notebook has let run meanwhile: it is held again, and STATUS cleared."""
+        mailbox that a load has cleared is never taken for an answer. Such a notebook also ends the
+        reset, and the IOP runs what is half loaded: so it is stopped again before it starts."""
         microblaze, size = self._microblaze, len(self._program)
         with loading_lock(), self._explaining_failures():
             microblaze.reset()
@@ -178,8 +178,7 @@ class Pynq_Tutorial:
             PL.load_ip_data(microblaze.ip_name, microblaze.mb_program, zero=True)
             self._session.mark(self._memory, self._loaded)
             ours = self._memory[: -(-size // 4)].tobytes()[:size] == self._program
-            microblaze.reset()
-            self._memory[STATUS // 4] = 0
+            self._stop()
             microblaze.run()
         words = self._session.words
         if not wait(lambda: words[STATUS // 4] == STATUS_READY, time.monotonic() + START_TIMEOUT):

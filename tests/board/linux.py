@@ -51,8 +51,8 @@ CLOCKS = {0x100: 26 << 12, 0x108: 20 << 12, 0x120: 2 << 8}
 SYNC_WORD = b"\x66\x55\x99\xaa"
 GPIO_CHIP = 906  # the number that Linux gives a Zynq's first GPIO
 IOP_RESET = GPIO_CHIP + 54  # EMIO pin 0, the first IOP's: active high; the others' follow
-# of the PC's processor, which is ten times what QEMU takes to begin a program. On a board it has
-# begun when the write to the pin returns, and the kit does not ask whether it begins once more.
+# of the PC's processor, which is over ten times what QEMU takes to begin a program. On a board it
+# has begun when the write to the pin returns, and the kit does not ask whether it begins once more.
 BEGINS = 0.005  # seconds
 POOL_SIZE = 128 << 20
 LEFTOVER = b"\xa5"  # what memory is full of when it is handed out: Linux does not clear it

@@ -26,6 +26,9 @@ def test_the_linker_script_keeps_the_mailbox_free():
     script = (ROOT / "mb_src" / "iop.ld").read_text()
     origin = int(re.search(r"mailbox .*ORIGIN = (0x\w+)", script).group(1), 16)
     assert origin == pynq_tutorial.MAILBOX
+    # nor does a stack frame reach the mark, which is between the two
+    stack_top = origin - int(re.search(r"_stack_top = ORIGIN\(mailbox\) - (\d+);", script).group(1))
+    assert stack_top + 28 <= pynq_tutorial.LOADED < origin
 
 
 def test_the_notebook_shows_the_program_as_it_is():

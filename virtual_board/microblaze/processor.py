@@ -104,16 +104,15 @@ class Processor:
     def release(self):
         """Lets it run from its reset address, in a new QEMU if there is none."""
         self.start()
-        self.waits_for = None
         self._go()
 
     def wake(self):
         """Ends its sleep."""
         if self.waits_for is not None:
-            self.waits_for = None
             self._go()
 
     def _go(self):
+        self.waits_for = None
         # If QEMU is gone, a caller that waits for an answer gets a timeout.
         try:
             if self._qemu is not None:
